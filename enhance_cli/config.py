@@ -1,0 +1,222 @@
+"""What can be set: the model, a training run, and a batch of photos.
+
+All values here are plain and immutable, so that a config can be written into a weights file
+and read back as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+Variant = Literal["ce", "pr", "prnl", "ce+pr", "ce+prnl"]
+Fit = Literal["pad", "squash"]
+Loss = Literal["mse", "l1", "lab"]
+Precision = Literal["32", "bf16"]
+
+VARIANTS: tuple[Variant, ...] = ("ce", "pr", "prnl", "ce+pr", "ce+prnl")
+"""The five methods of section 3.3."""
+
+LONG_EDGE = 500
+"""Longer edge, in pixels, at which the paper works (section 3.1)."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which of the paper's models, and the geometry in which it sees a photo.
+
+    Attributes:
+        variant: One of the five methods of section 3.3.
+        canvas: Side of the square, in pixels, in which a photo is shown to the networks.
+        fit: How a photo gets into the square. ``"pad"`` is the paper's way (section 3.2): both
+            networks see the photo in the corner of a black ``canvas`` x ``canvas`` square.
+            ``"squash"`` resizes it to fill the square, for CENet alone; PRNet then sees the
+            photo as it is. A global colour map has no use for the aspect ratio, and no pixel
+            of the square is wasted.
+    """
+
+    variant: Variant = "ce+prnl"
+    canvas: int = LONG_EDGE
+    fit: Fit = "pad"
+
+    @property
+    def has_cenet(self) -> bool:
+        """Whether channel-wise enhancement (section 2.1) is part of the model."""
+        return self.variant.startswith("ce")
+
+    @property
+    def has_prnet(self) -> bool:
+        """Whether pixel-wise refinement (section 2.2) is part of the model."""
+        return self.variant != "ce"
+
+    @property
+    def non_local(self) -> bool:
+        """Whether PRNet holds the non-local block."""
+        return self.variant.endswith("prnl")
+
+    @property
+    def residual_blocks(self) -> int:
+        """Residual blocks in PRNet: 18 for the paper's PR, 3 in all others."""
+        return 18 if self.variant == "pr" else 3
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How one of the two networks learns; the defaults are section 3.2's.
+
+    Attributes:
+        epochs: Passes over the training pairs.
+        batch_size: Pairs a step.
+        optimizer: ``"sgd"`` or ``"adamw"``.
+        learning_rate: At the start.
+        momentum: Of SGD.
+        weight_decay: Of either optimiser.
+        schedule: ``"step"`` multiplies the rate by ``decay`` every ``decay_steps`` steps;
+            ``"cosine"`` warms up over the first twentieth and falls to zero over the run.
+        decay: Factor of the step schedule.
+        decay_steps: Interval of the step schedule, in steps.
+        loss: ``"mse"`` is eq. 4; ``"l1"`` the mean absolute difference; ``"lab"`` the mean
+            CIELab distance, in units of 100, beside ``"l1"``.
+        crop: Side, in pixels, of the squares that PRNet learns from; 0 pads whole photos, as
+            the paper does. What CENet sees is the model's geometry.
+        zoom: Smallest share of a photo's width and height that a square may cover; 1 shows
+            whole photos.
+        jitter: Largest random change of the original's brightness, in stops of its sRGB values,
+            with a third of it for each channel on its own; the expert's version stays. For CENet.
+    """
+
+    epochs: int = 200
+    batch_size: int = 16
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Literal["step", "cosine"] = "step"
+    decay: float = 0.1
+    decay_steps: int = 10_000
+    loss: Loss = "mse"
+    crop: int = 0
+    zoom: float = 1.0
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole training run: CENet, then PRNet on what CENet leaves.
+
+    Attributes:
+        fivek_root: Folder of original and expert pairs, or None.
+        pairs: Further folders of pairs.
+        split: Named split or file of ids to hold out; None trains on everything.
+        out: Weights file to write.
+        model: What is trained.
+        coarse: How CENet learns.
+        refine: How PRNet learns.
+        flip: Mirror pairs left to right at random.
+        finished_share: Share of the training pairs in which the expert's picture stands on both
+            sides, so that a finished photo is left alone.
+        average: Decay of the moving average of the weights that is kept; 0 keeps the last.
+        precision: ``"32"`` or ``"bf16"`` (autocast).
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        seed: Of every random choice.
+        resume: Go on from the checkpoint beside ``out``.
+        validate_every: Epochs between two scores on the held-out pairs.
+    """
+
+    fivek_root: Path | None = None
+    pairs: tuple[Path, ...] = ()
+    split: str | None = None
+    out: Path = Path("enhance.safetensors")
+    model: ModelConfig = field(default_factory=ModelConfig)
+    coarse: StageConfig = field(default_factory=StageConfig)
+    refine: StageConfig = field(default_factory=StageConfig)
+    flip: bool = False
+    finished_share: float = 0.0
+    average: float = 0.0
+    precision: Precision = "32"
+    device: str = "auto"
+    seed: int = 0
+    resume: bool = False
+    validate_every: int = 5
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Which weights to score on which pairs."""
+
+    fivek_root: Path
+    split: str = "random250"
+    weights: tuple[Path, ...] = ()
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class ApplyConfig:
+    """Which photos to enhance, and how.
+
+    Attributes:
+        inputs: Photos and folders.
+        out: Folder that takes the results.
+        coarse_only: Leave PRNet out.
+        weights: Weights file; None looks it up.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        long_edge: Longer edge of the results in pixels; a smaller photo keeps its size.
+        overwrite: Redo photos whose result is already there.
+        quality: Of JPEG and WebP, 1 to 100.
+    """
+
+    inputs: tuple[Path, ...]
+    out: Path
+    coarse_only: bool = False
+    weights: Path | None = None
+    device: str = "auto"
+    long_edge: int = LONG_EDGE
+    overwrite: bool = False
+    quality: int = 95
+
+
+PAPER = TrainConfig()
+"""Section 3.2 to the letter."""
+
+SHIPPED = TrainConfig(
+    model=ModelConfig(canvas=128, fit="squash"),
+    coarse=StageConfig(
+        epochs=36,
+        batch_size=32,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        weight_decay=0.05,
+        schedule="cosine",
+        loss="lab",
+        zoom=0.6,
+        jitter=0.25,
+    ),
+    refine=StageConfig(
+        epochs=12,
+        batch_size=8,
+        optimizer="adamw",
+        learning_rate=2e-3,
+        weight_decay=0.01,
+        schedule="cosine",
+        loss="lab",
+        crop=192,
+        zoom=0.5,
+    ),
+    flip=True,
+    finished_share=0.1,
+    average=0.998,
+    precision="bf16",
+)
+"""What made the weights that come with the package: little data, a short time, two CPU cores."""
+
+RECIPES = {"paper": PAPER, "shipped": SHIPPED}
+
+
+def with_stages(config: TrainConfig, **changes: object) -> TrainConfig:
+    """Return ``config`` with the same changes made to both of its stages."""
+    return replace(
+        config,
+        coarse=replace(config.coarse, **changes),  # type: ignore[arg-type]
+        refine=replace(config.refine, **changes),  # type: ignore[arg-type]
+    )

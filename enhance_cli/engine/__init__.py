@@ -1,0 +1,1 @@
+"""How a run goes: weights, device, applying, training, scoring."""

@@ -1,0 +1,1 @@
+"""What happens to a photo: decoding, encoding, metadata, colour, metrics."""

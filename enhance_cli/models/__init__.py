@@ -1,0 +1,1 @@
+"""The paper: CENet, PRNet and their cascade."""
