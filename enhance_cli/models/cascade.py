@@ -1,0 +1,100 @@
+"""The coarse-to-fine cascade (eq. 1, figure 2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from enhance_cli.config import ModelConfig
+from enhance_cli.models.cenet import CENet, ColorMapping
+from enhance_cli.models.prnet import PRNet
+
+
+class Enhancement(NamedTuple):
+    """What the cascade makes of a batch; nothing is clamped.
+
+    Attributes:
+        enhanced: ``coarse + residual``, ``(B, 3, H, W)``.
+        coarse: ``I_i + r_c``; the input itself where the variant has no CENet.
+        residual: ``r_p``; None where PRNet is left out.
+        mapping: CENet's map; None where the variant has no CENet.
+    """
+
+    enhanced: Tensor
+    coarse: Tensor
+    residual: Tensor | None
+    mapping: ColorMapping | None
+
+
+class Cascade(nn.Module):
+    """``I_r = I_i + r_c + r_p`` (eq. 1), for each of the five variants of section 3.3.
+
+    Untrained, it returns its input.
+
+    Args:
+        config: Variant and geometry.
+    """
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or ModelConfig()
+        self.cenet = CENet() if self.config.has_cenet else None
+        self.prnet = (
+            PRNet(self.config.residual_blocks, self.config.non_local)
+            if self.config.has_prnet
+            else None
+        )
+
+    def forward(self, photo: Tensor, coarse_only: bool = False) -> Enhancement:
+        """Enhance a batch of photos.
+
+        Args:
+            photo: ``(B, 3, H, W)``, float, sRGB in [0, 1]. Where the geometry is ``"pad"``, H and
+                W are at most the canvas.
+            coarse_only: Leave PRNet out.
+
+        Returns:
+            All parts of the result, of the size of ``photo``.
+
+        Raises:
+            ValueError: A photo is larger than the canvas that it must be padded to.
+        """
+        height, width = photo.shape[-2:]
+        if self.config.fit == "pad":
+            photo = pad_to_canvas(photo, self.config.canvas)
+        coarse, mapping, residual = photo, None, None
+        if self.cenet is not None:
+            mapping = self.cenet(self._view(photo))
+            coarse = photo + mapping.residual(photo)
+        if self.prnet is not None and not coarse_only:
+            residual = self.prnet(coarse).float()[..., :height, :width]
+        coarse = coarse[..., :height, :width]
+        enhanced = coarse if residual is None else coarse + residual
+        return Enhancement(enhanced, coarse, residual, mapping)
+
+    def _view(self, photo: Tensor) -> Tensor:
+        """The square that CENet looks at: ``(B, 3, S, S)``."""
+        side = self.config.canvas
+        if self.config.fit == "pad" or photo.shape[-2:] == (side, side):
+            return photo
+        return F.interpolate(
+            photo, (side, side), mode="bilinear", align_corners=False, antialias=True
+        )
+
+
+def pad_to_canvas(photo: Tensor, side: int) -> Tensor:
+    """Pad with black at the right and below, to ``side`` x ``side`` (section 3.2).
+
+    Args:
+        photo: ``(..., H, W)``, H and W at most ``side``.
+        side: In pixels.
+
+    Raises:
+        ValueError: The photo is larger than the canvas.
+    """
+    height, width = photo.shape[-2:]
+    if max(height, width) > side:
+        raise ValueError(f"a {width} x {height} photo does not fit a canvas of {side} pixels")
+    return F.pad(photo, (0, side - width, 0, side - height))

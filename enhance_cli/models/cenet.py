@@ -1,0 +1,78 @@
+"""Channel-wise enhancement: CENet and its global linear map (section 2.1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet50
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class ColorMapping(NamedTuple):
+    """The 12 numbers that CENet predicts for a photo: ``(W_s, b_s)`` of eq. 3.
+
+    Attributes:
+        matrix: ``(B, 3, 3)``; row ``i`` gives output channel ``i`` from input R, G, B.
+        offset: ``(B, 3)``.
+    """
+
+    matrix: Tensor
+    offset: Tensor
+
+    def residual(self, photo: Tensor) -> Tensor:
+        """``r_c = W_s p + b_s`` at every pixel (eq. 3).
+
+        Args:
+            photo: ``(B, 3, H, W)``, sRGB in [0, 1].
+
+        Returns:
+            ``(B, 3, H, W)``, to be added to ``photo``.
+        """
+        mapped = torch.einsum("bij,bjhw->bihw", self.matrix, photo)
+        return mapped + self.offset[:, :, None, None]
+
+
+class CENet(nn.Module):
+    """ResNet50 without its classifier, then three fully connected layers (section 2.1).
+
+    The last layer starts at zero, so a fresh CENet predicts the map that changes nothing.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = resnet50(weights=None)
+        features = self.backbone.fc.in_features
+        self.backbone.fc = nn.Identity()  # type: ignore[assignment]
+        self.head = nn.Sequential(
+            nn.Linear(features, 512),
+            nn.ReLU(inplace=True),
+            nn.Linear(512, 128),
+            nn.ReLU(inplace=True),
+            nn.Linear(128, 12),
+        )
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        # Constants of the ImageNet backbone, so that its published weights fit in.
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, view: Tensor) -> ColorMapping:
+        """Predict the global colour map of each photo.
+
+        Args:
+            view: ``(B, 3, S, S)``, the photo as the model's geometry shows it, sRGB in [0, 1].
+
+        Returns:
+            The map; it holds for the photo at any size.
+        """
+        numbers = self.head(self.backbone((view - self.mean) / self.std)).float()
+        return ColorMapping(numbers[:, :9].reshape(-1, 3, 3), numbers[:, 9:])

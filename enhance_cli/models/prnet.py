@@ -1,0 +1,92 @@
+"""Pixel-wise refinement: PRNet (section 2.2)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from enhance_cli.models.nonlocal_block import NonLocalBlock
+
+FIRST_MAPS = 16
+"""Feature maps of the first convolution (section 2.2)."""
+
+STRIDE = 4
+"""What the two stride-2 convolutions divide height and width by."""
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch norm around a shortcut (He et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B, C, H, W)`` to ``(B, C, H, W)``."""
+        return F.relu(features + self.body(features))
+
+
+class PRNet(nn.Module):
+    """Predict the residual ``r_p = PRNet(coarse)`` of eq. 5.
+
+    Three stages (figure 2): a stride-1 convolution to 16 maps and two stride-2 convolutions; one
+    non-local block and the residual blocks; two stride-2 deconvolutions and a stride-1
+    convolution to RGB. The last convolution starts at zero, so a fresh PRNet changes nothing.
+
+    Args:
+        residual_blocks: 3, or 18 for the paper's PR.
+        non_local: Whether the non-local block stands at the front of the second stage.
+    """
+
+    def __init__(self, residual_blocks: int = 3, non_local: bool = True) -> None:
+        super().__init__()
+        narrow, middle, wide = FIRST_MAPS, 2 * FIRST_MAPS, 4 * FIRST_MAPS
+        self.down = nn.Sequential(
+            _conv(3, narrow, kernel=7, stride=1),
+            _conv(narrow, middle, kernel=3, stride=2),
+            _conv(middle, wide, kernel=3, stride=2),
+        )
+        blocks: list[nn.Module] = [NonLocalBlock(wide)] if non_local else []
+        blocks += [ResidualBlock(wide) for _ in range(residual_blocks)]
+        self.transform = nn.Sequential(*blocks)
+        self.up = nn.Sequential(_deconv(wide, middle), _deconv(middle, narrow))
+        self.to_rgb = nn.Conv2d(narrow, 3, 7, padding=3)
+        nn.init.zeros_(self.to_rgb.weight)
+        nn.init.zeros_(self.to_rgb.bias)  # type: ignore[arg-type]
+
+    def forward(self, coarse: Tensor) -> Tensor:
+        """Predict what is still missing.
+
+        Args:
+            coarse: ``(B, 3, H, W)``, sRGB around [0, 1], any H and W from 1.
+
+        Returns:
+            ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.
+        """
+        height, width = coarse.shape[-2:]
+        padded = F.pad(coarse, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        features = self.up(self.transform(self.down(padded)))
+        return self.to_rgb(features)[..., :height, :width]
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _deconv(inputs: int, outputs: int) -> nn.Sequential:
+    # A kernel that the stride divides covers every output pixel equally: no checkerboard.
+    return nn.Sequential(
+        nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )

@@ -1,0 +1,108 @@
+import pytest
+import torch
+from torch import nn
+
+from enhance_cli.config import VARIANTS, ModelConfig
+from enhance_cli.models.cascade import Cascade, pad_to_canvas
+
+
+def awake(model: Cascade) -> Cascade:
+    if model.cenet is not None:
+        nn.init.normal_(model.cenet.head[-1].weight, std=0.1)
+    if model.prnet is not None:
+        nn.init.normal_(model.prnet.to_rgb.weight, std=0.1)
+    return model
+
+
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_starts_as_identity_at_odd_sizes(variant, fit):
+    model = Cascade(ModelConfig(variant, canvas=64, fit=fit)).eval()
+    photo = torch.rand(2, 3, 37, 61)
+    with torch.no_grad():
+        result = model(photo)
+    assert result.enhanced.shape == photo.shape
+    assert torch.equal(result.enhanced, photo)
+
+
+@pytest.mark.parametrize(
+    ("variant", "parts"),
+    [("ce", "m"), ("pr", "r"), ("prnl", "r"), ("ce+pr", "mr"), ("ce+prnl", "mr")],
+)
+def test_a_variant_has_its_parts_and_no_others(variant, parts):
+    model = Cascade(ModelConfig(variant, canvas=64)).eval()
+    with torch.no_grad():
+        result = model(torch.rand(1, 3, 20, 30))
+    assert (result.mapping is not None) == ("m" in parts)
+    assert (result.residual is not None) == ("r" in parts)
+
+
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+def test_the_parts_add_up_as_eq_1_says(fit):
+    torch.manual_seed(1)
+    model = awake(Cascade(ModelConfig(canvas=64, fit=fit))).eval()
+    photo = torch.rand(1, 3, 40, 50)
+    with torch.no_grad():
+        result = model(photo)
+    r_c = result.mapping.residual(photo)
+    torch.testing.assert_close(result.coarse, photo + r_c)
+    torch.testing.assert_close(result.enhanced, photo + r_c + result.residual)
+    assert result.residual.abs().max() > 1e-3
+
+
+def test_coarse_only_leaves_the_residual_out():
+    model = awake(Cascade(ModelConfig(canvas=64))).eval()
+    photo = torch.rand(1, 3, 40, 50)
+    with torch.no_grad():
+        whole, coarse = model(photo), model(photo, coarse_only=True)
+    assert coarse.residual is None
+    torch.testing.assert_close(coarse.enhanced, whole.coarse)
+
+
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_photo_does_not_depend_on_its_batch(variant, fit):
+    torch.manual_seed(0)
+    model = awake(Cascade(ModelConfig(variant, canvas=64, fit=fit))).eval()
+    photos = torch.rand(3, 3, 45, 64)
+    with torch.no_grad():
+        together, alone = model(photos).enhanced[2], model(photos[2:]).enhanced[0]
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_padding_beforehand_changes_nothing():
+    """A photo enhanced alone sees the geometry in which a padded batch is trained."""
+    torch.manual_seed(0)
+    model = awake(Cascade(ModelConfig(canvas=64))).eval()
+    photo = torch.rand(1, 3, 40, 50)
+    with torch.no_grad():
+        padded = model(pad_to_canvas(photo, 64)).enhanced[..., :40, :50]
+        torch.testing.assert_close(model(photo).enhanced, padded)
+
+
+def test_squash_shows_cenet_the_whole_photo_as_a_square():
+    torch.manual_seed(0)
+    model = awake(Cascade(ModelConfig("ce", canvas=64, fit="squash"))).eval()
+    photo = torch.zeros(1, 3, 100, 200)
+    photo[..., 100:] = 0.5  # left half black, right half grey
+    square = torch.zeros(1, 3, 64, 64)
+    square[..., 32:] = 0.5
+    with torch.no_grad():
+        seen = model._view(photo)
+        mapping = model(photo).mapping
+        expected = model.cenet(seen)
+    torch.testing.assert_close(seen[..., 4:-4], square[..., 4:-4], atol=0.26, rtol=0)
+    torch.testing.assert_close(seen.mean(), square.mean(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(mapping.matrix, expected.matrix)
+
+
+def test_both_networks_learn():
+    model = awake(Cascade(ModelConfig(canvas=64))).train()
+    model(torch.rand(2, 3, 40, 50)).enhanced.square().sum().backward()
+    for first in (model.cenet.backbone.conv1, model.prnet.down[0][0]):
+        assert first.weight.grad is not None and first.weight.grad.abs().sum() > 0
+
+
+def test_a_photo_larger_than_the_canvas_is_refused():
+    with pytest.raises(ValueError, match="65 x 10"):
+        Cascade(ModelConfig(canvas=64))(torch.rand(1, 3, 10, 65))

@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from enhance_cli.models.nonlocal_block import NonLocalBlock
+
+
+def awake(block: NonLocalBlock) -> NonLocalBlock:
+    torch.nn.init.normal_(block.out.weight, std=0.5)
+    torch.nn.init.normal_(block.out.bias, std=0.5)
+    return block
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 1, 1), (2, 8, 5, 7), (3, 64, 12, 9)])
+def test_agrees_with_the_formula_written_out(shape):
+    torch.manual_seed(0)
+    block, x = awake(NonLocalBlock(shape[1])), torch.randn(shape)
+    expected = torch.empty_like(x)
+    for b in range(shape[0]):
+        theta, phi, g = (
+            torch.einsum("oc,chw->ohw", conv.weight[:, :, 0, 0], x[b]).flatten(1)
+            + conv.bias[:, None]
+            for conv in (block.theta, block.phi, block.g)
+        )
+        similarity = torch.exp(theta.T @ phi)  # f(x_i, x_j) = exp(theta(x_i)^T phi(x_j))
+        y = g @ (similarity / similarity.sum(1, keepdim=True)).T
+        z = block.out.weight[:, :, 0, 0] @ y + block.out.bias[:, None]
+        expected[b] = x[b] + z.reshape(shape[1:])
+    torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_starts_as_identity():
+    x = torch.randn(2, 16, 6, 5)
+    assert torch.equal(NonLocalBlock(16)(x), x)
+
+
+def test_sees_every_position():
+    block, x = awake(NonLocalBlock(8)), torch.randn(1, 8, 10, 10)
+    changed = x.clone()
+    changed[..., 9, 9] += 3
+    assert not torch.allclose(block(x)[..., 0, 0], block(changed)[..., 0, 0])
+
+
+def test_all_parameters_learn():
+    block = awake(NonLocalBlock(8))
+    block(torch.randn(2, 8, 4, 4)).square().sum().backward()
+    for name, parameter in block.named_parameters():
+        # A constant added to every phi cancels in the softmax.
+        if name != "phi.bias":
+            assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name

@@ -1,0 +1,57 @@
+import pytest
+import torch
+from torch import nn
+
+from enhance_cli.models.nonlocal_block import NonLocalBlock
+from enhance_cli.models.prnet import PRNet, ResidualBlock
+
+
+def awake(net: PRNet) -> PRNet:
+    nn.init.normal_(net.to_rgb.weight, std=0.1)
+    return net
+
+
+def count(net: nn.Module, kind: type[nn.Module]) -> int:
+    return sum(isinstance(module, kind) for module in net.modules())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 7), (64, 64), (97, 131)])
+def test_keeps_any_size(size):
+    net = awake(PRNet()).eval()
+    with torch.no_grad():
+        assert net(torch.rand(2, 3, *size)).shape == (2, 3, *size)
+
+
+def test_starts_at_zero():
+    assert not PRNet()(torch.rand(2, 3, 20, 20)).any()
+
+
+def test_is_built_as_the_paper_says():
+    net = PRNet()
+    strides = [m.stride[0] for m in net.modules() if isinstance(m, nn.Conv2d)]
+    assert net.down[0][0].out_channels == 16
+    assert [block[0].stride for block in net.down] == [(1, 1), (2, 2), (2, 2)]
+    assert strides.count(2) == 2 and count(net, nn.ConvTranspose2d) == 2
+    assert isinstance(net.transform[0], NonLocalBlock), "it stands at the front of the stage"
+    assert count(net, ResidualBlock) == 3 and net.to_rgb.stride == (1, 1)
+
+
+def test_pr_has_eighteen_blocks_and_nothing_non_local():
+    net = PRNet(residual_blocks=18, non_local=False)
+    assert count(net, ResidualBlock) == 18 and count(net, NonLocalBlock) == 0
+
+
+def test_gradients_reach_the_first_convolution():
+    net = awake(PRNet()).train()
+    net(torch.rand(2, 3, 16, 16)).square().sum().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+    first = net.down[0][0].weight.grad
+    assert first is not None and first.abs().sum() > 0
+
+
+def test_a_photo_does_not_depend_on_its_batch():
+    torch.manual_seed(0)
+    net, photos = awake(PRNet()).eval(), torch.rand(3, 3, 33, 21)
+    with torch.no_grad():
+        torch.testing.assert_close(net(photos)[1:2], net(photos[1:2]), rtol=1e-4, atol=1e-5)
