@@ -1,0 +1,185 @@
+"""From a file to upright sRGB pixels."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import rawpy
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps
+
+from enhance_cli.errors import PhotoError
+from enhance_cli.imaging.formats import is_raw
+
+MAX_PIXELS = 500_000_000
+"""A photo with more is refused: a few kilobytes can claim to be gigapixels."""
+
+SRGB_GAMMA = (2.4, 12.92)
+"""Power and toe slope of sRGB; LibRaw's own default is the curve of BT.709."""
+
+GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
+
+# Pillow's own limit stops at 179 megapixels, which panoramas pass; ours is checked in `_open`.
+Image.MAX_IMAGE_PIXELS = None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo, upright, at the size asked for.
+
+    Attributes:
+        pixels: ``(H, W, 3)`` float32, sRGB in [0, 1].
+        alpha: ``(H, W)`` float32 in [0, 1], or None.
+        grey: The file has no colour.
+        exif: The file's EXIF block as it stands in the file, or None.
+        warnings: What was lost on the way, each in one line.
+    """
+
+    pixels: NDArray[np.float32]
+    alpha: NDArray[np.float32] | None = None
+    grey: bool = False
+    exif: bytes | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def decode(path: Path, long_edge: int | None = None) -> Photo:
+    """Read a photo: a camera RAW, or any bitmap that Pillow reads.
+
+    EXIF orientation is applied and an embedded colour profile converted to sRGB. RAW files are
+    developed with the camera's white balance and without automatic brightening.
+
+    Args:
+        path: The file.
+        long_edge: Longer edge of the result, in pixels; a smaller photo keeps its size.
+
+    Raises:
+        PhotoError: The file cannot be read as a photo.
+    """
+    try:
+        return _decode_raw(path, long_edge) if is_raw(path) else _decode_bitmap(path, long_edge)
+    except PhotoError:
+        raise
+    except MemoryError as problem:
+        raise PhotoError(f"{path}: too large for this machine's memory") from problem
+    # A damaged file makes the codecs raise whatever they please, from SyntaxError to struct.error.
+    except Exception as problem:
+        raise PhotoError(f"{path}: {_reason(path, problem)}") from problem
+
+
+def _reason(path: Path, problem: Exception) -> str:
+    if isinstance(problem, FileNotFoundError):
+        return "the file is not there"
+    if isinstance(problem, PermissionError):
+        return "reading it is not permitted"
+    if path.stat().st_size == 0:
+        return "the file is empty"
+    if isinstance(problem, Image.UnidentifiedImageError | rawpy.LibRawFileUnsupportedError):
+        return "not a photo, or of a kind that cannot be read"
+    return f"damaged or not a photo ({str(problem).strip() or type(problem).__name__})"
+
+
+def _decode_raw(path: Path, long_edge: int | None) -> Photo:
+    with rawpy.imread(str(path)) as raw:
+        longest = max(raw.sizes.width, raw.sizes.height)
+        developed = raw.postprocess(
+            use_camera_wb=True,
+            no_auto_bright=True,
+            gamma=SRGB_GAMMA,
+            output_bps=16,
+            half_size=long_edge is not None and longest >= 2 * long_edge,
+        )
+    pixels = developed.astype(np.float32) / np.float32(65535)
+    return Photo(_resize_float(pixels, _fitted(developed.shape[1::-1], long_edge)))
+
+
+def _decode_bitmap(path: Path, long_edge: int | None) -> Photo:
+    with warnings.catch_warnings(), Image.open(path) as image:
+        warnings.simplefilter("ignore")
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise PhotoError(f"{path}: {width} x {height} pixels, the limit is {MAX_PIXELS:,}")
+        if long_edge:
+            # JPEG alone: decode at a fraction of the size, twice what is needed at least.
+            image.draft(None, _fitted(image.size, 2 * long_edge))
+        notes: list[str] = []
+        if getattr(image, "n_frames", 1) > 1:
+            notes.append("holds several pictures, only the first was read")
+        grey, exif = image.mode in GREY_MODES, image.info.get("exif")
+        profile = image.info.get("icc_profile")
+        upright = ImageOps.exif_transpose(_to_eight_bits(image))
+        size = _fitted(upright.size, long_edge)
+        alpha = None
+        if upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+            alpha = _as_float(_resize(upright.getchannel("A"), size))
+        elif upright.mode == "P":
+            upright = upright.convert("RGB")
+        color = _to_srgb(_resize(upright, size), profile, notes)
+        pixels = _as_float(color)
+    return Photo(pixels, alpha, grey, exif, tuple(notes))
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels")
+    if image.mode.startswith("I"):  # Pillow's own conversion clips at 255
+        deep = np.asarray(image, np.float32).clip(0, 65535)
+        converted = Image.fromarray((deep / 257).round().astype(np.uint8))
+        converted.info = image.info
+        converted._exif = image.getexif()  # type: ignore[attr-defined]
+        return converted
+    return image.convert("L") if image.mode == "1" else image
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
+    if profile:
+        if image.mode in {"RGBA", "LA", "La", "RGBa"}:
+            image = image.convert(image.mode.upper()[:-1])
+        try:
+            converted = ImageCms.profileToProfile(
+                image,
+                ImageCms.ImageCmsProfile(BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                outputMode="RGB",
+                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            notes.append("its colour profile cannot be used, taken as sRGB")
+        else:
+            assert converted is not None
+            return converted
+    return image.convert("RGB")
+
+
+def _fitted(size: tuple[int, ...], long_edge: int | None) -> tuple[int, int]:
+    width, height = size
+    longest = max(width, height)
+    if long_edge is None or longest <= long_edge:
+        return width, height
+    scale = long_edge / longest
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _as_float(image: Image.Image) -> NDArray[np.float32]:
+    return np.asarray(image, np.float32) / np.float32(255)
+
+
+def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _resize_float(pixels: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    if pixels.shape[1::-1] == size:
+        return pixels
+    channels = [
+        np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.LANCZOS))
+        for channel in np.moveaxis(pixels, 2, 0)
+    ]
+    return np.stack(channels, axis=2).clip(0, 1)

@@ -1,0 +1,110 @@
+"""From pixels to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from enhance_cli.errors import OutputError, PhotoError
+from enhance_cli.imaging.formats import AVIF, JPEG, PNG, TIFF, WEBP
+
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+def to_image(
+    pixels: NDArray[np.float32], alpha: NDArray[np.float32] | None = None, grey: bool = False
+) -> Image.Image:
+    """Round to 8 bits.
+
+    Args:
+        pixels: ``(H, W, 3)``, sRGB; clamped to [0, 1] here.
+        alpha: ``(H, W)`` in [0, 1], or None.
+        grey: Give a picture without colour.
+    """
+    image = Image.fromarray(_eight_bits(pixels))
+    if grey:
+        image = image.convert("L")
+    if alpha is not None:
+        image.putalpha(Image.fromarray(_eight_bits(alpha)))
+    return image
+
+
+def encode(image: Image.Image, path: Path, quality: int = 95, exif: bytes | None = None) -> None:
+    """Write an sRGB picture in the format that the suffix names.
+
+    The file appears under its name only when it is complete. JPEG is written without colour
+    subsampling.
+
+    Args:
+        image: 8 bits a channel. Transparency is laid on white where the format has none.
+        path: Where to; folders are made.
+        quality: Of JPEG, WebP and AVIF, 1 to 100.
+        exif: Block to carry.
+
+    Raises:
+        OutputError: The disk is full or cannot be written at all.
+        PhotoError: This one file cannot be written.
+    """
+    kind, options = _format(path.suffix.lower(), quality)
+    if kind == "JPEG" and image.mode in {"RGBA", "LA"}:
+        image = _on_white(image)
+    if exif:
+        options["exif"] = exif
+    # A grey picture under an RGB profile would be refused by strict readers.
+    if image.mode in {"RGB", "RGBA"}:
+        options["icc_profile"] = _SRGB
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():  # Pillow's remarks on the EXIF block, which is whole
+            warnings.simplefilter("ignore")
+            image.save(unfinished, kind, **options)
+        unfinished.replace(path)
+    except (OSError, ValueError) as problem:
+        if isinstance(problem, OSError) and problem.errno in _NO_ROOM:
+            raise OutputError(
+                f"{path.parent}: {os.strerror(problem.errno or 0)}; make room or choose another "
+                "--out, then run the same command again: what is done is kept"
+            ) from problem
+        raise PhotoError(f"{path}: cannot be written ({problem})") from problem
+    finally:
+        _remove(unfinished)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # of a folder that cannot be written; that has been said
+        path.unlink(missing_ok=True)
+
+
+def _format(suffix: str, quality: int) -> tuple[str, dict[str, Any]]:
+    if suffix in JPEG:
+        return "JPEG", {"quality": quality, "subsampling": "4:4:4"}
+    if suffix in PNG:
+        return "PNG", {}
+    if suffix in TIFF:
+        return "TIFF", {}  # uncompressed: Pillow's compressed TIFFs lose the EXIF directory
+    if suffix in WEBP:
+        return "WEBP", {"quality": quality}
+    if suffix in AVIF:
+        return "AVIF", {"quality": quality, "subsampling": "4:4:4"}
+    raise ValueError(f"no picture format is called {suffix}")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    opaque = image.mode.removesuffix("A")
+    ground = Image.new(opaque, image.size, "white")
+    ground.paste(image.convert(opaque), mask=image.getchannel("A"))
+    return ground
+
+
+def _eight_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return (values.clip(0, 1) * 255).round().astype(np.uint8)
