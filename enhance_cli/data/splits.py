@@ -1,0 +1,55 @@
+"""Which photos are held out for scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+from enhance_cli.data.pairs import Pair, pair_key
+from enhance_cli.errors import PairsError
+
+NAMED_SPLITS = {
+    "random250": "the 250 photos of MIT-Adobe FiveK on which the paper scores (section 3.1)",
+    "validation50": "every fifth of random250, held out when the shipped weights were made",
+}
+
+
+def held_out_keys(split: str) -> frozenset[str]:
+    """Read the keys of the photos that a split holds out.
+
+    Args:
+        split: One of ``NAMED_SPLITS``, or a text file with a file name or id a line; blank
+            lines and lines that begin with ``#`` are passed over.
+
+    Raises:
+        PairsError: No such split or file, or the file names nothing.
+    """
+    if split in NAMED_SPLITS:
+        text = (files("enhance_cli.data") / f"{split}.txt").read_text(encoding="utf-8")
+    else:
+        text = _read_split_file(Path(split))
+    lines = (line.strip() for line in text.splitlines())
+    keys = frozenset(pair_key(line) for line in lines if line and not line.startswith("#"))
+    if not keys:
+        raise PairsError(f"{split}: names no photo; put a file name or id on each line")
+    return keys
+
+
+def divide(pairs: Iterable[Pair], keys: frozenset[str]) -> tuple[list[Pair], list[Pair]]:
+    """Divide pairs into those to learn from and those that ``keys`` hold out."""
+    learnt: list[Pair] = []
+    held_out: list[Pair] = []
+    for pair in pairs:
+        names = {pair.key, pair.original.name, pair.original.stem}
+        (held_out if names & keys else learnt).append(pair)
+    return learnt, held_out
+
+
+def _read_split_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise PairsError(
+            f"{path}: neither a text file of ids nor a known split ({', '.join(NAMED_SPLITS)})"
+        ) from problem

@@ -1,0 +1,35 @@
+import pytest
+
+from enhance_cli.data.pairs import find_pairs
+from enhance_cli.data.splits import divide, held_out_keys
+from enhance_cli.errors import PairsError
+
+# Three of the photos on the published list.
+KNOWN = {"a0017", "a0027", "a0047"}
+
+
+def test_random250_is_250_ids_of_fivek():
+    keys = held_out_keys("random250")
+    assert len(keys) == 250 and keys >= KNOWN
+    assert all(key[0] == "a" and key[1:].isdigit() and 1 <= int(key[1:]) <= 5000 for key in keys)
+
+
+def test_validation50_is_every_fifth_of_random250():
+    ids = sorted(held_out_keys("random250"))
+    assert held_out_keys("validation50") == set(ids[::5])
+
+
+def test_a_file_of_ids_and_names(tmp_path, write_pairs):
+    split = tmp_path / "mine.txt"
+    split.write_text("# to be scored\na0002\n\nb.png\na0003-some_other_ending.dng\n")
+    learnt, held_out = divide(find_pairs(write_pairs()), held_out_keys(str(split)))
+    assert [pair.key for pair in learnt] == ["a0001"]
+    assert [pair.key for pair in held_out] == ["a0002", "a0003", "fivek/b"]
+
+
+def test_an_unknown_split(tmp_path):
+    with pytest.raises(PairsError, match="random250"):
+        held_out_keys("random25")
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    with pytest.raises(PairsError, match="names no photo"):
+        held_out_keys(str(tmp_path / "empty.txt"))
