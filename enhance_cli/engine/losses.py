@@ -1,0 +1,66 @@
+"""What the networks minimise, over the pixels of the photo and not over its padding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from enhance_cli.config import Loss
+
+_RGB_TO_XYZ = (
+    (0.412453, 0.357580, 0.180423),
+    (0.212671, 0.715160, 0.072169),
+    (0.019334, 0.119193, 0.950227),
+)
+_WHITE_D65 = (0.95047, 1.0, 1.08883)
+
+
+def masked_loss(kind: Loss, predicted: Tensor, expert: Tensor, mask: Tensor) -> Tensor:
+    """Compare a batch with what the experts made of it.
+
+    Args:
+        kind: See :class:`enhance_cli.config.StageConfig`.
+        predicted: ``(B, 3, H, W)``, sRGB, not clamped.
+        expert: ``(B, 3, H, W)``, sRGB in [0, 1].
+        mask: ``(B, 1, H, W)``, 0 where there is padding.
+
+    Returns:
+        A scalar. Each photo weighs the same, whatever its share of padding.
+    """
+    if kind == "mse":
+        return _mean_over_photo((predicted - expert).square(), mask)
+    absolute = _mean_over_photo((predicted - expert).abs(), mask)
+    if kind == "l1":
+        return absolute
+    difference = rgb_to_lab(predicted) - rgb_to_lab(expert)
+    # The root's slope is infinite at zero, where a photo is already right.
+    distance = (difference.square().sum(1, keepdim=True) + 0.01).sqrt()
+    return absolute + _mean_over_photo(distance, mask) / 100
+
+
+def rgb_to_lab(photo: Tensor) -> Tensor:
+    """Convert sRGB to CIELab (D65, 2 degree observer) so that gradients pass.
+
+    Args:
+        photo: ``(B, 3, H, W)``, sRGB; values outside [0, 1] go on along the curve's ends, so that
+            they are pulled back.
+
+    Returns:
+        ``(B, 3, H, W)``: L in [0, 100], a and b around [-128, 127].
+    """
+    bright = photo > 0.04045
+    # Powers are taken of safe values only: where() passes the NaN gradient of the branch not taken.
+    power = ((torch.where(bright, photo, 1.0) + 0.055) / 1.055).pow(2.4)
+    linear = torch.where(bright, power, photo / 12.92)
+    matrix = photo.new_tensor(_RGB_TO_XYZ) / photo.new_tensor(_WHITE_D65)[:, None]
+    xyz = torch.einsum("ij,bjhw->bihw", matrix, linear)
+    large = xyz > 0.008856
+    root = torch.where(large, xyz, 1.0).pow(1 / 3)
+    x, y, z = torch.where(large, root, 7.787 * xyz + 16 / 116).unbind(1)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=1)
+
+
+def _mean_over_photo(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the photo's own pixels, then over the batch."""
+    per_photo = (values * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * values.shape[1])
+    return per_photo.mean()

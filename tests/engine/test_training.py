@@ -1,0 +1,187 @@
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from enhance_cli.config import (
+    PAPER,
+    VARIANTS,
+    ModelConfig,
+    StageConfig,
+    TrainConfig,
+    with_stages,
+)
+from enhance_cli.engine import training as module
+from enhance_cli.engine.training import Training, learning_rate
+from enhance_cli.engine.weights import load_weights
+from enhance_cli.errors import PairsError, TrainingError, UsageError
+
+TINY = TrainConfig(
+    model=ModelConfig(canvas=64),
+    coarse=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
+    refine=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
+    split=None,
+    device="cpu",
+    validate_every=1,
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_backbone(monkeypatch):
+    """The loop is under test here, not ResNet50, which takes a second a step."""
+    small = partial(ResNet, BasicBlock, [1, 1, 1, 1])
+    monkeypatch.setattr("enhance_cli.models.cenet.resnet50", lambda **_: small())
+
+
+@pytest.fixture
+def tiny(tmp_path, write_pairs) -> TrainConfig:
+    return replace(TINY, fivek_root=write_pairs(), out=tmp_path / "run" / "w.safetensors")
+
+
+def weights_of(config: TrainConfig) -> dict[str, torch.Tensor]:
+    return load_file(config.out)
+
+
+def test_the_defaults_are_section_3_2():
+    for stage in (PAPER.coarse, PAPER.refine):
+        assert (stage.optimizer, stage.momentum, stage.learning_rate) == ("sgd", 0.9, 0.01)
+        assert (stage.batch_size, stage.epochs, stage.loss, stage.crop) == (16, 200, "mse", 0)
+        rates = [learning_rate(stage, step, 60_000) for step in (0, 9_999, 10_000, 20_000)]
+        assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001])
+    assert (PAPER.model.canvas, PAPER.model.fit) == (500, "pad")
+
+
+def test_the_cosine_schedule_rises_and_falls_to_nothing():
+    stage = StageConfig(schedule="cosine", learning_rate=1)
+    rates = [learning_rate(stage, step, 1000) for step in range(1000)]
+    assert rates[0] == pytest.approx(1 / 50) and rates[49] == pytest.approx(1)
+    assert rates[-1] < 1e-4 and max(rates) <= 1
+    assert rates[525] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_learns_and_leaves_weights(tiny, variant):
+    config = replace(tiny, model=ModelConfig(variant, canvas=64))
+    reports = list(Training(config))
+    stages = {"ce": 1, "pr": 1, "prnl": 1}.get(variant, 2)
+    assert len(reports) == 2 * stages
+    assert load_weights(config.out).model.config.variant == variant
+    assert not config.out.with_suffix(".ckpt").exists()
+
+
+def test_it_learns_what_the_expert_does(tiny):
+    """The experts add a constant: CENet's offset alone can say it."""
+    config = with_stages(
+        replace(tiny, model=ModelConfig("ce", canvas=64, fit="squash")),
+        epochs=25,
+        optimizer="adamw",
+        learning_rate=1e-3,
+    )
+    reports = list(Training(config))
+    assert reports[-1].loss < 0.2 * reports[0].loss
+
+
+def test_prnet_learns_while_cenet_is_frozen(tiny):
+    coarse_only = replace(tiny, model=ModelConfig("ce", canvas=64), out=tiny.out.with_stem("ce"))
+    for _ in Training(coarse_only):
+        pass
+    for _ in Training(tiny):
+        pass
+    alone, both = weights_of(coarse_only), weights_of(tiny)
+    for name, tensor in alone.items():
+        assert torch.equal(tensor, both[name]), name
+
+
+def test_photos_held_out_are_scored_and_never_learned_from(tiny, tmp_path):
+    (tmp_path / "split.txt").write_text("a0002\nb\n")
+    config = replace(tiny, split=str(tmp_path / "split.txt"))
+    training = Training(config)
+    seen = {training.learnt[i].key for i in range(len(training.learnt))}
+    assert seen == {"a0001", "a0003"} and len(training.held_out) == 2
+    reports = list(training)
+    assert all(report.score is not None for report in reports)
+    provenance = load_weights(config.out).provenance
+    assert set(provenance.trained_on) == seen
+    assert provenance.figures["photos"] == 2 and provenance.figures["psnr"] > 0
+
+
+def test_the_same_seed_gives_the_same_weights(tiny):
+    config = with_stages(replace(tiny, flip=True, finished_share=0.3), crop=16, zoom=0.5)
+    other = replace(config, out=tiny.out.with_stem("again"))
+    for run in (config, other):
+        for _ in Training(run):
+            pass
+    assert all(torch.equal(a, weights_of(other)[n]) for n, a in weights_of(config).items())
+
+
+@pytest.mark.parametrize("epochs_before", [1, 2, 3])
+def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, monkeypatch):
+    """Stopped in the middle of CENet, between the two, and in the middle of PRNet."""
+    unbroken = replace(tiny, average=0.5, out=tiny.out.with_stem("unbroken"))
+    for _ in Training(unbroken):
+        pass
+    config = replace(tiny, average=0.5)
+    reports = iter(Training(config))
+    for _ in range(epochs_before):
+        next(reports)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "masked_loss", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(reports)
+    interrupted = load_weights(config.out)
+    assert interrupted.provenance.figures == {"interrupted": True}
+    rest = list(Training(replace(config, resume=True)))
+    assert len(rest) == 4 - epochs_before
+    expected = weights_of(unbroken)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in weights_of(config).items())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pairs(tiny, monkeypatch):
+    monkeypatch.setattr(
+        module, "masked_loss", lambda *_: torch.tensor(float("nan"), requires_grad=True)
+    )
+    with pytest.raises(TrainingError, match=r"step 0 on the pairs .*a000"):
+        list(Training(tiny))
+
+
+def test_bfloat16_learns_too(tiny):
+    reports = list(Training(replace(tiny, precision="bf16")))
+    assert all(0 < report.loss < 1 for report in reports)
+
+
+class TestRefused:
+    def test_nothing_to_learn_from(self, tiny):
+        with pytest.raises(UsageError, match="--fivek-root"):
+            Training(replace(tiny, fivek_root=None))
+
+    def test_everything_held_out(self, tiny, tmp_path):
+        (tmp_path / "all.txt").write_text("a0001\na0002\na0003\nb\n")
+        with pytest.raises(PairsError, match="all of the 4 pairs"):
+            Training(replace(tiny, split=str(tmp_path / "all.txt")))
+
+    def test_no_checkpoint_to_resume(self, tiny):
+        with pytest.raises(UsageError, match="no checkpoint"):
+            Training(replace(tiny, resume=True))
+
+    def test_a_checkpoint_of_other_settings(self, tiny):
+        reports = iter(Training(tiny))
+        next(reports)
+        with pytest.raises(UsageError, match="other settings"):
+            Training(replace(tiny, resume=True, seed=5))
+
+    def test_a_damaged_checkpoint(self, tiny):
+        tiny.out.parent.mkdir()
+        tiny.out.with_suffix(".ckpt").write_bytes(b"not a checkpoint")
+        with pytest.raises(TrainingError, match="not a whole checkpoint"):
+            Training(replace(tiny, resume=True))
+
+    def test_a_weights_file_of_another_kind(self, tiny):
+        with pytest.raises(UsageError, match="safetensors"):
+            Training(replace(tiny, out=tiny.out.with_suffix(".pth")))
