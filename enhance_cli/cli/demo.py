@@ -1,0 +1,38 @@
+"""``enhance demo``: the main job on photos that come with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from enhance_cli.cli.apply import run_batch
+from enhance_cli.cli.console import ExitCode, error_boundary, results, say
+from enhance_cli.config import ApplyConfig
+
+
+@error_boundary
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where photos/ and retouched/ go.")
+    ] = Path(),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Write a few photos, retouch them, and lay them out before and after."""
+    from enhance_cli.engine.demo import SHEET, write_demo_photos, write_sheet
+
+    photos, retouched, sheet = folder / "photos", folder / "retouched", folder / SHEET
+    inputs = tuple(write_demo_photos(photos))
+    say(f"wrote {len(inputs)} photos to {photos}")
+    outcomes, interrupted = run_batch(
+        ApplyConfig(inputs=inputs, out=retouched, device=device, overwrite=True)
+    )
+    if interrupted:
+        raise KeyboardInterrupt
+    write_sheet(outcomes, sheet)
+    results.print(f"Retouched photos are in {retouched}", markup=False, soft_wrap=True)
+    results.print(f"Before and after, side by side: {sheet}", markup=False, soft_wrap=True)
+    results.print(f"Your own: enhance apply {photos} --out {retouched}", markup=False)
+    if any(one.error for one in outcomes):
+        raise typer.Exit(ExitCode.SOME_FAILED)
