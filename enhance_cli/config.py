@@ -41,6 +41,11 @@ class ModelConfig:
     fit: Fit = "pad"
 
     @property
+    def long_edge(self) -> int:
+        """Longer edge, in pixels, at which photos are learned from and scored."""
+        return min(LONG_EDGE, self.canvas) if self.fit == "pad" else LONG_EDGE
+
+    @property
     def has_cenet(self) -> bool:
         """Whether channel-wise enhancement (section 2.1) is part of the model."""
         return self.variant.startswith("ce")

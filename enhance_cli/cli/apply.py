@@ -47,7 +47,8 @@ def apply(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     long_edge: Annotated[
-        int, typer.Option(min=1, help="Longer edge of the results in pixels; never enlarged.")
+        int,
+        typer.Option(min=1, max=1000, help="Longer edge of the results in pixels; never enlarged."),
     ] = LONG_EDGE,
     quality: Annotated[
         int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")

@@ -66,15 +66,22 @@ class PairDataset(Dataset[Sample]):
     Args:
         pairs: What to sample from.
         framing: How squares are cut.
+        long_edge: Longer edge of the photos that squares are cut from, in pixels.
         finished_share: Share of samples in which the expert's version is the original too.
         seed: Of all random choices.
     """
 
     def __init__(
-        self, pairs: list[Pair], framing: Framing, finished_share: float = 0.0, seed: int = 0
+        self,
+        pairs: list[Pair],
+        framing: Framing,
+        long_edge: int = LONG_EDGE,
+        finished_share: float = 0.0,
+        seed: int = 0,
     ) -> None:
         self.pairs = pairs
         self.framing = framing
+        self.long_edge = long_edge
         self.finished_share = finished_share
         self.seed = seed
         self.epoch = 0
@@ -103,9 +110,9 @@ class PairDataset(Dataset[Sample]):
         return Sample(both[0], both[1], mask, torch.tensor(index), torch.tensor(finished))
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
-        """Original and expert of a pair at 500 px, ``(3, H, W)`` uint8, kept for the next time."""
+        """Original and expert of a pair, ``(3, H, W)`` uint8, kept for the next time."""
         if index not in self._cache:
-            loaded = load_pair(self.pairs[index])
+            loaded = load_pair(self.pairs[index], self.long_edge)
             size = sum(photo.nbytes for photo in loaded)
             if self._cached_bytes + size > CACHE_BYTES:
                 return loaded
@@ -114,8 +121,12 @@ class PairDataset(Dataset[Sample]):
         return self._cache[index]
 
 
-def load_pair(pair: Pair) -> tuple[Tensor, Tensor]:
-    """Read both photos of a pair at 500 px on the longer edge (section 3.1).
+def load_pair(pair: Pair, long_edge: int = LONG_EDGE) -> tuple[Tensor, Tensor]:
+    """Read both photos of a pair.
+
+    Args:
+        pair: Where they lie.
+        long_edge: Longer edge in pixels, the paper's 500 (section 3.1); never enlarged.
 
     Returns:
         Original and expert, ``(3, H, W)`` uint8, sRGB.
@@ -125,7 +136,7 @@ def load_pair(pair: Pair) -> tuple[Tensor, Tensor]:
         PhotoError: One of them cannot be read.
     """
     original, expert = (
-        torch.from_numpy((decode(path, LONG_EDGE).pixels * 255).round().astype(np.uint8))
+        torch.from_numpy((decode(path, long_edge).pixels * 255).round().astype(np.uint8))
         .permute(2, 0, 1)
         .contiguous()
         for path in (pair.original, pair.expert)
@@ -173,11 +184,6 @@ def frame(photos: Tensor, framing: Framing, draw: random.Random) -> tuple[Tensor
 
 def _pad(photos: Tensor, side: int) -> tuple[Tensor, Tensor]:
     height, width = photos.shape[-2:]
-    if max(height, width) > side:
-        scale = side / max(height, width)
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        photos = F.interpolate(photos, size, mode="bilinear", antialias=True)
-        height, width = size
     padding = (0, side - width, 0, side - height)
     return F.pad(photos, padding), F.pad(torch.ones(1, height, width), padding)
 

@@ -92,8 +92,9 @@ class Evaluation:
         Raises:
             EnhanceError: A pair cannot be read.
         """
+        long_edge = min(weights.model.config.long_edge for weights in self.weights)
         for done, pair in enumerate(self.pairs, start=1):
-            original, expert = (as_pixels(photo) for photo in load_pair(pair))
+            original, expert = (as_pixels(photo) for photo in load_pair(pair, long_edge))
             results = {IDENTITY: original}
             for name, weights in zip(self.methods, self.weights, strict=True):
                 results[name] = enhance_pixels(weights.model, results[IDENTITY], self.device)
@@ -119,7 +120,8 @@ def score_pairs(model: Cascade, pairs: list[Pair], device: torch.device) -> Scor
     model.eval()
     scores = []
     for pair in pairs:
-        original, expert = (as_pixels(photo) for photo in load_pair(pair))
+        both = load_pair(pair, model.config.long_edge)
+        original, expert = (as_pixels(photo) for photo in both)
         scores.append(score(enhance_pixels(model, original, device), expert))
     return mean(scores)
 

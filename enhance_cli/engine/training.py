@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, default_collate
 
-from enhance_cli.config import LONG_EDGE, StageConfig, TrainConfig
+from enhance_cli.config import StageConfig, TrainConfig
 from enhance_cli.data.dataset import Framing, PairDataset, Sample, load_pair
 from enhance_cli.data.pairs import Pair, find_pairs
 from enhance_cli.data.splits import divide, held_out_keys
@@ -175,7 +175,7 @@ class Training:
         if config.crop:
             framing = Framing(config.crop, crop=True, zoom=config.zoom, flip=self.config.flip)
         else:
-            side = model.canvas if model.fit == "pad" else LONG_EDGE
+            side = model.canvas if model.fit == "pad" else model.long_edge
             framing = Framing(side, flip=self.config.flip)
         coarse_of = self._frozen_coarse()
 
@@ -186,7 +186,7 @@ class Training:
         assert self.model.prnet is not None
         return _Stage("refine", config, self.model.prnet, framing, predict)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _frozen_coarse(self) -> Callable[[Sample], Tensor]:
         """CENet is frozen now, so its map of each whole photo is computed once, not every step."""
         if self.model.cenet is None:
@@ -195,11 +195,12 @@ class Training:
         finished_too = self.config.finished_share > 0
         mappings: list[Tensor] = []
         for pair in self.learnt:
-            photos = torch.stack(load_pair(pair)).to(self.device).float() / 255
+            both = load_pair(pair, self.config.model.long_edge)
+            photos = torch.stack(both).to(self.device).float() / 255
             mapping = self.model(photos if finished_too else photos[:1], coarse_only=True).mapping
             matrix, offset = mapping.matrix, mapping.offset
             mappings.append(torch.cat([matrix, offset[..., None]], -1).expand(2, 3, 4))
-        table = torch.stack(mappings).clone()
+        table = torch.stack(mappings)
 
         def coarse(batch: Sample) -> Tensor:
             chosen = table[batch.number, batch.finished.long()]
@@ -216,7 +217,11 @@ class Training:
         if state:
             learner.load_state_dict(state)
         dataset = PairDataset(
-            self.learnt, stage.framing, self.config.finished_share, self.config.seed
+            self.learnt,
+            stage.framing,
+            self.config.model.long_edge,
+            self.config.finished_share,
+            self.config.seed,
         )
         for epoch in range(done, stage.config.epochs):
             try:
@@ -353,7 +358,7 @@ class Training:
             ) from problem
 
     def _write(self, figures: dict[str, Any]) -> None:
-        keys = tuple(pair.key for pair in self.learnt)
+        keys = tuple(sorted({pair.key for pair in self.learnt}))
         recipe = json.loads(_fingerprint(self.config))
         save_weights(self.config.out, self.model, Provenance(keys, recipe, figures))
 
@@ -381,7 +386,7 @@ def _divided_pairs(config: TrainConfig) -> tuple[list[Pair], list[Pair]]:
             f"the split {config.split} holds out all of the {len(pairs)} pairs; "
             "choose another --split, or --split none"
         )
-    return learnt, held_out
+    return learnt, list(dict.fromkeys(held_out))  # a folder given twice weighs twice, once scored
 
 
 def _optimizer(net: nn.Module, config: StageConfig) -> torch.optim.Optimizer:

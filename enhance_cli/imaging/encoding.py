@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import uuid
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from enhance_cli.errors import OutputError, PhotoError
 from enhance_cli.imaging.formats import AVIF, JPEG, PNG, TIFF, WEBP
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_NO_WAY = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""Errors that every further photo would meet as well."""
 
 
 def to_image(
@@ -62,7 +64,7 @@ def encode(image: Image.Image, path: Path, quality: int = 95, exif: bytes | None
     # A grey picture under an RGB profile would be refused by strict readers.
     if image.mode in {"RGB", "RGBA"}:
         options["icc_profile"] = _SRGB
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():  # Pillow's remarks on the EXIF block, which is whole
@@ -70,10 +72,10 @@ def encode(image: Image.Image, path: Path, quality: int = 95, exif: bytes | None
             image.save(unfinished, kind, **options)
         unfinished.replace(path)
     except (OSError, ValueError) as problem:
-        if isinstance(problem, OSError) and problem.errno in _NO_ROOM:
+        if isinstance(problem, OSError) and problem.errno in _NO_WAY:
             raise OutputError(
-                f"{path.parent}: {os.strerror(problem.errno or 0)}; make room or choose another "
-                "--out, then run the same command again: what is done is kept"
+                f"{path.parent}: {os.strerror(problem.errno or 0)}; make room there or choose "
+                "another --out; the same command goes on, and what is done is kept"
             ) from problem
         raise PhotoError(f"{path}: cannot be written ({problem})") from problem
     finally:

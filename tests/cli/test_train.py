@@ -16,7 +16,7 @@ def run(*arguments):
 
 def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
     """The three commands in a row, with the real networks."""
-    root, weights = write_pairs(size=(64, 48)), tmp_path / "mine.safetensors"
+    root, weights = write_pairs(size=(96, 72)), tmp_path / "mine.safetensors"
     split = tmp_path / "split.txt"
     split.write_text("a0003\n")
     trained = run(

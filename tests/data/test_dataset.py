@@ -67,6 +67,7 @@ def test_jitter_stays_within_its_bounds():
 def test_large_photos_are_brought_to_500_px(write_pairs):
     pair = find_pairs(write_pairs(size=(900, 600)))[0]
     assert load_pair(pair)[0].shape == (3, 333, 500)
+    assert load_pair(pair, 60)[0].shape == (3, 40, 60)
 
 
 def test_photos_of_different_size_are_no_pair(tmp_path, write_photo):
