@@ -14,6 +14,7 @@ Variant = Literal["ce", "pr", "prnl", "ce+pr", "ce+prnl"]
 Fit = Literal["pad", "squash"]
 Loss = Literal["mse", "l1", "lab"]
 Precision = Literal["32", "bf16"]
+Learn = Literal["both", "coarse", "refine"]
 
 VARIANTS: tuple[Variant, ...] = ("ce", "pr", "prnl", "ce+pr", "ce+prnl")
 """The five methods of section 3.3."""
@@ -88,7 +89,10 @@ class StageConfig:
         zoom: Smallest share of a photo's width and height that a square may cover; 1 shows
             whole photos.
         jitter: Largest random change of the original's brightness, in stops of its sRGB values,
-            with a third of it for each channel on its own; the expert's version stays. For CENet.
+            with a third of it for each channel on its own; the expert's version stays. For PRNet
+            the map stays that of the unchanged original, as if CENet had erred.
+        finished_share: Share of the samples in which the expert's version stands on both sides,
+            so that a finished photo is left alone.
     """
 
     epochs: int = 200
@@ -104,6 +108,7 @@ class StageConfig:
     crop: int = 0
     zoom: float = 1.0
     jitter: float = 0.0
+    finished_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,14 +118,14 @@ class TrainConfig:
     Attributes:
         fivek_root: Folder of original and expert pairs, or None.
         pairs: Further folders of pairs.
+        init: Weights to start from; a network that they do not hold starts fresh.
+        learn: Which network learns; the other stays as ``init`` gave it.
         split: Named split or file of ids to hold out; None trains on everything.
         out: Weights file to write.
         model: What is trained.
         coarse: How CENet learns.
         refine: How PRNet learns.
         flip: Mirror pairs left to right at random.
-        finished_share: Share of the training pairs in which the expert's picture stands on both
-            sides, so that a finished photo is left alone.
         average: Decay of the moving average of the weights that is kept; 0 keeps the last.
         precision: ``"32"`` or ``"bf16"`` (autocast).
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -131,13 +136,14 @@ class TrainConfig:
 
     fivek_root: Path | None = None
     pairs: tuple[Path, ...] = ()
+    init: Path | None = None
+    learn: Learn = "both"
     split: str | None = None
     out: Path = Path("enhance.safetensors")
     model: ModelConfig = field(default_factory=ModelConfig)
     coarse: StageConfig = field(default_factory=StageConfig)
     refine: StageConfig = field(default_factory=StageConfig)
     flip: bool = False
-    finished_share: float = 0.0
     average: float = 0.0
     precision: Precision = "32"
     device: str = "auto"
@@ -187,30 +193,30 @@ PAPER = TrainConfig()
 SHIPPED = TrainConfig(
     model=ModelConfig(canvas=128, fit="squash"),
     coarse=StageConfig(
-        epochs=36,
+        epochs=12,
         batch_size=32,
         optimizer="adamw",
-        learning_rate=1e-3,
+        learning_rate=5e-4,
         weight_decay=0.05,
         schedule="cosine",
         loss="lab",
-        zoom=0.6,
-        jitter=0.25,
+        zoom=0.75,
+        finished_share=0.1,
     ),
     refine=StageConfig(
-        epochs=12,
-        batch_size=8,
+        epochs=30,
+        batch_size=16,
         optimizer="adamw",
         learning_rate=2e-3,
         weight_decay=0.01,
         schedule="cosine",
         loss="lab",
-        crop=192,
-        zoom=0.5,
+        crop=128,
+        zoom=0.75,
+        finished_share=0.1,
     ),
     flip=True,
-    finished_share=0.1,
-    average=0.998,
+    average=0.995,
     precision="bf16",
 )
 """What made the weights that come with the package: little data, a short time, two CPU cores."""

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from enhance_cli.cli.console import error_boundary, say, say_error
-from enhance_cli.config import RECIPES, Fit, Loss, Precision, TrainConfig, Variant, with_stages
+from enhance_cli.config import (
+    RECIPES,
+    Fit,
+    Learn,
+    Loss,
+    Precision,
+    TrainConfig,
+    Variant,
+    with_stages,
+)
 
 if TYPE_CHECKING:
     from enhance_cli.engine.training import EpochReport
@@ -37,6 +46,10 @@ def train(
         typer.Option(help="A further folder of pairs: before/ and after/. May be repeated."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Weights file to write.")] = TrainConfig.out,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Weights to start from; what they do not hold starts fresh."),
+    ] = None,
     split: Annotated[
         str,
         typer.Option(help="Photos to hold out: random250, validation50, a file of ids, or none."),
@@ -72,6 +85,23 @@ def train(
         typer.Option(min=1, help="Steps between two decays.", rich_help_panel=_LEARNING),
     ] = None,
     loss: Annotated[Loss | None, typer.Option(rich_help_panel=_LEARNING)] = None,
+    zoom: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=1,
+            help="Smallest share of a photo that a sample shows.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
+    jitter: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Random change of the originals' brightness, in stops.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
     flip: Annotated[
         bool | None, typer.Option(help="Mirror at random.", rich_help_panel=_LEARNING)
     ] = None,
@@ -98,6 +128,12 @@ def train(
         str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_RUN)
     ] = "auto",
     seed: Annotated[int, typer.Option(rich_help_panel=_RUN)] = 0,
+    learn: Annotated[
+        Learn,
+        typer.Option(
+            help="Which network learns; the other stays as --init gave it.", rich_help_panel=_RUN
+        ),
+    ] = "both",
     validate_every: Annotated[
         int, typer.Option(min=1, help="Epochs between two scores.", rich_help_panel=_RUN)
     ] = TrainConfig.validate_every,
@@ -117,6 +153,8 @@ def train(
         base,
         fivek_root=fivek_root,
         pairs=tuple(pairs or ()),
+        init=init,
+        learn=learn,
         split=None if split == "none" else split,
         out=out,
         device=device,
@@ -124,7 +162,7 @@ def train(
         resume=resume,
         validate_every=validate_every,
         model=replace(base.model, **_given(variant=variant, canvas=canvas, fit=fit)),
-        **_given(flip=flip, finished_share=finished_share, average=average, precision=precision),
+        **_given(flip=flip, average=average, precision=precision),
     )
     stage_options = _given(
         epochs=epochs,
@@ -137,6 +175,9 @@ def train(
         decay=decay,
         decay_steps=decay_steps,
         loss=loss,
+        zoom=zoom,
+        jitter=jitter,
+        finished_share=finished_share,
     )
     _run(with_stages(config, **stage_options))
 

@@ -26,7 +26,7 @@ from enhance_cli.data.splits import divide, held_out_keys
 from enhance_cli.engine.device import pick_device
 from enhance_cli.engine.evaluation import score_pairs
 from enhance_cli.engine.losses import masked_loss
-from enhance_cli.engine.weights import Provenance, save_weights
+from enhance_cli.engine.weights import Provenance, find_weights, load_weights, save_weights
 from enhance_cli.errors import PairsError, TrainingError, UsageError
 from enhance_cli.imaging.metrics import Score
 from enhance_cli.models.cascade import Cascade
@@ -128,6 +128,7 @@ class Training:
         )
         torch.manual_seed(config.seed)
         self.model = Cascade(config.model)
+        self._ancestors = self._start_from(config.init) if config.init else ()
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __iter__(self) -> Iterator[EpochReport]:
@@ -149,12 +150,34 @@ class Training:
         self._write(figures={"photos": len(self.held_out), **asdict(final)} if final else {})
         self.checkpoint_path.unlink(missing_ok=True)
 
+    def _start_from(self, path: Path) -> tuple[str, ...]:
+        """Take over the networks that a weights file holds; return what they were trained on."""
+        weights = load_weights(find_weights(path))
+        source, target = weights.model.config, self.config.model
+        if (source.canvas, source.fit) != (target.canvas, target.fit):
+            raise UsageError(
+                f"--init {path}: its networks see photos as --canvas {source.canvas} "
+                f"--fit {source.fit}; give the same"
+            )
+        try:
+            for mine, theirs in (
+                (self.model.cenet, weights.model.cenet),
+                (self.model.prnet, weights.model.prnet),
+            ):
+                if mine is not None and theirs is not None:
+                    mine.load_state_dict(theirs.state_dict())
+        except RuntimeError as problem:
+            raise UsageError(
+                f"--init {path}: its {source.variant} does not fit into {target.variant}"
+            ) from problem
+        return weights.provenance.trained_on
+
     def _stages(self) -> list[Callable[[], _Stage]]:
         # Made when their turn comes: PRNet's needs the CENet that has learned by then.
         found: list[Callable[[], _Stage]] = []
-        if self.model.cenet is not None:
+        if self.model.cenet is not None and self.config.learn != "refine":
             found.append(self._coarse_stage)
-        if self.model.prnet is not None:
+        if self.model.prnet is not None and self.config.learn != "coarse":
             found.append(self._refine_stage)
         return found
 
@@ -177,6 +200,7 @@ class Training:
         else:
             side = model.canvas if model.fit == "pad" else model.long_edge
             framing = Framing(side, flip=self.config.flip)
+        framing = framing._replace(jitter=config.jitter)
         coarse_of = self._frozen_coarse()
 
         def predict(net: nn.Module, batch: Sample) -> Tensor:
@@ -192,7 +216,7 @@ class Training:
         if self.model.cenet is None:
             return lambda batch: batch.original
         self.model.eval()
-        finished_too = self.config.finished_share > 0
+        finished_too = self.config.refine.finished_share > 0
         mappings: list[Tensor] = []
         for pair in self.learnt:
             both = load_pair(pair, self.config.model.long_edge)
@@ -220,7 +244,7 @@ class Training:
             self.learnt,
             stage.framing,
             self.config.model.long_edge,
-            self.config.finished_share,
+            stage.config.finished_share,
             self.config.seed,
         )
         for epoch in range(done, stage.config.epochs):
@@ -358,7 +382,7 @@ class Training:
             ) from problem
 
     def _write(self, figures: dict[str, Any]) -> None:
-        keys = tuple(sorted({pair.key for pair in self.learnt}))
+        keys = tuple(sorted({*self._ancestors, *(pair.key for pair in self.learnt)}))
         recipe = json.loads(_fingerprint(self.config))
         save_weights(self.config.out, self.model, Provenance(keys, recipe, figures))
 

@@ -109,7 +109,7 @@ def test_photos_held_out_are_scored_and_never_learned_from(tiny, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_weights(tiny):
-    config = with_stages(replace(tiny, flip=True, finished_share=0.3), crop=16, zoom=0.5)
+    config = with_stages(replace(tiny, flip=True), finished_share=0.3, crop=16, zoom=0.5)
     other = replace(config, out=tiny.out.with_stem("again"))
     for run in (config, other):
         for _ in Training(run):
@@ -141,6 +141,38 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, mon
     assert len(rest) == 4 - epochs_before
     expected = weights_of(unbroken)
     assert all(torch.equal(tensor, expected[name]) for name, tensor in weights_of(config).items())
+
+
+def test_learning_in_two_halves_is_learning_in_one_go(tiny):
+    whole = replace(tiny, out=tiny.out.with_stem("whole"))
+    coarse = replace(
+        tiny, model=replace(tiny.model, variant="ce"), out=tiny.out.with_stem("coarse")
+    )
+    refine = replace(tiny, init=coarse.out, learn="refine")
+    for run in (whole, coarse, refine):
+        for _ in Training(run):
+            pass
+    expected = weights_of(whole)
+    for name, tensor in weights_of(refine).items():
+        # The halves meet in a weights file, whose matrices are in half precision.
+        torch.testing.assert_close(tensor.float(), expected[name].float(), atol=5e-3, rtol=0.02)
+
+
+def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
+    (tmp_path / "split.txt").write_text("a0001\n")
+    first = replace(tiny, split=str(tmp_path / "split.txt"), out=tiny.out.with_stem("first"))
+    for _ in Training(first):
+        pass
+    (tmp_path / "other.txt").write_text("a0002\na0003\nb\n")
+    second = replace(tiny, init=first.out, split=str(tmp_path / "other.txt"), learn="coarse")
+    for _ in Training(second):
+        pass
+    assert load_weights(second.out).provenance.trained_on == ("a0001", "a0002", "a0003", "fivek/b")
+    before, after = weights_of(first), weights_of(second)
+    changed = {
+        name.partition(".")[0] for name in after if not torch.equal(before[name], after[name])
+    }
+    assert changed == {"cenet"}
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pairs(tiny, monkeypatch):
@@ -175,6 +207,14 @@ class TestRefused:
         next(reports)
         with pytest.raises(UsageError, match="other settings"):
             Training(replace(tiny, resume=True, seed=5))
+
+    def test_weights_to_start_from_that_see_otherwise(self, tiny):
+        for _ in Training(replace(tiny, model=ModelConfig("prnl", canvas=64))):
+            pass
+        with pytest.raises(UsageError, match="--canvas 64"):
+            Training(replace(tiny, init=tiny.out, model=ModelConfig("prnl", canvas=32)))
+        with pytest.raises(UsageError, match="prnl does not fit into pr"):
+            Training(replace(tiny, init=tiny.out, model=ModelConfig("pr", canvas=64)))
 
     def test_a_damaged_checkpoint(self, tiny):
         tiny.out.parent.mkdir()
