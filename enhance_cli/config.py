@@ -83,7 +83,8 @@ class StageConfig:
         decay: Factor of the step schedule.
         decay_steps: Interval of the step schedule, in steps.
         loss: ``"mse"`` is eq. 4; ``"l1"`` the mean absolute difference; ``"lab"`` the mean
-            CIELab distance, in units of 100, beside ``"l1"``.
+            CIELab distance, in units of 100, beside ``"l1"``. The last two let values beyond
+            white or black stand where the expert's are clipped.
         crop: Side, in pixels, of the squares that PRNet learns from; 0 pads whole photos, as
             the paper does. What CENet sees is the model's geometry.
         zoom: Smallest share of a photo's width and height that a square may cover; 1 shows

@@ -12,6 +12,9 @@ _RGB_TO_XYZ = (
     (0.212671, 0.715160, 0.072169),
     (0.019334, 0.119193, 0.950227),
 )
+WHITE = 0.995
+"""From here on an expert's value counts as clipped; below 1 - WHITE likewise."""
+
 _WHITE_D65 = (0.95047, 1.0, 1.08883)
 
 
@@ -29,6 +32,7 @@ def masked_loss(kind: Loss, predicted: Tensor, expert: Tensor, mask: Tensor) -> 
     """
     if kind == "mse":
         return _mean_over_photo((predicted - expert).square(), mask)
+    predicted = _clipped_where_the_expert_is(predicted, expert)
     absolute = _mean_over_photo((predicted - expert).abs(), mask)
     if kind == "l1":
         return absolute
@@ -58,6 +62,16 @@ def rgb_to_lab(photo: Tensor) -> Tensor:
     root = torch.where(large, xyz, 1.0).pow(1 / 3)
     x, y, z = torch.where(large, root, 7.787 * xyz + 16 / 116).unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=1)
+
+
+def _clipped_where_the_expert_is(predicted: Tensor, expert: Tensor) -> Tensor:
+    """Beyond white is right where the expert is white, since results are clamped when written.
+
+    Without this, a map that would blow a highlight as the expert did is held back, and white skies
+    come out grey.
+    """
+    predicted = torch.where(expert > WHITE, predicted.clamp(max=1), predicted)
+    return torch.where(expert < 1 - WHITE, predicted.clamp(min=0), predicted)
 
 
 def _mean_over_photo(values: Tensor, mask: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from platformdirs import user_data_path
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 import enhance_cli
 from enhance_cli.config import VARIANTS, ModelConfig
@@ -97,7 +97,7 @@ def save_weights(path: Path, model: Cascade, provenance: Provenance) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, unfinished, metadata)
+        unfinished.write_bytes(save(tensors, metadata))
         unfinished.replace(path)
     except (OSError, SafetensorError) as problem:
         unfinished.unlink(missing_ok=True)

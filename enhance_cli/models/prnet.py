@@ -13,6 +13,25 @@ FIRST_MAPS = 16
 STRIDE = 4
 """What the two stride-2 convolutions divide height and width by."""
 
+EDGE = "replicate"
+"""How a photo goes on beyond its edge. Black there would show as a frame in even skies."""
+
+
+class Deconvolution(nn.ConvTranspose2d):
+    """Stride-2 deconvolution that treats the edge of a photo like its middle.
+
+    The kernel is 4 x 4: the stride divides it, so it covers every output pixel equally and leaves
+    no checkerboard.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=False)
+
+    def forward(self, features: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """``(B, C, H, W)`` to ``(B, C', 2 H, 2 W)``."""
+        framed = F.pad(features, (1, 1, 1, 1), mode=EDGE)
+        return super().forward(framed, output_size)[..., 2:-2, 2:-2]
+
 
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions with batch norm around a shortcut (He et al. 2016)."""
@@ -20,10 +39,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=EDGE, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=EDGE, bias=False),
             nn.BatchNorm2d(channels),
         )
 
@@ -56,7 +75,7 @@ class PRNet(nn.Module):
         blocks += [ResidualBlock(wide) for _ in range(residual_blocks)]
         self.transform = nn.Sequential(*blocks)
         self.up = nn.Sequential(_deconv(wide, middle), _deconv(middle, narrow))
-        self.to_rgb = nn.Conv2d(narrow, 3, 7, padding=3)
+        self.to_rgb = nn.Conv2d(narrow, 3, 7, padding=3, padding_mode=EDGE)
         nn.init.zeros_(self.to_rgb.weight)
         nn.init.zeros_(self.to_rgb.bias)  # type: ignore[arg-type]
 
@@ -70,23 +89,24 @@ class PRNet(nn.Module):
             ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.
         """
         height, width = coarse.shape[-2:]
-        padded = F.pad(coarse, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        padded = F.pad(coarse, (0, -width % STRIDE, 0, -height % STRIDE), mode=EDGE)
         features = self.up(self.transform(self.down(padded)))
         return self.to_rgb(features)[..., :height, :width]
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
+        nn.Conv2d(
+            inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode=EDGE, bias=False
+        ),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
 
 
 def _deconv(inputs: int, outputs: int) -> nn.Sequential:
-    # A kernel that the stride divides covers every output pixel equally: no checkerboard.
     return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
+        Deconvolution(inputs, outputs),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )

@@ -40,7 +40,12 @@ def test_gradients_are_finite_where_a_photo_is_right_black_or_out_of_range(kind)
         assert predicted.grad is not None and torch.isfinite(predicted.grad).all()
 
 
-def test_lab_pulls_values_beyond_white_back():
+@pytest.mark.parametrize("kind", ["l1", "lab"])
+def test_beyond_white_is_right_only_where_the_expert_is_white(kind):
     predicted = torch.full((1, 3, 2, 2), 1.3, requires_grad=True)
-    masked_loss("lab", predicted, torch.ones(1, 3, 2, 2), torch.ones(1, 1, 2, 2)).backward()
-    assert predicted.grad is not None and (predicted.grad > 0).all()
+    expert = torch.full((1, 3, 2, 2), 0.9)
+    expert[..., 1] = 1
+    masked_loss(kind, predicted, expert, torch.ones(1, 1, 2, 2)).backward()
+    assert predicted.grad is not None
+    assert (predicted.grad[..., 0] > 0).all(), "pulled back"
+    assert not predicted.grad[..., 1].any(), "left as it is"

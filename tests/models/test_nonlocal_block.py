@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -47,3 +50,20 @@ def test_all_parameters_learn():
         # A constant added to every phi cancels in the softmax.
         if name != "phi.bias":
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_the_matrix_of_all_positions_is_never_built():
+    """At 500 px there are 15,625 positions: the matrix alone would take a gigabyte."""
+    code = """
+import resource, torch
+from enhance_cli.models.nonlocal_block import NonLocalBlock
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+block = NonLocalBlock(64)
+with torch.no_grad():
+    block(torch.rand(1, 64, 8, 8))
+    before = peak()
+    block(torch.rand(1, 64, 125, 125))
+print(peak() - before)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(told.stdout) < 300

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from enhance_cli.models.nonlocal_block import NonLocalBlock
-from enhance_cli.models.prnet import PRNet, ResidualBlock
+from enhance_cli.models.prnet import Deconvolution, PRNet, ResidualBlock
 
 
 def awake(net: PRNet) -> PRNet:
@@ -48,6 +48,21 @@ def test_gradients_reach_the_first_convolution():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
     first = net.down[0][0].weight.grad
     assert first is not None and first.abs().sum() > 0
+
+
+def test_an_even_photo_stays_even_to_its_very_edge():
+    torch.manual_seed(0)
+    net = PRNet().eval()
+    with torch.no_grad():
+        features = net.transform(net.down(torch.full((1, 3, 40, 56), 0.6)))
+    assert features.abs().max() > 1e-3
+    torch.testing.assert_close(features, features[..., 4:5, 4:5].expand_as(features))
+
+
+def test_a_deconvolution_treats_the_edge_like_the_middle():
+    grown = Deconvolution(8, 4)(torch.rand(1, 8, 1, 1).expand(1, 8, 5, 6))
+    assert grown.shape == (1, 4, 10, 12)
+    torch.testing.assert_close(grown, grown[..., 4:6, 4:6].repeat(1, 1, 5, 6))
 
 
 def test_a_photo_does_not_depend_on_its_batch():
