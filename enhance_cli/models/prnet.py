@@ -27,9 +27,9 @@ class Deconvolution(nn.ConvTranspose2d):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=False)
 
-    def forward(self, features: Tensor, output_size: list[int] | None = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """``(B, C, H, W)`` to ``(B, C', 2 H, 2 W)``."""
-        framed = F.pad(features, (1, 1, 1, 1), mode=EDGE)
+        framed = F.pad(input, (1, 1, 1, 1), mode=EDGE)
         return super().forward(framed, output_size)[..., 2:-2, 2:-2]
 
 
