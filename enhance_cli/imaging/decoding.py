@@ -21,6 +21,9 @@ MAX_PIXELS = 500_000_000
 SRGB_GAMMA = (2.4, 12.92)
 """Power and toe slope of sRGB; LibRaw's own default is the curve of BT.709."""
 
+NO_COLOR = 3 / 255
+"""Largest distance between the channels of a photo without colour; JPEG leaves as much."""
+
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
 
 # Pillow's own limit stops at 179 megapixels, which panoramas pass; ours is checked in `_open`.
@@ -34,7 +37,7 @@ class Photo:
     Attributes:
         pixels: ``(H, W, 3)`` float32, sRGB in [0, 1].
         alpha: ``(H, W)`` float32 in [0, 1], or None.
-        grey: The file has no colour.
+        grey: The photo has no colour, even where it is stored as RGB.
         exif: The file's EXIF block as it stands in the file, or None.
         warnings: What was lost on the way, each in one line.
     """
@@ -108,8 +111,8 @@ def _decode_bitmap(path: Path, long_edge: int | None) -> Photo:
         notes: list[str] = []
         if getattr(image, "n_frames", 1) > 1:
             notes.append("holds several pictures, only the first was read")
-        grey, exif = image.mode in GREY_MODES, image.info.get("exif")
-        profile = image.info.get("icc_profile")
+        exif, profile = image.info.get("exif"), image.info.get("icc_profile")
+        grey = image.mode in GREY_MODES
         upright = ImageOps.exif_transpose(_to_eight_bits(image))
         size = _fitted(upright.size, long_edge)
         alpha = None
@@ -120,7 +123,7 @@ def _decode_bitmap(path: Path, long_edge: int | None) -> Photo:
             upright = upright.convert("RGB")
         color = _to_srgb(_resize(upright, size), profile, notes)
         pixels = _as_float(color)
-    return Photo(pixels, alpha, grey, exif, tuple(notes))
+    return Photo(pixels, alpha, grey or _has_no_color(pixels), exif, tuple(notes))
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
@@ -133,6 +136,10 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
         converted._exif = image.getexif()  # type: ignore[attr-defined]
         return converted
     return image.convert("L") if image.mode == "1" else image
+
+
+def _has_no_color(pixels: NDArray[np.float32]) -> bool:
+    return bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= NO_COLOR)
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:

@@ -70,10 +70,11 @@ def test_untrained_weights_give_the_photo_back(tmp_path, run, write_photo, coffe
 
 
 def test_the_map_that_the_weights_hold_is_applied(tmp_path, run, write_photo, brightening_weights):
-    path = write_photo(tmp_path / "a.png", np.full((8, 8, 3), 100, np.uint8))
+    color = np.array([100, 80, 60], np.uint8)
+    path = write_photo(tmp_path / "a.png", np.broadcast_to(color, (8, 8, 3)).copy())
     run(path, weights=brightening_weights)
     with Image.open(tmp_path / "out" / "a.png") as result:
-        assert result.getpixel((4, 4)) == (126, 126, 126)  # 100 + 0.1 x 255
+        assert result.getpixel((4, 4)) == (126, 106, 86)  # 0.1 x 255 more
 
 
 def test_a_grey_photo_stays_grey_and_transparency_stays(tmp_path, run, write_photo):

@@ -97,6 +97,14 @@ def test_a_grey_photo_is_known_as_such(tmp_path, mode):
     np.testing.assert_allclose(photo.pixels, 1)
 
 
+def test_a_grey_photo_stored_as_rgb_is_known_too(tmp_path, coffee, write_photo):
+    grey = np.asarray(Image.fromarray(coffee).convert("L").convert("RGB"))
+    assert decode(write_photo(tmp_path / "grey.jpg", grey, quality=80), 500).grey
+    toned = (grey * [1.0, 0.95, 0.9]).astype(np.uint8)
+    assert not decode(write_photo(tmp_path / "toned.jpg", toned), 500).grey
+    assert not decode(write_photo(tmp_path / "colour.jpg", coffee), 500).grey
+
+
 def test_sixteen_bit_grey_keeps_its_tones(tmp_path):
     path = tmp_path / "deep.png"
     Image.fromarray(np.full((8, 8), 32896, np.uint16)).save(path)  # 128 x 257
