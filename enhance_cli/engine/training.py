@@ -433,10 +433,12 @@ def _collate(samples: list[Sample]) -> Sample:
 
 
 def _fingerprint(config: TrainConfig) -> str:
-    """What decides the outcome of a run, as JSON."""
+    """What decides the outcome of a run, as JSON; files by name, since it goes into weights."""
     plain = asdict(replace(config, resume=False))
     for name in ("resume", "device", "out"):
         del plain[name]
     plain["fivek_root"] = config.fivek_root and Path(config.fivek_root).resolve().name
+    plain["split"] = config.split and Path(config.split).name
+    plain["init"] = config.init and Path(config.init).name
     plain["pairs"] = [Path(root).resolve().name for root in config.pairs]
     return json.dumps(plain, default=str)

@@ -167,7 +167,9 @@ def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
     second = replace(tiny, init=first.out, split=str(tmp_path / "other.txt"), learn="coarse")
     for _ in Training(second):
         pass
-    assert load_weights(second.out).provenance.trained_on == ("a0001", "a0002", "a0003", "fivek/b")
+    story = load_weights(second.out).provenance
+    assert story.trained_on == ("a0001", "a0002", "a0003", "fivek/b")
+    assert story.recipe["init"] == "first.safetensors" and str(tmp_path) not in str(story)
     before, after = weights_of(first), weights_of(second)
     changed = {
         name.partition(".")[0] for name in after if not torch.equal(before[name], after[name])
