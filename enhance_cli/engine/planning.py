@@ -40,8 +40,8 @@ def make_plan(config: ApplyConfig) -> Plan:
     """Find all photos and settle where each result goes.
 
     A folder's tree is mirrored under ``out``; where several folders are given, each under its own
-    name. A RAW's result is a JPEG. Two results never share a path, in upper or lower case: the
-    later one keeps its source's suffix in its name (``a.nef`` beside ``a.jpg``: ``a.nef.jpg``).
+    name. A RAW's result is a JPEG. Two results never share a path, in upper or lower case: beside
+    ``a.jpg``, the result of ``a.nef`` is ``a.nef.jpg``.
 
     Raises:
         UsageError: An input is missing, there is no photo, or a result would replace an input.
@@ -52,12 +52,11 @@ def make_plan(config: ApplyConfig) -> Plan:
         raise UsageError(
             f"{looked_in}: no photo found; JPEG, PNG, TIFF, WebP, AVIF and camera RAW are read"
         )
-    taken: set[str] = set()
-    photos = []
-    for source, relative in found:
-        output = config.out / _free_name(relative, taken)
-        taken.add(_folded(output.relative_to(config.out)))
-        photos.append(PlannedPhoto(source, output))
+    names = _result_names([relative for _, relative in found])
+    photos = [
+        PlannedPhoto(source, config.out / name)
+        for (source, _), name in zip(found, names, strict=True)
+    ]
     _refuse_replacing_inputs(photos)
     return Plan(tuple(photos), tuple(warnings))
 
@@ -115,6 +114,17 @@ def _walk(folder: Path, out: Path, warnings: list[str]) -> Iterator[Path]:
         for name in sorted(files):
             if is_photo(here / name):
                 yield here / name
+
+
+def _result_names(relatives: list[Path]) -> list[Path]:
+    """A path of its own for each result; those that can keep their names choose first."""
+    taken: set[str] = set()
+    names: dict[int, Path] = {}
+    order = sorted(range(len(relatives)), key=lambda i: relatives[i].suffix.lower() not in BITMAPS)
+    for i in order:
+        names[i] = _free_name(relatives[i], taken)
+        taken.add(_folded(names[i]))
+    return [names[i] for i in range(len(relatives))]
 
 
 def _free_name(relative: Path, taken: set[str]) -> Path:

@@ -50,6 +50,15 @@ def test_results_never_share_a_path(touch):
     assert outputs == planned_paths(root / "out", root / "p"), "the same on every run"
 
 
+def test_a_raw_beside_its_jpeg_gets_the_longer_name(touch):
+    root = touch("p/a.dng", "p/a.jpg", "p/b.NEF")
+    assert planned(root / "out", root / "p") == {
+        "a.dng": "a.dng.jpg",
+        "a.jpg": "a.jpg",
+        "b.NEF": "b.jpg",
+    }
+
+
 def planned_paths(out: Path, *inputs: Path) -> list[str]:
     return [str(photo.output) for photo in make_plan(ApplyConfig(tuple(inputs), out)).photos]
 
