@@ -60,13 +60,37 @@ class Framing(NamedTuple):
     jitter: float = 0.0
 
 
+class PairCache:
+    """Decoded pairs, kept in memory as long as there is room for them.
+
+    Args:
+        long_edge: Longer edge of the photos, in pixels.
+    """
+
+    def __init__(self, long_edge: int = LONG_EDGE) -> None:
+        self.long_edge = long_edge
+        self._pairs: dict[Pair, tuple[Tensor, Tensor]] = {}
+        self._bytes = 0
+
+    def load(self, pair: Pair) -> tuple[Tensor, Tensor]:
+        """Original and expert, ``(3, H, W)`` uint8; see :func:`load_pair`."""
+        if pair not in self._pairs:
+            loaded = load_pair(pair, self.long_edge)
+            size = sum(photo.nbytes for photo in loaded)
+            if self._bytes + size > CACHE_BYTES:
+                return loaded
+            self._pairs[pair] = loaded
+            self._bytes += size
+        return self._pairs[pair]
+
+
 class PairDataset(Dataset[Sample]):
     """Samples of pairs; what is drawn depends on seed, epoch and pair alone.
 
     Args:
         pairs: What to sample from.
         framing: How squares are cut.
-        long_edge: Longer edge of the photos that squares are cut from, in pixels.
+        cache: Where decoded photos are kept; several datasets may share one.
         finished_share: Share of samples in which the expert's version is the original too.
         seed: Of all random choices.
     """
@@ -75,18 +99,16 @@ class PairDataset(Dataset[Sample]):
         self,
         pairs: list[Pair],
         framing: Framing,
-        long_edge: int = LONG_EDGE,
+        cache: PairCache | None = None,
         finished_share: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.pairs = pairs
         self.framing = framing
-        self.long_edge = long_edge
+        self.cache = cache or PairCache()
         self.finished_share = finished_share
         self.seed = seed
         self.epoch = 0
-        self._cache: dict[int, tuple[Tensor, Tensor]] = {}
-        self._cached_bytes = 0
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -99,7 +121,7 @@ class PairDataset(Dataset[Sample]):
             PhotoError: One of them cannot be read.
         """
         draw = random.Random(f"{self.seed}/{self.epoch}/{index}")
-        original, expert = (photo.float() / 255 for photo in self.load(index))
+        original, expert = (photo.float() / 255 for photo in self.cache.load(self.pairs[index]))
         finished = draw.random() < self.finished_share
         if finished:
             original = expert
@@ -108,17 +130,6 @@ class PairDataset(Dataset[Sample]):
         both = torch.stack([original, expert])
         both, mask = frame(both, self.framing, draw)
         return Sample(both[0], both[1], mask, torch.tensor(index), torch.tensor(finished))
-
-    def load(self, index: int) -> tuple[Tensor, Tensor]:
-        """Original and expert of a pair, ``(3, H, W)`` uint8, kept for the next time."""
-        if index not in self._cache:
-            loaded = load_pair(self.pairs[index], self.long_edge)
-            size = sum(photo.nbytes for photo in loaded)
-            if self._cached_bytes + size > CACHE_BYTES:
-                return loaded
-            self._cache[index] = loaded
-            self._cached_bytes += size
-        return self._cache[index]
 
 
 def load_pair(pair: Pair, long_edge: int = LONG_EDGE) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from enhance_cli.config import EvalConfig
 from enhance_cli.data.dataset import load_pair
@@ -94,10 +93,10 @@ class Evaluation:
         """
         long_edge = min(weights.model.config.long_edge for weights in self.weights)
         for done, pair in enumerate(self.pairs, start=1):
-            original, expert = (as_pixels(photo) for photo in load_pair(pair, long_edge))
+            original, expert = pair_pixels(pair, long_edge)
             results = {IDENTITY: original}
             for name, weights in zip(self.methods, self.weights, strict=True):
-                results[name] = enhance_pixels(weights.model, results[IDENTITY], self.device)
+                results[name] = enhance_pixels(weights.model, original, self.device)
             for name, pixels in results.items():
                 one = score(pixels, expert)
                 self._scores[name].append(one)
@@ -120,15 +119,19 @@ def score_pairs(model: Cascade, pairs: list[Pair], device: torch.device) -> Scor
     model.eval()
     scores = []
     for pair in pairs:
-        both = load_pair(pair, model.config.long_edge)
-        original, expert = (as_pixels(photo) for photo in both)
+        original, expert = pair_pixels(pair, model.config.long_edge)
         scores.append(score(enhance_pixels(model, original, device), expert))
     return mean(scores)
 
 
-def as_pixels(photo: Tensor) -> NDArray[np.float32]:
-    """``(3, H, W)`` uint8 to ``(H, W, 3)`` float32 in [0, 1]."""
-    return photo.permute(1, 2, 0).numpy().astype(np.float32) / np.float32(255)
+def pair_pixels(pair: Pair, long_edge: int) -> list[NDArray[np.float32]]:
+    """Read original and expert as ``(H, W, 3)`` float32 in [0, 1].
+
+    Raises:
+        EnhanceError: The pair cannot be read.
+    """
+    both = load_pair(pair, long_edge)
+    return [photo.permute(1, 2, 0).numpy().astype(np.float32) / np.float32(255) for photo in both]
 
 
 def _row_names(weights: list[Weights]) -> list[str]:

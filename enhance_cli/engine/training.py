@@ -20,14 +20,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, default_collate
 
 from enhance_cli.config import StageConfig, TrainConfig
-from enhance_cli.data.dataset import Framing, PairDataset, Sample, load_pair
+from enhance_cli.data.dataset import Framing, PairCache, PairDataset, Sample
 from enhance_cli.data.pairs import Pair, find_pairs
 from enhance_cli.data.splits import divide, held_out_keys
 from enhance_cli.engine.device import pick_device
 from enhance_cli.engine.evaluation import score_pairs
 from enhance_cli.engine.losses import masked_loss
-from enhance_cli.engine.weights import Provenance, find_weights, load_weights, save_weights
+from enhance_cli.engine.weights import Provenance, load_weights, save_weights
 from enhance_cli.errors import PairsError, TrainingError, UsageError
+from enhance_cli.files import written_whole
 from enhance_cli.imaging.metrics import Score
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
@@ -118,6 +119,7 @@ class Training:
         self.config = config
         self.device = pick_device(config.device)
         self.learnt, self.held_out = _divided_pairs(config)
+        self.cache = PairCache(config.model.long_edge)
         self.checkpoint_path = config.out.with_suffix(".ckpt")
         self._check_output()
         self._state = self._read_checkpoint() if config.resume else {}
@@ -152,7 +154,7 @@ class Training:
 
     def _start_from(self, path: Path) -> tuple[str, ...]:
         """Take over the networks that a weights file holds; return what they were trained on."""
-        weights = load_weights(find_weights(path))
+        weights = load_weights(path)
         source, target = weights.model.config, self.config.model
         if (source.canvas, source.fit) != (target.canvas, target.fit):
             raise UsageError(
@@ -195,12 +197,10 @@ class Training:
 
     def _refine_stage(self) -> _Stage:
         config, model = self.config.refine, self.config.model
+        side = model.canvas if model.fit == "pad" else model.long_edge
+        framing = Framing(side, flip=self.config.flip, jitter=config.jitter)
         if config.crop:
-            framing = Framing(config.crop, crop=True, zoom=config.zoom, flip=self.config.flip)
-        else:
-            side = model.canvas if model.fit == "pad" else model.long_edge
-            framing = Framing(side, flip=self.config.flip)
-        framing = framing._replace(jitter=config.jitter)
+            framing = framing._replace(side=config.crop, crop=True, zoom=config.zoom)
         coarse_of = self._frozen_coarse()
 
         def predict(net: nn.Module, batch: Sample) -> Tensor:
@@ -219,8 +219,7 @@ class Training:
         finished_too = self.config.refine.finished_share > 0
         mappings: list[Tensor] = []
         for pair in self.learnt:
-            both = load_pair(pair, self.config.model.long_edge)
-            photos = torch.stack(both).to(self.device).float() / 255
+            photos = torch.stack(self.cache.load(pair)).to(self.device).float() / 255
             mapping = self.model(photos if finished_too else photos[:1], coarse_only=True).mapping
             matrix, offset = mapping.matrix, mapping.offset
             mappings.append(torch.cat([matrix, offset[..., None]], -1).expand(2, 3, 4))
@@ -243,7 +242,7 @@ class Training:
         dataset = PairDataset(
             self.learnt,
             stage.framing,
-            self.config.model.long_edge,
+            self.cache,
             stage.config.finished_share,
             self.config.seed,
         )
@@ -371,12 +370,10 @@ class Training:
         return state
 
     def _write_checkpoint(self, state: dict[str, Any]) -> None:
-        unfinished = self.checkpoint_path.with_suffix(".ckpt.part")
         try:
-            self.fabric.save(unfinished, state)
-            unfinished.replace(self.checkpoint_path)
+            with written_whole(self.checkpoint_path) as unfinished:
+                self.fabric.save(unfinished, state)
         except (OSError, RuntimeError) as problem:
-            unfinished.unlink(missing_ok=True)
             raise TrainingError(
                 f"{self.checkpoint_path}: cannot be written ({problem}); make room and --resume"
             ) from problem

@@ -22,6 +22,7 @@ from safetensors.torch import save
 import enhance_cli
 from enhance_cli.config import VARIANTS, ModelConfig
 from enhance_cli.errors import WeightsError
+from enhance_cli.files import written_whole
 from enhance_cli.models.cascade import Cascade
 
 FORMAT_VERSION = 1
@@ -94,13 +95,10 @@ def save_weights(path: Path, model: Cascade, provenance: Provenance) -> None:
         "model": json.dumps(asdict(model.config)),
         "provenance": json.dumps(asdict(provenance), default=str),
     }
-    unfinished = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(save(tensors, metadata))
-        unfinished.replace(path)
+        with written_whole(path) as unfinished:
+            unfinished.write_bytes(save(tensors, metadata))
     except (OSError, SafetensorError) as problem:
-        unfinished.unlink(missing_ok=True)
         raise WeightsError(f"{path}: cannot be written ({problem})") from problem
 
 

@@ -26,7 +26,7 @@ NO_COLOR = 3 / 255
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
 
-# Pillow's own limit stops at 179 megapixels, which panoramas pass; ours is checked in `_open`.
+# Pillow's own limit stops at 179 megapixels, which panoramas pass; _decode_bitmap checks ours.
 Image.MAX_IMAGE_PIXELS = None
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import uuid
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from enhance_cli.errors import OutputError, PhotoError
+from enhance_cli.files import written_whole
 from enhance_cli.imaging.formats import AVIF, JPEG, PNG, TIFF, WEBP
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -64,13 +63,10 @@ def encode(image: Image.Image, path: Path, quality: int = 95, exif: bytes | None
     # A grey picture under an RGB profile would be refused by strict readers.
     if image.mode in {"RGB", "RGBA"}:
         options["icc_profile"] = _SRGB
-    unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():  # Pillow's remarks on the EXIF block, which is whole
-            warnings.simplefilter("ignore")
+        with written_whole(path) as unfinished, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on the EXIF block, which is whole
             image.save(unfinished, kind, **options)
-        unfinished.replace(path)
     except (OSError, ValueError) as problem:
         if isinstance(problem, OSError) and problem.errno in _NO_WAY:
             raise OutputError(
@@ -78,13 +74,6 @@ def encode(image: Image.Image, path: Path, quality: int = 95, exif: bytes | None
                 "another --out; the same command goes on, and what is done is kept"
             ) from problem
         raise PhotoError(f"{path}: cannot be written ({problem})") from problem
-    finally:
-        _remove(unfinished)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # of a folder that cannot be written; that has been said
-        path.unlink(missing_ok=True)
 
 
 def _format(suffix: str, quality: int) -> tuple[str, dict[str, Any]]:

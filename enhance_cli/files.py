@@ -1,0 +1,31 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a hidden path beside ``path`` to write to, and rename it when that is done.
+
+    Whatever goes wrong meanwhile, Ctrl-C included, ``path`` stays as it was and nothing is left.
+
+    Args:
+        path: Where the file is to appear; folders are made.
+
+    Raises:
+        OSError: A folder cannot be made, or the file not be renamed.
+    """
+    # Short, so that a name at the file system's limit can still be written.
+    unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        with contextlib.suppress(OSError):  # a folder that cannot be written has been told of
+            unfinished.unlink(missing_ok=True)
