@@ -85,6 +85,14 @@ def train(
         typer.Option(min=1, help="Steps between two decays.", rich_help_panel=_LEARNING),
     ] = None,
     loss: Annotated[Loss | None, typer.Option(rich_help_panel=_LEARNING)] = None,
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Side of the squares that PRNet learns from; 0: whole photos, padded.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
     zoom: Annotated[
         float | None,
         typer.Option(
@@ -175,6 +183,7 @@ def train(
         decay=decay,
         decay_steps=decay_steps,
         loss=loss,
+        crop=crop,
         zoom=zoom,
         jitter=jitter,
         finished_share=finished_share,
