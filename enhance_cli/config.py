@@ -15,6 +15,9 @@ Fit = Literal["pad", "squash"]
 Loss = Literal["mse", "l1", "lab"]
 Precision = Literal["32", "bf16"]
 Learn = Literal["both", "coarse", "refine"]
+Expert = Literal["a", "b", "c", "d", "e"]
+Keep = Literal["best", "last"]
+SourceKind = Literal["fivek", "pairs", "photos"]
 
 VARIANTS: tuple[Variant, ...] = ("ce", "pr", "prnl", "ce+pr", "ce+prnl")
 """The five methods of section 3.3."""
@@ -90,8 +93,7 @@ class StageConfig:
         zoom: Smallest share of a photo's width and height that a square may cover; 1 shows
             whole photos.
         jitter: Largest random change of the original's brightness, in stops of its sRGB values,
-            with a third of it for each channel on its own; the expert's version stays. For PRNet
-            the map stays that of the unchanged original, as if CENet had erred.
+            with a third of it for each channel on its own; the expert's version stays.
         finished_share: Share of the samples in which the expert's version stands on both sides,
             so that a finished photo is left alone.
     """
@@ -113,53 +115,101 @@ class StageConfig:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A folder to learn from.
+
+    Attributes:
+        kind: ``"fivek"``, a copy of MIT-Adobe FiveK; ``"pairs"``, photos before and after
+            retouching; ``"photos"``, finished photos, to be distorted and recovered.
+        path: The folder.
+        weight: How often each of its photos comes up in an epoch, on average.
+    """
+
+    kind: SourceKind
+    path: Path
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which pairs a run learns from or scores on.
+
+    Attributes:
+        sources: Where they are.
+        split: Named split or file of ids to hold out; None holds out nothing.
+        expert: Whose versions of MIT-Adobe FiveK are learned or scored on; the paper's is C.
+        cache_dir: Where prepared pairs are kept; None is the user's cache folder.
+        skip_bad_pairs: Go on without pairs that are incomplete or do not belong together.
+    """
+
+    sources: tuple[Source, ...] = ()
+    split: str | None = None
+    expert: Expert = "c"
+    cache_dir: Path | None = None
+    skip_bad_pairs: bool = False
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A whole training run: CENet, then PRNet on what CENet leaves.
 
     Attributes:
-        fivek_root: Folder of original and expert pairs, or None.
-        pairs: Further folders of pairs.
+        data: What is learned from, and what is held out.
         init: Weights to start from; a network that they do not hold starts fresh.
         learn: Which network learns; the other stays as ``init`` gave it.
-        split: Named split or file of ids to hold out; None trains on everything.
         out: Weights file to write.
         model: What is trained.
         coarse: How CENet learns.
         refine: How PRNet learns.
         flip: Mirror pairs left to right at random.
-        average: Decay of the moving average of the weights that is kept; 0 keeps the last.
+        average: Decay of the moving average of the weights that is kept; 0 keeps the weights
+            themselves.
+        keep: ``"best"`` keeps each network as it scored best on the held-out pairs, ``"last"`` as
+            it was in the end.
         precision: ``"32"`` or ``"bf16"`` (autocast).
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        workers: Processes that draw samples; 0 draws them in the run's own.
         seed: Of every random choice.
         resume: Go on from the checkpoint beside ``out``.
         validate_every: Epochs between two scores on the held-out pairs.
+        log_dir: Folder for TensorBoard; None writes none.
     """
 
-    fivek_root: Path | None = None
-    pairs: tuple[Path, ...] = ()
+    data: DataConfig = field(default_factory=DataConfig)
     init: Path | None = None
     learn: Learn = "both"
-    split: str | None = None
     out: Path = Path("enhance.safetensors")
     model: ModelConfig = field(default_factory=ModelConfig)
     coarse: StageConfig = field(default_factory=StageConfig)
     refine: StageConfig = field(default_factory=StageConfig)
     flip: bool = False
     average: float = 0.0
+    keep: Keep = "best"
     precision: Precision = "32"
     device: str = "auto"
+    workers: int = 0
     seed: int = 0
     resume: bool = False
     validate_every: int = 5
+    log_dir: Path | None = None
 
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """Which weights to score on which pairs."""
+    """What to score on which pairs.
 
-    fivek_root: Path
-    split: str = "random250"
+    Attributes:
+        data: The pairs; those that its split holds out are scored.
+        weights: Weights files; none of these and no ``outputs`` looks one up.
+        outputs: Folders of other systems' results, told apart by file name.
+        panels: Folder for a comparison of each photo; None writes none.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+
+    data: DataConfig
     weights: tuple[Path, ...] = ()
+    outputs: tuple[Path, ...] = ()
+    panels: Path | None = None
     device: str = "auto"
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 import torch
 from numpy.typing import NDArray
+from pictures import smooth, srgb_to_linear, srgb_to_prophoto
 from PIL import Image
 from skimage import data
 
@@ -21,9 +24,10 @@ torch.set_num_threads(2)
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(tmp_path_factory, monkeypatch):
-    """Weights of whoever runs the tests are not looked up."""
+    """Weights and prepared photos of whoever runs the tests are left alone."""
     monkeypatch.delenv("ENHANCE_WEIGHTS", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-home")))
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +73,9 @@ def write_photo() -> Callable[..., Path]:
 def write_pairs(tmp_path, write_photo) -> Callable[..., Path]:
     """Write a folder of pairs whose experts are brighter by a tenth."""
 
-    def write(names=("a0001-x", "a0002-y", "a0003-z", "b"), size=(48, 32), root="fivek") -> Path:
+    def write(
+        names=("a0001-x", "a0002-y", "a0003-z", "a0004-w"), size=(48, 32), root="fivek"
+    ) -> Path:
         folder = tmp_path / root
         for number, name in enumerate(names):
             original = np.roll(smooth(*size), 5 * number, axis=1) // 2 + 20
@@ -80,9 +86,59 @@ def write_pairs(tmp_path, write_photo) -> Callable[..., Path]:
     return write
 
 
-def smooth(width: int, height: int) -> NDArray[np.uint8]:
-    """Red rises to the right, green downwards, blue falls along the diagonal."""
-    y, x = np.mgrid[0:height, 0:width]
-    across, down = x / max(width - 1, 1), y / max(height - 1, 1)
-    channels = np.stack([across, down, 1 - (across + down) / 2], axis=-1)
-    return (30 + channels * 190).round().astype(np.uint8)
+PROPHOTO_PRIMARIES = (0.7347, 0.2653, 1.0, 0.1596, 0.8404, 1.0, 0.0366, 0.0001, 1.0)
+"""x, y and Y of ROMM RGB's red, green and blue (ISO 22028-2)."""
+
+
+@pytest.fixture(scope="session")
+def prophoto_profile() -> bytes:
+    """ProPhoto RGB (ROMM) as Lightroom embeds it: gamma 1.8, D50."""
+    return imagecodecs.cms_profile(
+        "rgb", whitepoint=[0.3457, 0.3585, 1.0], primaries=PROPHOTO_PRIMARIES, gamma=1.8
+    )
+
+
+@pytest.fixture(scope="session")
+def write_prophoto(prophoto_profile) -> Callable[..., Path]:
+    """Write 8-bit sRGB pixels as a 16-bit ProPhoto TIFF, as FiveK's experts did."""
+
+    def write(path: Path, pixels: NDArray[np.uint8], **options) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        deep = srgb_to_prophoto(pixels / 255)
+        tifffile.imwrite(path, deep, photometric="rgb", iccprofile=prophoto_profile, **options)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_dng() -> Callable[..., Path]:
+    """Write 8-bit sRGB pixels as the Bayer mosaic of a camera whose primaries are sRGB's."""
+
+    def write(path: Path, pixels: NDArray[np.uint8], crop=None, orientation=1) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        height, width = pixels.shape[:2]
+        linear = srgb_to_linear(pixels / 255)
+        channel = np.array([[0, 1], [1, 2]])[np.arange(height)[:, None] % 2, np.arange(width) % 2]
+        mosaic = np.take_along_axis(linear, channel[..., None], axis=2)[..., 0]
+        xyz_to_srgb = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)
+        tags = [
+            (274, "H", 1, orientation, True),
+            (33421, "H", 2, (2, 2), True),  # CFARepeatPatternDim
+            (33422, "B", 4, bytes([0, 1, 1, 2]), True),  # CFAPattern
+            (50706, "B", 4, bytes([1, 4, 0, 0]), True),  # DNGVersion
+            (50708, "s", 0, "Test Camera", True),  # UniqueCameraModel
+            (50714, "I", 1, 0, True),  # BlackLevel
+            (50717, "I", 1, 65535, True),  # WhiteLevel
+            (50721, "2i", 9, [n for v in xyz_to_srgb for n in (round(v * 10000), 10000)], True),
+            (50728, "2I", 3, (1, 1) * 3, True),  # AsShotNeutral
+            (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
+        ]
+        if crop:
+            left, top, wide, tall = crop
+            tags += [(50719, "I", 2, (left, top), True), (50720, "I", 2, (wide, tall), True)]
+        raw = (mosaic * 65535).round().astype(np.uint16)
+        tifffile.imwrite(path, raw, photometric="cfa", extratags=tags, metadata=None)
+        return path
+
+    return write

@@ -1,8 +1,7 @@
-"""``enhance train``: learn from pairs."""
+"""``enhance train``: learn from pairs and finished photos."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,13 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from enhance_cli.cli.console import error_boundary, say, say_error
+from enhance_cli.cli.console import error_boundary, messages, say, say_error
+from enhance_cli.cli.gathering import read_source, show_preparation
 from enhance_cli.config import (
     RECIPES,
+    DataConfig,
+    Expert,
     Fit,
+    Keep,
     Learn,
     Loss,
     Precision,
+    Source,
+    SourceKind,
     TrainConfig,
     Variant,
     with_stages,
@@ -33,34 +38,87 @@ class Recipe(StrEnum):
     SHIPPED = "shipped"
 
 
-_MODEL, _LEARNING, _RUN = "Model", "How it learns (both networks)", "The run"
+Method = Literal[Variant, "all"]
+
+_PHOTOS, _MODEL, _LEARNING, _RUN = (
+    "Photos",
+    "Model",
+    "How it learns (both networks)",
+    "The run",
+)
 
 
 @error_boundary
 def train(
     fivek_root: Annotated[
-        Path | None, typer.Option(help="Folder that holds input/ and expertC/ with equal names.")
+        str | None,
+        typer.Option(
+            metavar="DIR[=WEIGHT]",
+            help="A copy of MIT-Adobe FiveK, in any layout in which it is handed on.",
+            rich_help_panel=_PHOTOS,
+        ),
     ] = None,
     pairs: Annotated[
-        list[Path] | None,
-        typer.Option(help="A further folder of pairs: before/ and after/. May be repeated."),
+        list[str] | None,
+        typer.Option(
+            metavar="DIR[=WEIGHT]",
+            help="A folder of pairs: before/ and after/. May be repeated.",
+            rich_help_panel=_PHOTOS,
+        ),
     ] = None,
+    photos: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR[=WEIGHT]",
+            help="A folder of finished photos, to be distorted and recovered. May be repeated.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Photos to hold out: random250, highvar50, validation50, a file of ids, or none.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = "random250",
+    expert: Annotated[
+        Expert,
+        typer.Option(help="Whose versions of FiveK to learn from.", rich_help_panel=_PHOTOS),
+    ] = DataConfig.expert,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where prepared photos are kept.", rich_help_panel=_PHOTOS),
+    ] = None,
+    skip_bad_pairs: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad-pairs",
+            help="Go on without pairs that do not fit.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Weights file to write.")] = TrainConfig.out,
     init: Annotated[
         Path | None,
         typer.Option(help="Weights to start from; what they do not hold starts fresh."),
     ] = None,
-    split: Annotated[
-        str,
-        typer.Option(help="Photos to hold out: random250, validation50, a file of ids, or none."),
-    ] = "random250",
     recipe: Annotated[
         Recipe, typer.Option(help="Settings to start from; the options below change them.")
     ] = Recipe.PAPER,
-    variant: Annotated[Variant | None, typer.Option(rich_help_panel=_MODEL)] = None,
+    variant: Annotated[
+        Method | None,
+        typer.Option(
+            help="Which of the paper's methods, or all five into the folder --out.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     canvas: Annotated[
         int | None,
-        typer.Option(help="Side of the square that the networks see, in pixels.", min=32),
+        typer.Option(
+            help="Side of the square that the networks see, in pixels.",
+            min=32,
+            rich_help_panel=_MODEL,
+        ),
     ] = None,
     fit: Annotated[
         Fit | None, typer.Option(help="How a photo gets into it.", rich_help_panel=_MODEL)
@@ -135,7 +193,11 @@ def train(
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_RUN)
     ] = "auto",
-    seed: Annotated[int, typer.Option(rich_help_panel=_RUN)] = 0,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, help="Processes that draw samples; 0: none.", rich_help_panel=_RUN),
+    ] = TrainConfig.workers,
+    seed: Annotated[int, typer.Option(rich_help_panel=_RUN)] = TrainConfig.seed,
     learn: Annotated[
         Learn,
         typer.Option(
@@ -145,6 +207,17 @@ def train(
     validate_every: Annotated[
         int, typer.Option(min=1, help="Epochs between two scores.", rich_help_panel=_RUN)
     ] = TrainConfig.validate_every,
+    keep: Annotated[
+        Keep,
+        typer.Option(
+            help="Each network as it scored best on the photos held out, or as it was last.",
+            rich_help_panel=_RUN,
+        ),
+    ] = TrainConfig.keep,
+    log_dir: Annotated[
+        Path | None,
+        typer.Option(help="Write figures and pictures for TensorBoard.", rich_help_panel=_RUN),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -152,24 +225,35 @@ def train(
         ),
     ] = False,
 ) -> None:
-    """Learn from pairs of originals and expert versions: CENet first, then PRNet.
+    """Learn from photos before and after retouching, or from finished ones alone.
 
-    The defaults are the paper's (section 3.2).
+    CENet learns first, then PRNet. The defaults are the paper's (section 3.2). A weight after a
+    folder says how often each of its photos comes up in an epoch: --pairs ./mine=3. For several
+    GPUs or machines start it with torchrun.
     """
     base = RECIPES[recipe]
+    chosen = None if variant == "all" else variant
+    data = DataConfig(
+        sources=_sources(fivek_root, pairs or [], photos or []),
+        split=None if split == "none" else split,
+        expert=expert,
+        cache_dir=cache_dir,
+        skip_bad_pairs=skip_bad_pairs,
+    )
     config = replace(
         base,
-        fivek_root=fivek_root,
-        pairs=tuple(pairs or ()),
+        data=data,
         init=init,
         learn=learn,
-        split=None if split == "none" else split,
         out=out,
         device=device,
+        workers=workers,
         seed=seed,
         resume=resume,
         validate_every=validate_every,
-        model=replace(base.model, **_given(variant=variant, canvas=canvas, fit=fit)),
+        keep=keep,
+        log_dir=log_dir,
+        model=replace(base.model, **_given(variant=chosen, canvas=canvas, fit=fit)),
         **_given(flip=flip, average=average, precision=precision),
     )
     stage_options = _given(
@@ -188,23 +272,37 @@ def train(
         jitter=jitter,
         finished_share=finished_share,
     )
-    _run(with_stages(config, **stage_options))
+    _run(with_stages(config, **stage_options), five=variant == "all")
+
+
+def _sources(fivek_root: str | None, pairs: list[str], photos: list[str]) -> tuple[Source, ...]:
+    given: dict[SourceKind, list[str]] = {
+        "fivek": [fivek_root] if fivek_root else [],
+        "pairs": pairs,
+        "photos": photos,
+    }
+    return tuple(read_source(kind, text) for kind, texts in given.items() for text in texts)
 
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _run(config: TrainConfig) -> None:
+def _run(config: TrainConfig, five: bool) -> None:
+    from enhance_cli.engine.ablation import Ablation
+    from enhance_cli.engine.distributed import is_main_process
     from enhance_cli.engine.training import Training
 
-    training = Training(config)
+    messages.quiet = not is_main_process()
+    training = Ablation(config) if five else Training(config)
+    show_preparation(training, training.pairs)
     say(
-        f"learning {config.model.variant} from {len(training.learnt)} pairs on {training.device}, "
-        f"{len(training.held_out)} held out"
+        f"learning {'all five methods' if five else config.model.variant} from "
+        f"{len(training.pairs.learnt)} pairs, {len(training.pairs.held_out)} held out"
     )
     try:
-        _show(training)
+        for report in training:
+            say(_line(report))
     except KeyboardInterrupt:
         say_error(
             f"interrupted: {config.out} holds what has been learned so far; "
@@ -214,13 +312,12 @@ def _run(config: TrainConfig) -> None:
     say(f"wrote {config.out}")
 
 
-def _show(reports: Iterable[EpochReport]) -> None:
-    for report in reports:
-        line = (
-            f"{report.stage} {report.epoch}/{report.epochs}  loss {report.loss:.5f}  "
-            f"rate {report.learning_rate:.2e}  {report.photos_per_second:.1f} photos/s"
-        )
-        if report.score:
-            one = report.score
-            line += f"  PSNR {one.psnr:.2f} dB  L2 Lab {one.l2_lab:.2f}  SSIM {one.ssim:.3f}"
-        say(line)
+def _line(report: EpochReport) -> str:
+    line = (
+        f"{report.variant} {report.stage} {report.epoch}/{report.epochs}  loss {report.loss:.5f}  "
+        f"rate {report.learning_rate:.2e}  {report.photos_per_second:.1f} photos/s"
+    )
+    if report.score:
+        one = report.score
+        line += f"  PSNR {one.psnr:.2f} dB  L2 Lab {one.l2_lab:.2f}  SSIM {one.ssim:.3f}"
+    return line + ("  best" if report.best else "")

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from enhance_cli.config import LONG_EDGE
+from enhance_cli.config import LONG_EDGE, Fit
+from enhance_cli.data.distortion import UNDEGRADED, draw_distortion
 from enhance_cli.data.pairs import Pair
-from enhance_cli.errors import PairsError
-from enhance_cli.imaging.decoding import decode
-
-CACHE_BYTES = 4 * 2**30
-"""Decoded pairs are kept in memory up to this size."""
+from enhance_cli.data.prepared import PreparedPairs
 
 
 class Sample(NamedTuple):
@@ -27,15 +24,16 @@ class Sample(NamedTuple):
         original: ``(3, S, S)``, sRGB in [0, 1].
         expert: The same square of the expert's version.
         mask: ``(1, S, S)``, 1 where there is photo and 0 where there is padding.
+        view: The whole original in the square that CENet sees, ``(3, V, V)``; empty where the
+            framing asks for none.
         number: int64; which pair it comes from.
-        finished: bool; whether the expert's version stands on both sides.
     """
 
     original: Tensor
     expert: Tensor
     mask: Tensor
+    view: Tensor
     number: Tensor
-    finished: Tensor
 
 
 class Framing(NamedTuple):
@@ -50,6 +48,7 @@ class Framing(NamedTuple):
         flip: Mirror left to right at random.
         jitter: Largest change of the original's brightness, in stops; see
             :class:`enhance_cli.config.StageConfig`.
+        view: How the whole original is shown beside its part; None leaves it out.
     """
 
     side: int = LONG_EDGE
@@ -58,39 +57,37 @@ class Framing(NamedTuple):
     keep_aspect: bool = True
     flip: bool = False
     jitter: float = 0.0
+    view: View | None = None
 
 
-class PairCache:
-    """Decoded pairs, kept in memory as long as there is room for them.
+class View(NamedTuple):
+    """How a whole photo is brought into a square: padded with black, or squashed."""
 
-    Args:
-        long_edge: Longer edge of the photos, in pixels.
+    side: int
+    fit: Fit
+
+
+class Turn(NamedTuple):
+    """Which sample to draw.
+
+    Attributes:
+        epoch: From 0.
+        number: Of the pair.
+        again: How often the pair has come up in this epoch already.
     """
 
-    def __init__(self, long_edge: int = LONG_EDGE) -> None:
-        self.long_edge = long_edge
-        self._pairs: dict[Pair, tuple[Tensor, Tensor]] = {}
-        self._bytes = 0
-
-    def load(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        """Original and expert, ``(3, H, W)`` uint8; see :func:`load_pair`."""
-        if pair not in self._pairs:
-            loaded = load_pair(pair, self.long_edge)
-            size = sum(photo.nbytes for photo in loaded)
-            if self._bytes + size > CACHE_BYTES:
-                return loaded
-            self._pairs[pair] = loaded
-            self._bytes += size
-        return self._pairs[pair]
+    epoch: int
+    number: int
+    again: int = 0
 
 
 class PairDataset(Dataset[Sample]):
-    """Samples of pairs; what is drawn depends on seed, epoch and pair alone.
+    """Samples of pairs, asked for by :class:`Turn`; what is drawn depends on seed and turn alone.
 
     Args:
-        pairs: What to sample from.
+        pairs: What to sample from. Where a pair has no original, it is made by distorting.
+        store: Where their pixels come from.
         framing: How squares are cut.
-        cache: Where decoded photos are kept; several datasets may share one.
         finished_share: Share of samples in which the expert's version is the original too.
         seed: Of all random choices.
     """
@@ -98,67 +95,77 @@ class PairDataset(Dataset[Sample]):
     def __init__(
         self,
         pairs: list[Pair],
+        store: PreparedPairs,
         framing: Framing,
-        cache: PairCache | None = None,
         finished_share: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.pairs = pairs
+        self.store = store
         self.framing = framing
-        self.cache = cache or PairCache()
         self.finished_share = finished_share
         self.seed = seed
-        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> Sample:
-        """Draw the sample of one pair for the current epoch.
+    def __getitem__(self, turn: Turn) -> Sample:  # type: ignore[override]
+        """Draw a sample.
 
         Raises:
-            PairsError: The two photos of the pair differ in size.
+            PairsError: The two photos of the pair do not belong together.
             PhotoError: One of them cannot be read.
         """
-        draw = random.Random(f"{self.seed}/{self.epoch}/{index}")
-        original, expert = (photo.float() / 255 for photo in self.cache.load(self.pairs[index]))
-        finished = draw.random() < self.finished_share
-        if finished:
-            original = expert
-        elif self.framing.jitter:
-            original = jittered(original, self.framing.jitter, draw)
-        both = torch.stack([original, expert])
-        both, mask = frame(both, self.framing, draw)
-        return Sample(both[0], both[1], mask, torch.tensor(index), torch.tensor(finished))
+        draw = random.Random(f"{self.seed}/{turn.epoch}/{turn.number}/{turn.again}")
+        photos = self.store.load(self.pairs[turn.number]).float() / 255
+        original, distort = self._original(photos, draw)
+        both = torch.stack([original, photos[-1]])
+        if self.framing.flip and draw.random() < 0.5:
+            both = both.flip(-1)
+        squares, mask = frame(both, self.framing, draw)
+        return Sample(
+            distort(squares[0]) * mask,
+            squares[1],
+            mask,
+            _viewed(both[:1], self.framing.view, distort),
+            torch.tensor(turn.number),
+        )
+
+    def _original(
+        self, photos: Tensor, draw: random.Random
+    ) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """What to start from, and what is still to be done to it once it is cut to size."""
+        expert = photos[-1]
+        if draw.random() < self.finished_share:
+            return expert, _unchanged
+        if len(photos) == 1:
+            finished = draw.random() < UNDEGRADED
+            return expert, _unchanged if finished else draw_distortion(expert, draw)
+        if self.framing.jitter:
+            return jittered(photos[0], self.framing.jitter, draw), _unchanged
+        return photos[0], _unchanged
 
 
-def load_pair(pair: Pair, long_edge: int = LONG_EDGE) -> tuple[Tensor, Tensor]:
-    """Read both photos of a pair.
+def epoch_turns(weights: list[float], epoch: int, draw: random.Random) -> list[Turn]:
+    """Put the samples of one epoch in order.
 
     Args:
-        pair: Where they lie.
-        long_edge: Longer edge in pixels, the paper's 500 (section 3.1); never enlarged.
-
-    Returns:
-        Original and expert, ``(3, H, W)`` uint8, sRGB.
-
-    Raises:
-        PairsError: They differ in size.
-        PhotoError: One of them cannot be read.
+        weights: Of each pair: how often it comes up in an epoch. Of pairs with weight 0.5 a random
+            half comes up; the number of samples is the same in every epoch.
+        epoch: From 0.
+        draw: Source of the random choices.
     """
-    original, expert = (
-        torch.from_numpy((decode(path, long_edge).pixels * 255).round().astype(np.uint8))
-        .permute(2, 0, 1)
-        .contiguous()
-        for path in (pair.original, pair.expert)
-    )
-    if original.shape != expert.shape:
-        sizes = [f"{photo.shape[2]} x {photo.shape[1]}" for photo in (original, expert)]
-        raise PairsError(
-            f"pair {pair.key}: {pair.original} is {sizes[0]}, {pair.expert} is {sizes[1]}; "
-            "they must be the same photo at the same size"
-        )
-    return original, expert
+    groups: dict[float, list[int]] = {}
+    for index, weight in enumerate(weights):
+        groups.setdefault(weight, []).append(index)
+    turns: list[Turn] = []
+    for weight, group in groups.items():
+        whole = int(weight)
+        turns += [Turn(epoch, index, again) for again in range(whole) for index in group]
+        rest = draw.sample(group, round((weight - whole) * len(group)))
+        turns += [Turn(epoch, index, whole) for index in rest]
+    draw.shuffle(turns)
+    return turns
 
 
 def jittered(photo: Tensor, stops: float, draw: random.Random) -> Tensor:
@@ -186,11 +193,24 @@ def frame(photos: Tensor, framing: Framing, draw: random.Random) -> tuple[Tensor
     Returns:
         ``(B, 3, S, S)``, and the mask ``(1, S, S)``.
     """
-    if framing.flip and draw.random() < 0.5:
-        photos = photos.flip(-1)
     if not framing.crop:
         return _pad(photos, framing.side)
     return _crop(photos, framing, draw), torch.ones(1, framing.side, framing.side)
+
+
+def _viewed(photo: Tensor, view: View | None, distort: Callable[[Tensor], Tensor]) -> Tensor:
+    if view is None:
+        return photo.new_empty(0)
+    if view.fit == "pad":
+        padded, mask = _pad(photo, view.side)
+        return distort(padded[0]) * mask
+    size = (view.side, view.side)
+    squashed = F.interpolate(photo, size, mode="bilinear", align_corners=False, antialias=True)
+    return distort(squashed[0])
+
+
+def _unchanged(photo: Tensor) -> Tensor:
+    return photo
 
 
 def _pad(photos: Tensor, side: int) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from enhance_cli.errors import PairsError
 
 NAMED_SPLITS = {
     "random250": "the 250 photos of MIT-Adobe FiveK on which the paper scores (section 3.1)",
+    "highvar50": "the 50 photos of high variance of Hwang et al. (2012)",
     "validation50": "every fifth of random250, held out when the shipped weights were made",
 }
 
@@ -37,11 +38,15 @@ def held_out_keys(split: str) -> frozenset[str]:
 
 
 def divide(pairs: Iterable[Pair], keys: frozenset[str]) -> tuple[list[Pair], list[Pair]]:
-    """Divide pairs into those to learn from and those that ``keys`` hold out."""
+    """Divide pairs into those to learn from and those that ``keys`` hold out.
+
+    A photo is meant by its key, or by its file's name with or without the suffix.
+    """
     learnt: list[Pair] = []
     held_out: list[Pair] = []
     for pair in pairs:
-        names = {pair.key, pair.original.name, pair.original.stem}
+        photo = pair.original or pair.expert
+        names = {pair.key, photo.name, photo.stem}
         (held_out if names & keys else learnt).append(pair)
     return learnt, held_out
 

@@ -1,26 +1,33 @@
-"""Score weights on held-out pairs, as tables 1 and 2 do."""
+"""Score weights, and other systems' pictures, on held-out pairs, as tables 1 and 2 do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from enhance_cli.config import EvalConfig
-from enhance_cli.data.dataset import load_pair
-from enhance_cli.data.pairs import Pair, find_pairs
-from enhance_cli.data.splits import divide, held_out_keys
+from enhance_cli.config import LONG_EDGE, EvalConfig
+from enhance_cli.data.pairs import BadPair, Pair, fivek_id
+from enhance_cli.data.prepared import PreparedPairs, Progress
+from enhance_cli.engine.collection import Collection
 from enhance_cli.engine.device import pick_device
 from enhance_cli.engine.inference import enhance_pixels
 from enhance_cli.engine.weights import Weights, find_weights, load_weights
-from enhance_cli.errors import PairsError
+from enhance_cli.errors import PairsError, UsageError
+from enhance_cli.imaging.decoding import decode
+from enhance_cli.imaging.formats import photos_below
+from enhance_cli.imaging.lossless import write_png
 from enhance_cli.imaging.metrics import Score, mean, score
+from enhance_cli.imaging.sheet import labelled_sheet
 from enhance_cli.models.cascade import Cascade
 
 IDENTITY = "identity"
+
+Pixels = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -47,11 +54,12 @@ class Row:
     """One row of the table.
 
     Attributes:
-        method: ``identity``, or the variant of the weights.
+        method: ``identity``, the variant of the weights, or the name of the folder of outputs.
         score: Mean over the photos.
         photos: How many were scored.
         trained_on: How many of them the weights learned from.
-        weights: The weights file; None for identity.
+        weights: The weights file, or None.
+        outputs: The folder of outputs, or None.
     """
 
     method: str
@@ -59,6 +67,7 @@ class Row:
     photos: int
     trained_on: int = 0
     weights: str | None = None
+    outputs: str | None = None
 
 
 class Evaluation:
@@ -67,78 +76,195 @@ class Evaluation:
     Args:
         config: What to score.
 
+    Attributes:
+        collection: Its pairs.
+        methods: Rows below identity.
+        pairs: What is scored, once it is prepared.
+        bad: Pairs left out because another system has no picture of them.
+
     Raises:
-        EnhanceError: Pairs, split, weights or device cannot be had.
+        EnhanceError: Pairs, split, weights, outputs or device cannot be had.
     """
 
     def __init__(self, config: EvalConfig) -> None:
         self.device = pick_device(config.device)
-        self.weights = [
-            load_weights(find_weights(path), self.device) for path in config.weights or (None,)
-        ]
-        pairs = find_pairs(config.fivek_root)
-        _, self.pairs = divide(pairs, held_out_keys(config.split))
-        if not self.pairs:
-            raise PairsError(
-                f"{config.fivek_root}: none of its {len(pairs)} pairs is in split {config.split}"
-            )
-        self.methods = _row_names(self.weights)
-        self._scores: dict[str, list[Score]] = {name: [] for name in (IDENTITY, *self.methods)}
+        self.weights = _load_all(config, self.device)
+        long_edge = min((one.model.config.long_edge for one in self.weights), default=LONG_EDGE)
+        self.collection = Collection(config.data, long_edge, learning=False)
+        self.outputs = {str(folder): _Outputs(folder) for folder in config.outputs}
+        self.panels = config.panels
+        self.methods = _row_names(self.weights, list(config.outputs))
+        self.scores: dict[str, list[Score]] = {name: [] for name in (IDENTITY, *self.methods)}
+        self.pairs: list[Pair] = []
+        self.bad: list[BadPair] = []
+
+    def prepare(self) -> Iterator[Progress]:
+        """Render the photos that have not been rendered yet; else scoring begins with that.
+
+        Raises:
+            EnhanceError: Pairs do not belong together, outputs are missing, or the disk has no
+                room.
+        """
+        yield from self.collection.prepare()
+        self.pairs, self.bad = self._with_outputs()
+
+    @property
+    def total(self) -> int:
+        """Number of scores to come."""
+        return len(self.pairs) * (1 + len(self.methods))
 
     def __iter__(self) -> Iterator[PhotoScore]:
         """Score every photo with every method.
 
         Raises:
-            EnhanceError: A pair cannot be read.
+            EnhanceError: A pair or an output cannot be read, or a panel not be written.
         """
-        long_edge = min(weights.model.config.long_edge for weights in self.weights)
+        for _ in self.prepare():
+            pass
         for done, pair in enumerate(self.pairs, start=1):
-            original, expert = pair_pixels(pair, long_edge)
-            results = {IDENTITY: original}
-            for name, weights in zip(self.methods, self.weights, strict=True):
-                results[name] = enhance_pixels(weights.model, original, self.device)
+            original, expert = pair_pixels(pair, self.collection.store)
+            results = {IDENTITY: original, **self._results(pair, original)}
             for name, pixels in results.items():
                 one = score(pixels, expert)
-                self._scores[name].append(one)
+                self.scores[name].append(one)
                 yield PhotoScore(name, pair.key, one, done, len(self.pairs))
+            if self.panels:
+                self._write_panel(pair, results, expert)
 
     @property
     def rows(self) -> list[Row]:
         """The table, identity first; to be read after the run."""
-        rows = [Row(IDENTITY, mean(self._scores[IDENTITY]), len(self._scores[IDENTITY]))]
+        rows = [Row(IDENTITY, mean(self.scores[IDENTITY]), len(self.scores[IDENTITY]))]
         keys = {pair.key for pair in self.pairs}
-        for name, weights in zip(self.methods, self.weights, strict=True):
+        for name, weights in zip(self.methods, self.weights, strict=False):
             known = len(keys & set(weights.provenance.trained_on))
-            scores = self._scores[name]
+            scores = self.scores[name]
             rows.append(Row(name, mean(scores), len(scores), known, str(weights.path)))
+        for name, folder in zip(self.methods[len(self.weights) :], self.outputs, strict=True):
+            scores = self.scores[name]
+            rows.append(Row(name, mean(scores), len(scores), outputs=folder))
         return rows
 
+    def _results(self, pair: Pair, original: Pixels) -> dict[str, Pixels]:
+        made = [enhance_pixels(one.model, original, self.device) for one in self.weights]
+        given = [outputs.pixels(pair, original.shape[:2]) for outputs in self.outputs.values()]
+        return dict(zip(self.methods, [*made, *given], strict=True))
 
-def score_pairs(model: Cascade, pairs: list[Pair], device: torch.device) -> Score:
+    def _with_outputs(self) -> tuple[list[Pair], list[BadPair]]:
+        """The pairs for which every other system has a picture, and those left out."""
+        bad = [
+            BadPair(pair.key, f"no picture of it in {folder}")
+            for folder, outputs in self.outputs.items()
+            for pair in self.collection.held_out
+            if pair.key not in outputs
+        ]
+        if bad and not self.collection.config.skip_bad_pairs:
+            raise PairsError(
+                f"{len(bad)} photos are missing, the first is {bad[0].key}: {bad[0].reason}; "
+                "complete them, or go on without by --skip-bad-pairs"
+            )
+        gone = {one.key for one in bad}
+        pairs = [pair for pair in self.collection.held_out if pair.key not in gone]
+        if not pairs:
+            raise PairsError(f"{', '.join(self.outputs)}: no picture of any photo to be scored")
+        return pairs, bad
+
+    def _write_panel(self, pair: Pair, results: Mapping[str, Pixels], expert: Pixels) -> None:
+        assert self.panels is not None
+        cells = [("original", results[IDENTITY])]
+        for name in self.methods:
+            cells.append((f"{name}  {self.scores[name][-1].psnr:.2f} dB", results[name]))
+        cells.append((f"expert {self.collection.config.expert.upper()}", expert))
+        write_png(labelled_sheet(cells), self.panels / f"{pair.key.replace('/', '-')}.png")
+
+
+class _Outputs:
+    """Another system's pictures, told apart by their names."""
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise UsageError(f"--outputs {folder}: no such folder")
+        self._paths: dict[str, Path] = {}
+        for path in photos_below(folder):
+            name = _output_name(path.stem)
+            if name in self._paths:
+                raise PairsError(f"{name}: there twice, as {self._paths[name]} and {path}")
+            self._paths[name] = path
+
+    def __contains__(self, key: str) -> bool:
+        return _output_name(key) in self._paths
+
+    def pixels(self, pair: Pair, shape: tuple[int, int]) -> Pixels:
+        path = self._paths[_output_name(pair.key)]
+        pixels = decode(path, max(shape)).pixels
+        if pixels.shape[:2] != shape:
+            raise PairsError(
+                f"{pair.key}: {path} is {pixels.shape[1]} x {pixels.shape[0]} where the pair is "
+                f"{shape[1]} x {shape[0]}; give pictures of whole photos, not smaller"
+            )
+        return pixels
+
+
+def _load_all(config: EvalConfig, device: torch.device) -> list[Weights]:
+    """Load the weights of a run: those given, or the usual ones where nothing else is scored.
+
+    Raises:
+        WeightsError: A file is missing, damaged or unknown.
+    """
+    chosen: list[Path | None] = []
+    for path in config.weights:
+        chosen += sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    if not chosen and not config.outputs:
+        chosen = [None]
+    return [load_weights(find_weights(path), device) for path in chosen]
+
+
+def score_pairs(
+    model: Cascade, pairs: list[Pair], store: PreparedPairs, device: torch.device
+) -> Score:
     """Mean figures of a model over pairs."""
     model.eval()
     scores = []
     for pair in pairs:
-        original, expert = pair_pixels(pair, model.config.long_edge)
+        original, expert = pair_pixels(pair, store)
         scores.append(score(enhance_pixels(model, original, device), expert))
     return mean(scores)
 
 
-def pair_pixels(pair: Pair, long_edge: int) -> list[NDArray[np.float32]]:
+def comparison(
+    pair: Pair, store: PreparedPairs, models: Mapping[str, Cascade], device: torch.device
+) -> NDArray[np.uint8]:
+    """Figure 3 for one pair: original, each model's result, expert."""
+    original, expert = pair_pixels(pair, store)
+    results = [
+        (name, enhance_pixels(model.eval(), original, device)) for name, model in models.items()
+    ]
+    return labelled_sheet([("original", original), *results, ("expert", expert)])
+
+
+def pair_pixels(pair: Pair, store: PreparedPairs) -> list[Pixels]:
     """Read original and expert as ``(H, W, 3)`` float32 in [0, 1].
 
     Raises:
         EnhanceError: The pair cannot be read.
     """
-    both = load_pair(pair, long_edge)
-    return [photo.permute(1, 2, 0).numpy().astype(np.float32) / np.float32(255) for photo in both]
+    both = store.load(pair).permute(0, 2, 3, 1).numpy()
+    return [photo.astype(np.float32) / np.float32(255) for photo in both]
 
 
-def _row_names(weights: list[Weights]) -> list[str]:
-    """The variants; with the file's name where two weights are of one variant."""
-    variants = [one.model.config.variant for one in weights]
+def _output_name(key: str) -> str:
+    return fivek_id(key) or Path(key).name
+
+
+def _row_names(weights: list[Weights], folders: list[Path]) -> list[str]:
+    """Variants and folders; with the file's name, or the whole path, where two are alike."""
+    wanted = [
+        *((str(one.model.config.variant), one.path) for one in weights),
+        *((folder.resolve().name, folder) for folder in folders),
+    ]
+    short = [name for name, _ in wanted]
     names: list[str] = []
-    for one, variant in zip(weights, variants, strict=True):
-        name = str(variant) if variants.count(variant) == 1 else f"{variant} ({one.path.name})"
-        names.append(name if name not in names else f"{variant} ({one.path})")
+    for name, path in wanted:
+        row = name if short.count(name) == 1 else f"{name} ({path.name})"
+        names.append(row if row not in names else f"{name} ({path})")
     return names

@@ -18,7 +18,7 @@ WHITE = 0.995
 _WHITE_D65 = (0.95047, 1.0, 1.08883)
 
 
-def masked_loss(kind: Loss, predicted: Tensor, expert: Tensor, mask: Tensor) -> Tensor:
+def photo_losses(kind: Loss, predicted: Tensor, expert: Tensor, mask: Tensor) -> Tensor:
     """Compare a batch with what the experts made of it.
 
     Args:
@@ -28,7 +28,8 @@ def masked_loss(kind: Loss, predicted: Tensor, expert: Tensor, mask: Tensor) -> 
         mask: ``(B, 1, H, W)``, 0 where there is padding.
 
     Returns:
-        A scalar. Each photo weighs the same, whatever its share of padding.
+        ``(B,)``, a loss for each photo: the mean over its own pixels, whatever its share of
+        padding.
     """
     if kind == "mse":
         return _mean_over_photo((predicted - expert).square(), mask)
@@ -75,6 +76,5 @@ def _clipped_where_the_expert_is(predicted: Tensor, expert: Tensor) -> Tensor:
 
 
 def _mean_over_photo(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the photo's own pixels, then over the batch."""
-    per_photo = (values * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * values.shape[1])
-    return per_photo.mean()
+    """Mean over each photo's own pixels."""
+    return (values * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * values.shape[1])

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from enhance_cli.config import ApplyConfig
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.formats import BITMAPS, is_photo
-
-PASSED_OVER = frozenset({"@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
-"""Folders that systems and network drives leave among photos."""
+from enhance_cli.imaging.formats import BITMAPS, photos_below
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ def _find_photos(config: ApplyConfig) -> tuple[list[tuple[Path, Path]], list[str
     seen: set[Path] = set()
     for given in config.inputs:
         if given.is_dir():
-            photos = _walk(given, out, warnings)
+            photos = photos_below(given, out, warnings)
             candidates = [(path, prefixes[given] / path.relative_to(given)) for path in photos]
         elif given.is_file():
             candidates = [(given, Path(given.name))]
@@ -96,24 +91,6 @@ def _prefixes(folders: list[Path]) -> dict[Path, Path]:
             prefix = Path(f"{name}-{number}")
         prefixes.setdefault(folder, prefix)
     return prefixes
-
-
-def _walk(folder: Path, out: Path, warnings: list[str]) -> Iterator[Path]:
-    def unreadable(problem: OSError) -> None:
-        warnings.append(f"{problem.filename}: folder cannot be read ({problem.strerror})")
-
-    for root, folders, files in os.walk(folder, onerror=unreadable):
-        here = Path(root)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and name not in PASSED_OVER
-            and (here / name).resolve() != out
-        )
-        for name in sorted(files):
-            if is_photo(here / name):
-                yield here / name
 
 
 def _result_names(relatives: list[Path]) -> list[Path]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import imagecodecs
 import numpy as np
 import rawpy
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
@@ -23,6 +27,9 @@ SRGB_GAMMA = (2.4, 12.92)
 
 NO_COLOR = 3 / 255
 """Largest distance between the channels of a photo without colour; JPEG leaves as much."""
+
+_QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
+"""LibRaw's flip, as quarter turns against the clock."""
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
 
@@ -87,16 +94,40 @@ def _reason(path: Path, problem: Exception) -> str:
 
 def _decode_raw(path: Path, long_edge: int | None) -> Photo:
     with rawpy.imread(str(path)) as raw:
-        longest = max(raw.sizes.width, raw.sizes.height)
+        sizes = raw.sizes  # developing changes them
+        longest = max(sizes.width, sizes.height)
+        half = long_edge is not None and longest >= 2 * long_edge
         developed = raw.postprocess(
             use_camera_wb=True,
             no_auto_bright=True,
             gamma=SRGB_GAMMA,
             output_bps=16,
-            half_size=long_edge is not None and longest >= 2 * long_edge,
+            half_size=half,
         )
+        developed = _without_border(developed, sizes, 2 if half else 1)
     pixels = developed.astype(np.float32) / np.float32(65535)
-    return Photo(_resize_float(pixels, _fitted(developed.shape[1::-1], long_edge)))
+    return Photo(resize_pixels(pixels, _fitted(developed.shape[1::-1], long_edge)))
+
+
+def _without_border(developed: NDArray[Any], sizes: Any, scale: int) -> NDArray[Any]:
+    """Leave out the border that the camera's maker leaves out (DNG's DefaultCrop).
+
+    Args:
+        developed: ``(H, W, 3)``, upright.
+        sizes: LibRaw's, of the sensor as it lies in the camera.
+        scale: What its width was divided by.
+    """
+    left = sizes.crop_left_margin - sizes.left_margin
+    top = sizes.crop_top_margin - sizes.top_margin
+    right, bottom = left + sizes.crop_width, top + sizes.crop_height
+    turns = _QUARTER_TURNS.get(sizes.flip, 0)
+    lying = np.rot90(developed, -turns)
+    if not (0 <= left < right <= sizes.width and 0 <= top < bottom <= sizes.height):
+        return developed
+    if lying.shape[:2] != (-(-sizes.height // scale), -(-sizes.width // scale)):
+        return developed  # not square pixels
+    inner = lying[top // scale : bottom // scale, left // scale : right // scale]
+    return np.rot90(inner, turns)
 
 
 def _decode_bitmap(path: Path, long_edge: int | None) -> Photo:
@@ -105,6 +136,8 @@ def _decode_bitmap(path: Path, long_edge: int | None) -> Photo:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise PhotoError(f"{path}: {width} x {height} pixels, the limit is {MAX_PIXELS:,}")
+        if _is_deep_color(image):
+            return _decode_deep_tiff(path, image, long_edge)
         if long_edge:
             # JPEG alone: decode at a fraction of the size, twice what is needed at least.
             image.draft(None, _fitted(image.size, 2 * long_edge))
@@ -124,6 +157,74 @@ def _decode_bitmap(path: Path, long_edge: int | None) -> Photo:
         color = _to_srgb(_resize(upright, size), profile, notes)
         pixels = _as_float(color)
     return Photo(pixels, alpha, grey or _has_no_color(pixels), exif, tuple(notes))
+
+
+def _is_deep_color(image: Image.Image) -> bool:
+    """Whether this is a TIFF of 16-bit RGB, of which Pillow would drop the lower half."""
+    if image.format != "TIFF":
+        return False
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    bits, photometric, formats = (tags.get(number) for number in (258, 262, 339))
+    whole = formats is None or set(formats) == {1}
+    return photometric == 2 and bits is not None and set(bits) == {16} and len(bits) > 2 and whole
+
+
+def _decode_deep_tiff(path: Path, image: Image.Image, long_edge: int | None) -> Photo:
+    notes: list[str] = []
+    if getattr(image, "n_frames", 1) > 1:
+        notes.append("holds several pictures, only the first was read")
+    with tifffile.TiffFile(path) as tiff:
+        page: Any = tiff.pages[0]
+        deep = page.asarray()
+        orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+            deep = np.moveaxis(deep, 0, -1)
+    upright = _UPRIGHT.get(orientation, _as_it_is)(deep)
+    pixels = upright.astype(np.float32) / np.float32(65535)
+    pixels = resize_pixels(pixels, _fitted(pixels.shape[1::-1], long_edge))
+    color = _deep_to_srgb(
+        np.ascontiguousarray(pixels[..., :3]), image.info.get("icc_profile"), notes
+    )
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] > 3 else None
+    return Photo(color, alpha, _has_no_color(color), image.info.get("exif"), tuple(notes))
+
+
+def _deep_to_srgb(
+    pixels: NDArray[np.float32], profile: bytes | None, notes: list[str]
+) -> NDArray[np.float32]:
+    if not profile:
+        return pixels
+    try:
+        converted = imagecodecs.cms_transform(
+            pixels,
+            profile,
+            imagecodecs.cms_profile("srgb"),
+            colorspace="rgb",
+            outcolorspace="rgb",
+            outdtype="float32",
+            intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+            flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
+        )
+    except (imagecodecs.CmsError, ValueError):
+        notes.append("its colour profile cannot be used, taken as sRGB")
+        return pixels
+    return np.asarray(converted, np.float32).clip(0, 1)
+
+
+def _as_it_is(pixels: NDArray[Any]) -> NDArray[Any]:
+    return pixels
+
+
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+"""What each value of TIFF's Orientation asks for."""
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
@@ -182,7 +283,8 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _resize_float(pixels: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+def resize_pixels(pixels: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize ``(H, W, C)`` pixels to ``(width, height)``, each channel in full precision."""
     if pixels.shape[1::-1] == size:
         return pixels
     channels = [

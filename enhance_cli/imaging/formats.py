@@ -1,7 +1,9 @@
-"""Which files are photos, told by their suffix."""
+"""Which files are photos, told by their suffix, and where they lie."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -21,6 +23,9 @@ RAW = frozenset({
 
 PHOTOS = BITMAPS | RAW
 
+PASSED_OVER = frozenset({"@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
+"""Folders that systems and network drives leave among photos."""
+
 
 def is_photo(path: Path) -> bool:
     """Whether the file's name says that it is a photo that can be read; hidden files are not."""
@@ -30,3 +35,32 @@ def is_photo(path: Path) -> bool:
 def is_raw(path: Path) -> bool:
     """Whether the file's name says that it is a camera RAW file."""
     return path.suffix.lower() in RAW
+
+
+def photos_below(
+    folder: Path, without: Path | None = None, warnings: list[str] | None = None
+) -> Iterator[Path]:
+    """Walk a folder and all below it in the order of names; hidden folders are passed over.
+
+    Args:
+        folder: Where to begin.
+        without: A folder that is not entered.
+        warnings: Takes a line for each folder that cannot be read.
+    """
+
+    def unreadable(problem: OSError) -> None:
+        if warnings is not None:
+            warnings.append(f"{problem.filename}: folder cannot be read ({problem.strerror})")
+
+    for root, folders, files in os.walk(folder, onerror=unreadable):
+        here = Path(root)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in PASSED_OVER
+            and (without is None or (here / name).resolve() != without)
+        )
+        for name in sorted(files):
+            if is_photo(here / name):
+                yield here / name

@@ -1,43 +1,74 @@
-"""Before and after, side by side on one sheet."""
+"""Pictures side by side on one sheet, with a line of text below each."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from enhance_cli.imaging.encoding import to_image
 
 _CELL = (500, 375)
 _MARGIN = 16
-_HEADING = 34
+_LINE = 34
 _GROUND, _INK = "#202020", "#f0f0f0"
+_COLUMNS = 4
 
 
-def before_after_sheet(
-    pairs: Sequence[tuple[Path, Path]], columns: tuple[str, str] = ("before", "after")
-) -> Image.Image:
-    """Lay pictures out in two columns, a row a pair.
+def labelled_sheet(
+    cells: Sequence[tuple[str, NDArray[np.float32]]], columns: int = _COLUMNS
+) -> NDArray[np.uint8]:
+    """Lay pictures of one photo out in rows, as figure 3 does; none is resized.
 
     Args:
-        pairs: Files before and after.
-        columns: Headings.
+        cells: Label and pixels, ``(H, W, 3)``, sRGB in [0, 1].
+        columns: Pictures in a row, at most.
+
+    Returns:
+        ``(H', W', 3)``.
     """
-    width, height = _CELL
-    sheet = Image.new(
-        "RGB",
-        (3 * _MARGIN + 2 * width, _HEADING + len(pairs) * (height + _HEADING)),
-        _GROUND,
+    letters = (
+        f"({chr(ord('a') + number)}) " if number < 26 else "" for number in range(len(cells))
     )
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=20)
-    for column, heading in enumerate(columns):
-        draw.text((_MARGIN + column * (width + _MARGIN), 6), heading, _INK, font)
-    for row, pair in enumerate(pairs):
-        top = _HEADING + row * (height + _HEADING)
-        for column, path in enumerate(pair):
-            left = _MARGIN + column * (width + _MARGIN)
+    labelled = [
+        (letter + label, to_image(pixels))
+        for letter, (label, pixels) in zip(letters, cells, strict=True)
+    ]
+    return np.asarray(_sheet(labelled, min(columns, len(cells))))
+
+
+def before_after_sheet(pairs: Sequence[tuple[Path, Path]]) -> Image.Image:
+    """Lay files before and after out in two columns, a row a pair, all at one size."""
+    cells = []
+    for before, after in pairs:
+        for path, label in ((before, before.name), (after, "after")):
             with Image.open(path) as picture:
-                fitted = ImageOps.contain(picture.convert("RGB"), _CELL)
-            sheet.paste(fitted, (left, top))
-        draw.text((_MARGIN, top + height + 4), pair[0].name, _INK, font)
+                cells.append((label, ImageOps.contain(picture.convert("RGB"), _CELL)))
+    return _sheet(cells, 2)
+
+
+def _sheet(cells: Sequence[tuple[str, Image.Image]], columns: int) -> Image.Image:
+    width = max(picture.width for _, picture in cells) + _MARGIN
+    height = max(picture.height for _, picture in cells) + _LINE
+    rows = math.ceil(len(cells) / columns)
+    sheet = Image.new("RGB", (_MARGIN + columns * width, _MARGIN + rows * height), _GROUND)
+    draw = ImageDraw.Draw(sheet)
+    for number, (label, picture) in enumerate(cells):
+        row, column = divmod(number, columns)
+        left, top = _MARGIN + column * width, _MARGIN + row * height
+        sheet.paste(picture, (left, top))
+        draw.text((left, top + picture.height + 4), label, _INK, _fitting_font(label, width, draw))
     return sheet
+
+
+def _fitting_font(
+    label: str, width: int, draw: ImageDraw.ImageDraw
+) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    size = 20
+    while size > 8 and draw.textlength(label, ImageFont.load_default(size)) > width - _MARGIN:
+        size -= 1
+    return ImageFont.load_default(size)

@@ -20,7 +20,7 @@ def test_the_table_has_identity_on_top_and_says_how_ssim_is_measured(
     )
     assert told.exit_code == 0
     lines = told.stdout.splitlines()
-    identity = next(i for i, line in enumerate(lines) if "identity" in line)
+    identity = next(i for i, line in enumerate(lines) if " identity " in line)
     assert " ce " in lines[identity + 1] and "1 of them" in lines[identity + 1]
     assert "Gaussian window, sigma 1.5" in told.stdout
     assert "trained on 1 of these 2 photos" in told.stderr

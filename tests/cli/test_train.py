@@ -44,10 +44,10 @@ def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
 
 def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr("enhance_cli.cli.train._run", seen.append)
+    monkeypatch.setattr("enhance_cli.cli.train._run", lambda config, **_: seen.append(config))
     run("train", "--fivek-root", tmp_path)
     assert seen[0].model == PAPER.model and seen[0].coarse == PAPER.coarse
-    assert seen[0].split == "random250"
+    assert seen[0].data.split == "random250"
     run(
         *("train", "--pairs", "x", "--pairs", "y", "--variant", "pr", "--canvas", 256),
         *("--fit", "squash", "--epochs", 7, "--batch-size", 4, "--optimizer", "adamw"),
@@ -65,7 +65,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         assert (stage.loss, stage.zoom, stage.jitter) == ("l1", 0.5, 0.3)
         assert stage.finished_share == 0.2
     assert (str(config.init), config.learn) == ("w.safetensors", "refine")
-    assert config.split is None and len(config.pairs) == 2 and config.seed == 3
+    assert config.data.split is None and len(config.data.sources) == 2 and config.seed == 3
     assert (config.flip, config.average) == (True, 0.9)
     run("train", "--recipe", "shipped", "--fivek-root", tmp_path)
     assert seen[2].coarse == SHIPPED.coarse and seen[2].refine == SHIPPED.refine
@@ -74,9 +74,13 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
-        (["train"], "give --fivek-root DIR or --pairs DIR", 2),
+        (["train"], "give --fivek-root DIR, --pairs DIR or --photos DIR", 2),
         (["train", "--fivek-root", "gone"], "gone: no such folder", 1),
-        (["train", "--fivek-root", ".", "--split", "nosuch"], "needs one of the folders", 1),
+        (
+            ["train", "--fivek-root", ".", "--split", "nosuch"],
+            "nosuch: neither a text file of ids nor a known split",
+            1,
+        ),
         (["eval", "--fivek-root", "gone", "--split", "random250"], "gone: no such folder", 1),
     ],
 )
@@ -92,7 +96,7 @@ def test_ctrl_c_leaves_weights_and_says_how_to_go_on(tmp_path, write_pairs, monk
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("enhance_cli.engine.training.masked_loss", interrupt)
+    monkeypatch.setattr("enhance_cli.engine.training.photo_losses", interrupt)
     weights = tmp_path / "w.safetensors"
     told = run(
         *("train", "--fivek-root", write_pairs(), "--split", "none", "--variant", "prnl"),

@@ -2,59 +2,91 @@ import random
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
-from enhance_cli.data.dataset import Framing, PairDataset, frame, jittered, load_pair
-from enhance_cli.data.pairs import Pair, find_pairs
-from enhance_cli.errors import PairsError
+from enhance_cli.data.dataset import (
+    Framing,
+    PairDataset,
+    Turn,
+    View,
+    epoch_turns,
+    frame,
+    jittered,
+)
+from enhance_cli.data.pairs import find_pairs, find_photos
+from enhance_cli.data.prepared import PreparedPairs
 
 
-def test_padding_is_black_and_masked_out(write_pairs):
-    dataset = PairDataset(find_pairs(write_pairs(size=(48, 32))), Framing(64))
-    sample = dataset[1]
+@pytest.fixture
+def dataset(write_pairs, tmp_path):
+    def make(framing, size=(48, 32), **options) -> PairDataset:
+        pairs = list(find_pairs(write_pairs(size=size)).pairs)
+        return PairDataset(pairs, PreparedPairs(tmp_path / "cache"), framing, **options)
+
+    return make
+
+
+def test_padding_is_black_and_masked_out(dataset):
+    padded = dataset(Framing(64))
+    sample = padded[Turn(0, 1)]
     assert sample.original.shape == sample.expert.shape == (3, 64, 64)
     assert sample.mask.sum() == 48 * 32 and sample.mask[:, :32, :48].all()
     assert not sample.original[:, 32:].any() and not sample.original[:, :, 48:].any()
-    original, expert = load_pair(dataset.pairs[1])
+    original, expert = padded.store.load(padded.pairs[1])
     torch.testing.assert_close(sample.original[:, :32, :48], original / 255)
     torch.testing.assert_close(sample.expert[:, :32, :48], expert / 255)
 
 
 @pytest.mark.parametrize("keep_aspect", [True, False])
-def test_both_photos_of_a_pair_are_cut_alike(write_pairs, keep_aspect):
-    framing = Framing(24, crop=True, zoom=0.4, keep_aspect=keep_aspect, flip=True)
-    dataset = PairDataset(find_pairs(write_pairs()), framing)
-    for dataset.epoch in range(6):
-        sample = dataset[0]
+def test_both_photos_of_a_pair_are_cut_alike(dataset, keep_aspect):
+    cut = dataset(Framing(24, crop=True, zoom=0.4, keep_aspect=keep_aspect, flip=True))
+    for epoch in range(6):
+        sample = cut[Turn(epoch, 0)]
         difference = sample.expert - sample.original
         torch.testing.assert_close(difference, torch.full_like(difference, 25 / 255))
         assert sample.mask.all()
 
 
-def test_what_is_drawn_depends_on_seed_epoch_and_pair_alone(write_pairs):
-    pairs, framing = find_pairs(write_pairs()), Framing(24, crop=True, zoom=0.4, flip=True)
-    one, other = (PairDataset(pairs, framing, finished_share=0.5, seed=3) for _ in range(2))
+def test_what_is_drawn_depends_on_seed_and_turn_alone(dataset):
+    framing = Framing(24, crop=True, zoom=0.4, flip=True)
+    one, other = (dataset(framing, finished_share=0.5, seed=3) for _ in range(2))
     random.seed(1)
-    _ = one[0], one[1]
-    for got, expected in zip(one[2], other[2], strict=True):
+    _ = one[Turn(0, 0)], one[Turn(0, 1)]
+    for got, expected in zip(one[Turn(0, 2)], other[Turn(0, 2)], strict=True):
         assert torch.equal(got, expected)
-    other.epoch = 1
-    assert not torch.equal(one[2].original, other[2].original)
+    for turn in (Turn(1, 2), Turn(0, 2, 1)):
+        assert not torch.equal(one[Turn(0, 2)].original, other[turn].original)
 
 
-def test_a_share_of_the_samples_is_finished_on_both_sides(write_pairs):
-    dataset = PairDataset(find_pairs(write_pairs()), Framing(64), finished_share=0.5)
-    finished = []
-    for dataset.epoch in range(50):
-        for sample in (dataset[number] for number in range(4)):
-            finished.append(bool(sample.finished))
-            assert torch.equal(sample.original, sample.expert) == finished[-1]
-    assert 70 < sum(finished) < 130
+def test_worker_processes_draw_the_same(dataset):
+    samples = dataset(Framing(24, crop=True, zoom=0.4, flip=True))
+    turns = [[Turn(epoch, number) for number in range(4)] for epoch in range(2)]
+    here, there = (
+        list(DataLoader(samples, batch_sampler=turns, num_workers=workers)) for workers in (0, 1)
+    )
+    for one, other in zip(here, there, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_share_of_the_samples_is_finished_on_both_sides(dataset):
+    some = dataset(Framing(64), finished_share=0.5)
+    turns = [Turn(epoch, number) for epoch in range(50) for number in range(4)]
+    finished = sum(torch.equal(some[turn].original, some[turn].expert) for turn in turns)
+    assert 70 < finished < 130
 
 
 def test_a_crop_without_zoom_is_the_whole_photo():
     photos = torch.rand(2, 3, 30, 30)
     squares, _ = frame(photos, Framing(30, crop=True), random.Random(0))
     torch.testing.assert_close(squares, photos)
+
+
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+def test_the_view_shows_the_whole_original_as_cenet_sees_it(dataset, fit):
+    sample = dataset(Framing(16, crop=True, zoom=0.3, view=View(64, fit)))[Turn(0, 0)]
+    assert sample.view.shape == (3, 64, 64)
+    plain = dataset(Framing(64, crop=fit == "squash", keep_aspect=False))[Turn(0, 0)]
+    torch.testing.assert_close(sample.view, plain.original)
 
 
 def test_jitter_stays_within_its_bounds():
@@ -64,14 +96,54 @@ def test_jitter_stays_within_its_bounds():
         assert ratio.min() > 2**-0.41 and ratio.max() < 2**0.41
 
 
-def test_large_photos_are_brought_to_500_px(write_pairs):
-    pair = find_pairs(write_pairs(size=(900, 600)))[0]
-    assert load_pair(pair)[0].shape == (3, 333, 500)
-    assert load_pair(pair, 60)[0].shape == (3, 40, 60)
+class TestDistorted:
+    @pytest.fixture
+    def photos(self, tmp_path, write_photo, coffee):
+        write_photo(tmp_path / "good" / "coffee.png", coffee)
+
+        def make(framing) -> PairDataset:
+            pairs = list(find_photos(tmp_path / "good").pairs)
+            return PairDataset(pairs, PreparedPairs(tmp_path / "cache", 96), framing)
+
+        return make
+
+    def test_the_original_is_spoilt_and_the_expert_stays(self, photos):
+        whole = photos(Framing(64, crop=True, keep_aspect=False))
+        samples = [whole[Turn(epoch, 0)] for epoch in range(100)]
+        assert all(torch.equal(sample.expert, samples[0].expert) for sample in samples)
+        changes = [(one.original - one.expert).abs().mean().item() for one in samples]
+        untouched = changes.count(0.0)
+        assert 2 <= untouched <= 22, "a share is left as it is"
+        assert sum(change > 0.02 for change in changes) >= 75
+
+    def test_part_and_view_are_spoilt_alike(self, photos):
+        both = photos(Framing(64, crop=True, view=View(64, "squash"), keep_aspect=False))
+        for epoch in range(20):
+            sample = both[Turn(epoch, 0)]
+            torch.testing.assert_close(sample.original, sample.view)
+
+    def test_padding_stays_black(self, photos):
+        for epoch in range(20):
+            sample = photos(Framing(96, view=View(96, "pad")))[Turn(epoch, 0)]
+            assert not (sample.original * (1 - sample.mask)).any()
+            torch.testing.assert_close(sample.view, sample.original)
 
 
-def test_photos_of_different_size_are_no_pair(tmp_path, write_photo):
-    one = write_photo(tmp_path / "1.png", size=(30, 20))
-    other = write_photo(tmp_path / "2.png", size=(30, 21))
-    with pytest.raises(PairsError, match=r"pair a0007: .*30 x 20.*30 x 21"):
-        load_pair(Pair("a0007", one, other))
+class TestTurns:
+    def test_weights_say_how_often_a_pair_comes_up(self):
+        weights = [1.0] * 10 + [2.5] * 4 + [0.25] * 8
+        for epoch in range(3):
+            turns = epoch_turns(weights, epoch, random.Random(epoch))
+            assert len(turns) == len(set(turns)) == 10 + 10 + 2
+            counts = [sum(turn.number == number for turn in turns) for number in range(22)]
+            assert counts[:10] == [1] * 10
+            assert sorted(counts[10:14]) == [2, 2, 3, 3]
+            assert sum(counts[14:]) == 2 and max(counts[14:]) == 1
+
+    def test_every_epoch_has_its_own_order(self):
+        orders = [
+            [turn.number for turn in epoch_turns([1.0] * 50, 0, random.Random(seed))]
+            for seed in (1, 1, 2)
+        ]
+        assert orders[0] == orders[1] != orders[2]
+        assert sorted(orders[0]) == list(range(50))

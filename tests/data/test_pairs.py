@@ -1,41 +1,41 @@
 import pytest
 
-from enhance_cli.data.pairs import find_pairs
+from enhance_cli.data.pairs import find_pairs, find_photos
 from enhance_cli.errors import PairsError
 
 
 def test_pairs_are_found_by_name_whatever_their_suffix(tmp_path, write_photo):
-    for name in ("a0001-IMG_2.png", "b.png"):
+    for name in ("a0001-IMG_2.png", "b.png", "trip/c.png"):
         write_photo(tmp_path / "me" / "before" / name)
-    for name in ("a0001-IMG_2.jpg", "b.webp"):
+    for name in ("a0001-IMG_2.jpg", "b.webp", "trip/c.jpg"):
         write_photo(tmp_path / "me" / "after" / name)
     (tmp_path / "me" / "after" / "notes.txt").write_text("no photo")
-    pairs = find_pairs(tmp_path / "me")
-    assert [pair.key for pair in pairs] == ["a0001", "me/b"]
-    assert [pair.expert.name for pair in pairs] == ["a0001-IMG_2.jpg", "b.webp"]
+    found = find_pairs(tmp_path / "me")
+    assert [pair.key for pair in found.pairs] == ["a0001", "me/b", "me/trip/c"]
+    assert [pair.expert.name for pair in found.pairs] == ["a0001-IMG_2.jpg", "b.webp", "c.jpg"]
+    assert not found.bad and found.layout == "before/ and after/"
 
 
-def test_the_layout_of_a_fivek_folder(write_pairs):
-    assert [pair.key for pair in find_pairs(write_pairs())] == [
-        "a0001",
-        "a0002",
-        "a0003",
-        "fivek/b",
-    ]
-
-
-def test_a_photo_without_a_partner_is_named(write_pairs):
-    root = write_pairs()
-    (root / "expertC" / "a0002-y.png").unlink()
-    with pytest.raises(PairsError, match="'a0002-y'"):
-        find_pairs(root)
-
-
-def test_a_name_that_stands_twice_is_named(write_pairs, write_photo):
-    root = write_pairs()
+def test_bad_pairs_are_told(write_pairs, write_photo):
+    root = write_pairs(names=("a", "b", "c"))
+    (root / "expertC" / "a.png").unlink()
     write_photo(root / "input" / "b.jpg")
-    with pytest.raises(PairsError, match="twice"):
-        find_pairs(root)
+    found = find_pairs(root)
+    assert [pair.key for pair in found.pairs] == ["fivek/c"]
+    assert [bad.key for bad in found.bad] == ["fivek/a", "fivek/b"]
+    assert "no expert's version" in found.bad[0].reason and "twice" in found.bad[1].reason
+
+
+def test_finished_photos_have_no_original(tmp_path, write_photo):
+    for name in ("one.jpg", "one.png", "deep/er/two.jpg", ".hidden/three.jpg"):
+        write_photo(tmp_path / "good" / name)
+    found = find_photos(tmp_path / "good")
+    assert {pair.key for pair in found.pairs} == {
+        "good/one.jpg",
+        "good/one.png",
+        "good/deep/er/two.jpg",
+    }
+    assert all(pair.original is None for pair in found.pairs)
 
 
 def test_folders_that_hold_no_pairs(tmp_path):
@@ -47,3 +47,5 @@ def test_folders_that_hold_no_pairs(tmp_path):
     (tmp_path / "expertC").mkdir()
     with pytest.raises(PairsError, match="not a single photo"):
         find_pairs(tmp_path)
+    with pytest.raises(PairsError, match="not a single photo"):
+        find_photos(tmp_path)

@@ -4,6 +4,8 @@ from enhance_cli.data.pairs import find_pairs
 from enhance_cli.data.splits import divide, held_out_keys
 from enhance_cli.errors import PairsError
 
+NAMES = ("a0001-x", "a0002-y", "a0003-z", "b")
+
 # Three of the photos on the published list.
 KNOWN = {"a0017", "a0027", "a0047"}
 
@@ -19,10 +21,15 @@ def test_validation50_is_every_fifth_of_random250():
     assert held_out_keys("validation50") == set(ids[::5])
 
 
+def test_highvar50_is_50_ids_of_fivek():
+    keys = held_out_keys("highvar50")
+    assert len(keys) == 50 and keys >= {"a0004", "a0011", "a0042"}
+
+
 def test_a_file_of_ids_and_names(tmp_path, write_pairs):
     split = tmp_path / "mine.txt"
     split.write_text("# to be scored\na0002\n\nb.png\na0003-some_other_ending.dng\n")
-    learnt, held_out = divide(find_pairs(write_pairs()), held_out_keys(str(split)))
+    learnt, held_out = divide(find_pairs(write_pairs(names=NAMES)).pairs, held_out_keys(str(split)))
     assert [pair.key for pair in learnt] == ["a0001"]
     assert [pair.key for pair in held_out] == ["a0002", "a0003", "fivek/b"]
 

@@ -3,8 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from enhance_cli.config import EvalConfig
-from enhance_cli.data.pairs import find_pairs
+from enhance_cli.config import DataConfig, EvalConfig, Source
 from enhance_cli.engine.evaluation import Evaluation, score_pairs
 from enhance_cli.engine.weights import load_weights
 from enhance_cli.errors import PairsError
@@ -16,6 +15,11 @@ def split(tmp_path):
     return str(tmp_path / "split.txt")
 
 
+def config_of(root, split, weights, **options) -> EvalConfig:
+    data = DataConfig((Source("fivek", root),), split)
+    return EvalConfig(data, weights, device="cpu", **options)
+
+
 def rows_of(config):
     run = Evaluation(config)
     progress = list(run)
@@ -25,7 +29,7 @@ def rows_of(config):
 
 def test_identity_is_the_originals_themselves(write_pairs, split, identity_weights):
     root = write_pairs()
-    rows = rows_of(EvalConfig(root, split, (identity_weights,), "cpu"))
+    rows = rows_of(config_of(root, split, (identity_weights,)))
     expected = []
     for name in ("a0001-x", "a0003-z"):
         original, expert = (
@@ -41,7 +45,7 @@ def test_identity_is_the_originals_themselves(write_pairs, split, identity_weigh
 
 def test_a_model_that_does_what_the_expert_does_is_better(write_pairs, split, brightening_weights):
     """The experts are brighter by 25/255, the weights by 0.1: half a level is left."""
-    rows = rows_of(EvalConfig(write_pairs(), split, (brightening_weights,), "cpu"))
+    rows = rows_of(config_of(write_pairs(), split, (brightening_weights,)))
     assert rows[1].method == "ce"
     assert rows[1].score.psnr == pytest.approx(-20 * np.log10(0.1 - 25 / 255), abs=0.01)
     assert rows[1].score.l2_lab < 0.3 < rows[0].score.l2_lab
@@ -50,7 +54,7 @@ def test_a_model_that_does_what_the_expert_does_is_better(write_pairs, split, br
 def test_photos_that_the_weights_were_trained_on_are_counted(
     write_pairs, split, brightening_weights
 ):
-    rows = rows_of(EvalConfig(write_pairs(), split, (brightening_weights,), "cpu"))
+    rows = rows_of(config_of(write_pairs(), split, (brightening_weights,)))
     assert (rows[0].trained_on, rows[1].trained_on) == (0, 1)
 
 
@@ -59,7 +63,7 @@ def test_two_weights_of_one_variant_keep_rows_of_their_own(
 ):
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(brightening_weights.read_bytes())
-    rows = rows_of(EvalConfig(write_pairs(), split, (brightening_weights, copy), "cpu"))
+    rows = rows_of(config_of(write_pairs(), split, (brightening_weights, copy)))
     assert [row.method for row in rows] == [
         "identity",
         "ce (brightening.safetensors)",
@@ -68,13 +72,13 @@ def test_two_weights_of_one_variant_keep_rows_of_their_own(
 
 
 def test_a_split_that_is_not_there(write_pairs, identity_weights):
-    with pytest.raises(PairsError, match="none of its 4 pairs is in split random250"):
-        Evaluation(EvalConfig(write_pairs(), "random250", (identity_weights,), "cpu"))
+    with pytest.raises(PairsError, match="none of the 4 pairs is in split random250"):
+        Evaluation(config_of(write_pairs(), "random250", (identity_weights,)))
 
 
 def test_scores_during_training_are_those_of_eval(write_pairs, split, brightening_weights):
-    root = write_pairs()
-    rows = rows_of(EvalConfig(root, split, (brightening_weights,), "cpu"))
-    pairs = [pair for pair in find_pairs(root) if pair.key in {"a0001", "a0003"}]
+    run = Evaluation(config_of(write_pairs(), split, (brightening_weights,)))
+    list(run)
     model = load_weights(brightening_weights).model
-    assert score_pairs(model, pairs, torch.device("cpu")) == rows[1].score
+    store = run.collection.store
+    assert score_pairs(model, run.pairs, store, torch.device("cpu")) == run.rows[1].score

@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from enhance_cli.engine.losses import masked_loss, rgb_to_lab
+from enhance_cli.engine.losses import photo_losses, rgb_to_lab
 
 
 def test_mse_is_eq_4_over_the_pixels_of_the_photo():
@@ -11,16 +11,16 @@ def test_mse_is_eq_4_over_the_pixels_of_the_photo():
     mask = torch.zeros(1, 1, 4, 4)
     mask[..., :2, :3] = 1
     predicted[..., 2:, :] = 99  # padding
-    assert masked_loss("mse", predicted, expert, mask) == pytest.approx(0.25)
-    assert masked_loss("l1", predicted, expert, mask) == pytest.approx(0.5)
+    assert photo_losses("mse", predicted, expert, mask).item() == pytest.approx(0.25)
+    assert photo_losses("l1", predicted, expert, mask).item() == pytest.approx(0.5)
 
 
-def test_each_photo_weighs_the_same_whatever_its_padding():
+def test_each_photo_has_its_own_loss_whatever_its_padding():
     expert = torch.zeros(2, 3, 4, 4)
     predicted = torch.stack([torch.full((3, 4, 4), 0.2), torch.full((3, 4, 4), 0.4)])
     mask = torch.ones(2, 1, 4, 4)
     mask[1, :, 1:] = 0
-    assert masked_loss("l1", predicted, expert, mask) == pytest.approx(0.3)
+    assert photo_losses("l1", predicted, expert, mask).tolist() == pytest.approx([0.2, 0.4])
 
 
 def test_lab_agrees_with_scikit_image():
@@ -36,7 +36,7 @@ def test_gradients_are_finite_where_a_photo_is_right_black_or_out_of_range(kind)
     expert = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3).expand(1, 3, 1, 3)
     for shift in (0, -0.3, 0.3):
         predicted = (expert + shift).clone().requires_grad_()
-        masked_loss(kind, predicted, expert, torch.ones(1, 1, 1, 3)).backward()
+        photo_losses(kind, predicted, expert, torch.ones(1, 1, 1, 3)).sum().backward()
         assert predicted.grad is not None and torch.isfinite(predicted.grad).all()
 
 
@@ -45,7 +45,7 @@ def test_beyond_white_is_right_only_where_the_expert_is_white(kind):
     predicted = torch.full((1, 3, 2, 2), 1.3, requires_grad=True)
     expert = torch.full((1, 3, 2, 2), 0.9)
     expert[..., 1] = 1
-    masked_loss(kind, predicted, expert, torch.ones(1, 1, 2, 2)).backward()
+    photo_losses(kind, predicted, expert, torch.ones(1, 1, 2, 2)).sum().backward()
     assert predicted.grad is not None
     assert (predicted.grad[..., 0] > 0).all(), "pulled back"
     assert not predicted.grad[..., 1].any(), "left as it is"

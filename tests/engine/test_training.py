@@ -9,13 +9,17 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from enhance_cli.config import (
     PAPER,
     VARIANTS,
+    DataConfig,
     ModelConfig,
+    Source,
     StageConfig,
     TrainConfig,
     with_stages,
 )
 from enhance_cli.engine import training as module
-from enhance_cli.engine.training import Training, learning_rate
+from enhance_cli.engine.losses import photo_losses
+from enhance_cli.engine.optimization import learning_rate
+from enhance_cli.engine.training import Training
 from enhance_cli.engine.weights import load_weights
 from enhance_cli.errors import PairsError, TrainingError, UsageError
 
@@ -23,7 +27,6 @@ TINY = TrainConfig(
     model=ModelConfig(canvas=64),
     coarse=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
     refine=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
-    split=None,
     device="cpu",
     validate_every=1,
 )
@@ -38,7 +41,15 @@ def _small_backbone(monkeypatch):
 
 @pytest.fixture
 def tiny(tmp_path, write_pairs) -> TrainConfig:
-    return replace(TINY, fivek_root=write_pairs(), out=tmp_path / "run" / "w.safetensors")
+    data = DataConfig((Source("fivek", write_pairs()),))
+    return replace(TINY, data=data, out=tmp_path / "run" / "w.safetensors")
+
+
+def holding_out(config: TrainConfig, *keys: str, name: str = "split") -> TrainConfig:
+    """The same, with some photos held out by a file of ids."""
+    path = config.data.sources[0].path.parent / f"{name}.txt"
+    path.write_text("\n".join(keys))
+    return replace(config, data=replace(config.data, split=str(path)))
 
 
 def weights_of(config: TrainConfig) -> dict[str, torch.Tensor]:
@@ -95,12 +106,11 @@ def test_prnet_learns_while_cenet_is_frozen(tiny):
         assert torch.equal(tensor, both[name]), name
 
 
-def test_photos_held_out_are_scored_and_never_learned_from(tiny, tmp_path):
-    (tmp_path / "split.txt").write_text("a0002\nb\n")
-    config = replace(tiny, split=str(tmp_path / "split.txt"))
+def test_photos_held_out_are_scored_and_never_learned_from(tiny):
+    config = holding_out(tiny, "a0002", "a0004-w.png")
     training = Training(config)
-    seen = {training.learnt[i].key for i in range(len(training.learnt))}
-    assert seen == {"a0001", "a0003"} and len(training.held_out) == 2
+    seen = {pair.key for pair in training.pairs.learnt}
+    assert seen == {"a0001", "a0003"} and len(training.pairs.held_out) == 2
     reports = list(training)
     assert all(report.score is not None for report in reports)
     provenance = load_weights(config.out).provenance
@@ -132,7 +142,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "masked_loss", interrupt)
+        patched.setattr(module, "photo_losses", interrupt)
         with pytest.raises(KeyboardInterrupt):
             next(reports)
     interrupted = load_weights(config.out)
@@ -159,16 +169,15 @@ def test_learning_in_two_halves_is_learning_in_one_go(tiny):
 
 
 def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
-    (tmp_path / "split.txt").write_text("a0001\n")
-    first = replace(tiny, split=str(tmp_path / "split.txt"), out=tiny.out.with_stem("first"))
+    first = replace(holding_out(tiny, "a0001"), out=tiny.out.with_stem("first"))
     for _ in Training(first):
         pass
-    (tmp_path / "other.txt").write_text("a0002\na0003\nb\n")
-    second = replace(tiny, init=first.out, split=str(tmp_path / "other.txt"), learn="coarse")
+    others = holding_out(tiny, "a0002", "a0003", "a0004", name="other")
+    second = replace(others, init=first.out, learn="coarse")
     for _ in Training(second):
         pass
     story = load_weights(second.out).provenance
-    assert story.trained_on == ("a0001", "a0002", "a0003", "fivek/b")
+    assert story.trained_on == ("a0001", "a0002", "a0003", "a0004")
     assert story.recipe["init"] == "first.safetensors" and str(tmp_path) not in str(story)
     before, after = weights_of(first), weights_of(second)
     changed = {
@@ -177,12 +186,20 @@ def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
     assert changed == {"cenet"}
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pairs(tiny, monkeypatch):
-    monkeypatch.setattr(
-        module, "masked_loss", lambda *_: torch.tensor(float("nan"), requires_grad=True)
-    )
-    with pytest.raises(TrainingError, match=r"step 0 on the pairs .*a000"):
-        list(Training(tiny))
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pair(tiny, monkeypatch):
+    """The third step of the second epoch meets a pair that makes it overflow."""
+    calls = []
+
+    def spoilt(kind, predicted, expert, mask):
+        calls.append(photo_losses(kind, predicted, expert, mask))
+        return calls[-1] * torch.tensor([1, float("inf")]) if len(calls) == 3 else calls[-1]
+
+    monkeypatch.setattr(module, "photo_losses", spoilt)
+    training = Training(tiny)
+    with pytest.raises(TrainingError, match=r"not finite at step 2 on a000\d; .*w\.ckpt"):
+        list(training)
+    kept = torch.load(tiny.out.with_suffix(".ckpt"), weights_only=True)
+    assert (kept["stage"], kept["epoch"]) == ("coarse", 1)
 
 
 def test_bfloat16_learns_too(tiny):
@@ -193,12 +210,11 @@ def test_bfloat16_learns_too(tiny):
 class TestRefused:
     def test_nothing_to_learn_from(self, tiny):
         with pytest.raises(UsageError, match="--fivek-root"):
-            Training(replace(tiny, fivek_root=None))
+            Training(replace(tiny, data=DataConfig()))
 
-    def test_everything_held_out(self, tiny, tmp_path):
-        (tmp_path / "all.txt").write_text("a0001\na0002\na0003\nb\n")
+    def test_everything_held_out(self, tiny):
         with pytest.raises(PairsError, match="all of the 4 pairs"):
-            Training(replace(tiny, split=str(tmp_path / "all.txt")))
+            Training(holding_out(tiny, "a0001", "a0002", "a0003", "a0004"))
 
     def test_no_checkpoint_to_resume(self, tiny):
         with pytest.raises(UsageError, match="no checkpoint"):

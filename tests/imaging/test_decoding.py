@@ -3,6 +3,7 @@ import struct
 import numpy as np
 import pytest
 import tifffile
+from pictures import scene, srgb_to_prophoto
 from PIL import Image, ImageCms
 
 from enhance_cli.errors import PhotoError
@@ -282,3 +283,94 @@ class TestRaw:
         path.write_bytes(whole[: len(whole) // 3])
         with pytest.raises(PhotoError, match=r"cut\.dng"):
             decode(path, 500)
+
+
+class TestDeepTiff:
+    """16-bit RGB, as FiveK's experts and Lightroom write it."""
+
+    def test_prophoto_is_converted_by_its_profile(self, tmp_path, write_prophoto, coffee):
+        photo = decode(write_prophoto(tmp_path / "a.tif", coffee))
+        assert np.abs(photo.pixels - coffee / 255).max() < 0.004
+        assert np.abs(photo.pixels - coffee / 255).mean() < 0.0005
+
+    def test_all_sixteen_bits_count(self, tmp_path):
+        """Sixteen steps within a single level of 8 bits, in the dark."""
+        ramp = np.repeat(np.arange(512, 768, 16, dtype=np.uint16)[None, :, None], 3, axis=2)
+        tifffile.imwrite(tmp_path / "a.tif", ramp, photometric="rgb")
+        pixels = decode(tmp_path / "a.tif").pixels
+        assert len(np.unique(pixels)) == 16
+        np.testing.assert_allclose(pixels * 65535, ramp, atol=0.01)
+
+    @pytest.mark.parametrize("compression", ["lzw", "zlib", "adobe_deflate"])
+    @pytest.mark.parametrize("planar", ["contig", "separate"])
+    def test_compressed_and_in_planes(
+        self, tmp_path, coffee, compression, planar, prophoto_profile
+    ):
+        deep = srgb_to_prophoto(coffee / 255)
+        if planar == "separate":
+            deep = np.moveaxis(deep, -1, 0)
+        tifffile.imwrite(
+            tmp_path / "a.tif",
+            deep,
+            photometric="rgb",
+            planarconfig=planar,
+            compression=compression,
+            iccprofile=prophoto_profile,
+        )
+        assert np.abs(decode(tmp_path / "a.tif").pixels - coffee / 255).max() < 0.004
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_it_is_turned_upright_as_pillow_turns_it(self, tmp_path, write_prophoto, orientation):
+        photo = scene(1, 60, 40)
+        tags = [(274, "H", 1, orientation, True)]
+        deep = write_prophoto(tmp_path / "deep.tif", photo, extratags=tags)
+        exif = Image.Exif()
+        exif[274] = orientation
+        Image.fromarray(photo).save(tmp_path / "flat.png", exif=exif)
+        expected = decode(tmp_path / "flat.png").pixels
+        assert np.abs(decode(deep).pixels - expected).max() < 0.01
+
+    def test_it_is_resized_and_transparency_kept(self, tmp_path):
+        deep = np.full((300, 600, 4), 40000, np.uint16)
+        deep[:, 300:, 3] = 0
+        tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", extrasamples=["unassalpha"])
+        photo = decode(tmp_path / "a.tif", 60)
+        assert photo.pixels.shape == (30, 60, 3)
+        assert photo.alpha is not None and photo.alpha[0, 0] > 0.6 and photo.alpha[0, -1] == 0
+
+    def test_a_useless_profile_is_told(self, tmp_path):
+        deep = np.full((20, 30, 3), 40000, np.uint16)
+        tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", iccprofile=b"nonsense")
+        photo = decode(tmp_path / "a.tif")
+        assert photo.pixels[0, 0, 0] == pytest.approx(40000 / 65535)
+        assert "colour profile" in photo.warnings[0]
+
+    def test_a_file_cut_short(self, tmp_path, write_prophoto, coffee):
+        path = write_prophoto(tmp_path / "a.tif", coffee)
+        path.write_bytes(path.read_bytes()[:100_000])
+        with pytest.raises(PhotoError, match="damaged"):
+            decode(path)
+
+
+class TestDng:
+    def test_it_is_developed_to_srgb(self, tmp_path, write_dng):
+        photo = scene(2, 120, 80)
+        developed = decode(write_dng(tmp_path / "a.dng", photo)).pixels
+        assert developed.shape == photo.shape
+        inner = np.s_[4:-4, 4:-4]
+        assert np.abs(developed[inner] * 255 - photo[inner]).mean() < 1.5
+
+    @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+    @pytest.mark.parametrize("long_edge", [None, 60])
+    def test_the_border_that_the_maker_leaves_out_is_left_out(
+        self, tmp_path, write_dng, orientation, long_edge
+    ):
+        photo = scene(2, 140, 96)
+        dng = write_dng(tmp_path / "a.dng", photo, crop=(12, 8, 120, 80), orientation=orientation)
+        exif = Image.Exif()
+        exif[274] = orientation
+        Image.fromarray(photo[8:88, 12:132]).save(tmp_path / "a.png", exif=exif)
+        developed = decode(dng, long_edge).pixels
+        expected = decode(tmp_path / "a.png", long_edge).pixels
+        assert developed.shape == expected.shape
+        assert np.abs(developed - expected)[3:-3, 3:-3].mean() < 0.012

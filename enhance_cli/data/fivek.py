@@ -1,0 +1,194 @@
+"""MIT-Adobe FiveK as it lies on people's disks, keyed on the ``aNNNN`` id and never on order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from enhance_cli.config import Expert
+from enhance_cli.data.pairs import BadPair, Found, by_name, existing_folder, fivek_id, matched
+from enhance_cli.errors import PairsError
+from enhance_cli.imaging.formats import JPEG, RAW, TIFF
+
+PHOTOS = 5000
+
+Photos = dict[str, list[Path]]
+
+
+class _Contents(NamedTuple):
+    """The photos of a copy by their ids, and the ids that its own lists name."""
+
+    originals: Photos
+    experts: Photos
+    expert_folder: str
+    listed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """One way in which FiveK is handed on.
+
+    Attributes:
+        name: What people call it.
+        sketch: Where its files lie, for the message that lists what is known.
+        read: Lists the photos; None where the folder is not laid out like this.
+    """
+
+    name: str
+    sketch: str
+    read: Callable[[Path, Expert], _Contents | None]
+
+
+def find_fivek(root: Path, expert: Expert = "c") -> Found:
+    """Find out how a copy of MIT-Adobe FiveK is laid out, and list its pairs.
+
+    Args:
+        root: The copy's folder, or the one above it.
+        expert: Whose versions to take.
+
+    Raises:
+        PairsError: The folder is missing, or laid out in no known way.
+    """
+    existing_folder(root)
+    for base in _bases(root):
+        for layout in _LAYOUTS:
+            contents = layout.read(base, expert)
+            if contents and any(map(fivek_id, contents.originals)):
+                return _collected(root, layout.name, expert, contents)
+    known = "; ".join(f"{layout.name}: {layout.sketch}" for layout in _LAYOUTS)
+    raise PairsError(
+        f"{root}: no pair of MIT-Adobe FiveK with expert {expert.upper()} in it; known layouts are "
+        f"{known} (X is the expert's letter). For photos of your own give --pairs DIR"
+    )
+
+
+def _bases(root: Path) -> Iterator[Path]:
+    yield root
+    yield from sorted(path for path in root.iterdir() if path.is_dir())
+
+
+def _collected(root: Path, layout: str, expert: Expert, contents: _Contents) -> Found:
+    originals, experts, folder, listed = contents
+    strange = {key for key in originals.keys() | experts.keys() if not fivek_id(key)}
+    pairs, unmatched = matched(_without(originals, strange), _without(experts, strange))
+    gone = listed - originals.keys() - experts.keys()
+    bad = [
+        *unmatched,
+        *(BadPair(key, "its name begins with no id of MIT-Adobe FiveK") for key in strange),
+        *(BadPair(key, "is on the set's own list, but not there") for key in gone),
+    ]
+    return Found(
+        root,
+        f"MIT-Adobe FiveK, {layout}, expert {expert.upper()} from {folder}/",
+        pairs,
+        tuple(sorted(bad, key=lambda one: one.key)),
+    )
+
+
+def _official(base: Path, expert: Expert) -> _Contents | None:
+    folder = base / "raw_photos"
+    experts = _first_folder(
+        *(place / f"tiff16_{expert}" for place in (base, folder, base.parent)),
+        *sorted(base.glob(f"*/tiff16_{expert}")),
+    )
+    if not folder.is_dir() or experts is None:
+        return None
+    return _Contents(_photos(folder, RAW), _photos(experts, TIFF), experts.name)
+
+
+def _downloaded(base: Path, expert: Expert) -> _Contents | None:
+    named = base / "MITAboveFiveK"
+    top = named if named.is_dir() else base
+    folder, experts = top / "raw", top / "processed" / f"tiff16_{expert}"
+    if not folder.is_dir() or not experts.is_dir():
+        return None
+    return _Contents(_photos(folder, RAW), _photos(experts, TIFF), experts.name)
+
+
+def _480p(base: Path, expert: Expert) -> _Contents | None:
+    folder = base / "input" / "JPG" / "480p"
+    experts = base / f"expert{expert.upper()}" / "JPG" / "480p"
+    if not folder.is_dir() or not experts.is_dir():
+        return None
+    listed: set[str] = set()
+    for name in ("train_input.txt", "train_label.txt", "test.txt"):
+        if (base / name).is_file():
+            lines = (base / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            listed |= {found for line in lines if (found := fivek_id(line.strip()))}
+    return _Contents(
+        _photos(folder, JPEG), _photos(experts, JPEG), f"expert{expert.upper()}", frozenset(listed)
+    )
+
+
+def _random250(base: Path, expert: Expert) -> _Contents | None:
+    # The release numbers all 5,000 photos from 1: C/test/raw/000017.jpg is a0017.
+    named = base / expert.upper()
+    top = named if named.is_dir() else base
+    parts = [top / part for part in ("train", "test") if (top / part / "raw").is_dir()]
+    parts = [part for part in parts if (part / "target").is_dir()]
+    if not parts or (top is base and base.name != expert.upper()):
+        return None
+    originals: Photos = {}
+    experts: Photos = {}
+    for part in parts:
+        for photos, folder in ((originals, part / "raw"), (experts, part / "target")):
+            for key, paths in by_name(folder, _numbered).items():
+                photos.setdefault(key, []).extend(paths)
+    return _Contents(originals, experts, top.name)
+
+
+def _exported(base: Path, expert: Expert) -> _Contents | None:
+    letter = expert.upper()
+    experts = _first_folder(
+        *(base / name for name in (letter, f"expert{letter}", "output", "target"))
+    )
+    if not (base / "input").is_dir() or experts is None:
+        return None
+    return _Contents(_photos(base / "input"), _photos(experts), experts.name)
+
+
+_LAYOUTS = (
+    _Layout(
+        "official archive",
+        "raw_photos/HQa*/photos/a0001-*.dng with tiff16_X/a0001-*.tif",
+        _official,
+    ),
+    _Layout(
+        "downloader's tree",
+        "MITAboveFiveK/raw/<camera>/a0001-*.dng with MITAboveFiveK/processed/tiff16_X/a0001-*.tif",
+        _downloaded,
+    ),
+    _Layout(
+        "480p set", "input/JPG/480p/a0001-*.jpg with expertX/JPG/480p/a0001-*.jpg", _480p
+    ),
+    _Layout(
+        "RANDOM250 release",
+        "X/train/raw/000001.jpg with X/train/target/000001.jpg, and X/test likewise",
+        _random250,
+    ),
+    _Layout(
+        "Lightroom exports",
+        "input/a0001-*.* with X/, expertX/, output/ or target/",
+        _exported,
+    ),
+)  # fmt: skip
+
+
+def _photos(folder: Path, only: frozenset[str] | None = None) -> Photos:
+    return by_name(folder, lambda path: fivek_id(path.name), only)
+
+
+def _without(photos: Photos, keys: set[str]) -> Photos:
+    return {key: paths for key, paths in photos.items() if key not in keys}
+
+
+def _numbered(path: Path) -> str | None:
+    if path.stem.isdecimal() and 1 <= int(path.stem) <= PHOTOS:
+        return f"a{int(path.stem):04d}"
+    return None
+
+
+def _first_folder(*folders: Path) -> Path | None:
+    return next((folder for folder in folders if folder.is_dir()), None)
