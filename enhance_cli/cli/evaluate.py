@@ -20,6 +20,7 @@ from enhance_cli.files import written_whole
 
 if TYPE_CHECKING:
     from enhance_cli.engine.evaluation import Evaluation, PhotoScore, Row
+    from enhance_cli.engine.published import PublishedRow
 
 
 @error_boundary
@@ -115,24 +116,19 @@ def _table(split: str, run: Evaluation, paper: bool) -> Table:
         one = row.score
         known = f"{row.trained_on} of them" if row.trained_on else ""
         table.add_row(row.method, f"{one.l2_lab:.2f}", f"{one.psnr:.2f}", f"{one.ssim:.3f}", known)
-    previous = 0
-    for published in PUBLISHED if paper else ():
-        if published.table != previous:
+    if paper:
+        for number in (1, 2):
             table.add_section()
-            previous = published.table
-        table.add_row(
-            f"{published.method}, published, table {published.table}",
-            *(
-                "-" if value is None else f"{value:.{digits}f}"
-                for value, digits in (
-                    (published.l2_lab, 2),
-                    (published.psnr, 2),
-                    (published.ssim, 3),
-                )
-            ),
-            "",
-        )
+            table.add_row(f"table {number} of the paper:")
+            for published in PUBLISHED:
+                if published.table == number:
+                    table.add_row(f"{published.method}, published", *_printed(published))
     return table
+
+
+def _printed(row: PublishedRow) -> list[str]:
+    figures = ((row.l2_lab, 2), (row.psnr, 2), (row.ssim, 3))
+    return ["-" if value is None else f"{value:.{digits}f}" for value, digits in figures]
 
 
 def _document(split: str, expert: str, run: Evaluation, paper: bool) -> dict[str, Any]:

@@ -102,18 +102,21 @@ class Collection:
         self._check_use()
 
     def _check_use(self) -> None:
-        total = sum(len(found.pairs) for found in self.found)
+        if self.learnt if self.learning else self.held_out:
+            return
         where = ", ".join(str(found.root) for found in self.found)
-        if self.learning and not self.learnt:
+        total = sum(len(found.pairs) for found in self.found)
+        if self.bad and self.learning:
+            raise PairsError(f"{where}: not one of the {total} pairs can be learned from")
+        if self.learning:
             raise PairsError(
                 f"{where}: the split {self.config.split} holds out all of the {total} pairs; "
                 "choose another --split, or --split none"
             )
-        if not self.learning and not self.held_out:
-            raise PairsError(
-                f"{where}: none of the {total} pairs is in split {self.config.split}; "
-                "choose another --split"
-            )
+        raise PairsError(
+            f"{where}: none of the {total} pairs is in split {self.config.split}; "
+            "choose another --split"
+        )
 
 
 def _find(source: Source, config: DataConfig) -> Found:

@@ -17,7 +17,7 @@ from enhance_cli.engine.collection import Collection
 from enhance_cli.engine.device import pick_device
 from enhance_cli.engine.inference import enhance_pixels
 from enhance_cli.engine.weights import Weights, find_weights, load_weights
-from enhance_cli.errors import PairsError, UsageError
+from enhance_cli.errors import PairsError, UsageError, WeightsError
 from enhance_cli.imaging.decoding import decode
 from enhance_cli.imaging.formats import photos_below
 from enhance_cli.imaging.lossless import write_png
@@ -213,7 +213,10 @@ def _load_all(config: EvalConfig, device: torch.device) -> list[Weights]:
     """
     chosen: list[Path | None] = []
     for path in config.weights:
-        chosen += sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+        found = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+        if not found:
+            raise WeightsError(f"--weights {path}: no weights file (.safetensors) in this folder")
+        chosen += found
     if not chosen and not config.outputs:
         chosen = [None]
     return [load_weights(find_weights(path), device) for path in chosen]

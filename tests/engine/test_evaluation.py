@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +7,9 @@ from PIL import Image
 
 from enhance_cli.config import DataConfig, EvalConfig, Source
 from enhance_cli.engine.evaluation import Evaluation, score_pairs
+from enhance_cli.engine.published import PUBLISHED
 from enhance_cli.engine.weights import load_weights
-from enhance_cli.errors import PairsError
+from enhance_cli.errors import PairsError, UsageError, WeightsError
 
 
 @pytest.fixture
@@ -82,3 +85,97 @@ def test_scores_during_training_are_those_of_eval(write_pairs, split, brightenin
     model = load_weights(brightening_weights).model
     store = run.collection.store
     assert score_pairs(model, run.pairs, store, torch.device("cpu")) == run.rows[1].score
+
+
+@pytest.fixture
+def outputs(write_pairs, tmp_path):
+    """Another system's pictures, under names of its own: brighter by 20 of the 25 levels."""
+
+    def make(name="theirs", keys=("a0001", "a0003")):
+        root = write_pairs()
+        for key in keys:
+            original = next((root / "input").glob(f"{key}*"))
+            (tmp_path / name).mkdir(exist_ok=True)
+            pixels = np.asarray(Image.open(original)) + np.uint8(20)
+            Image.fromarray(pixels).save(tmp_path / name / f"{key}_result.png")
+        return root, tmp_path / name
+
+    return make
+
+
+class TestOutputs:
+    def test_pictures_of_another_system_are_scored_by_their_names(self, outputs, split):
+        root, theirs = outputs()
+        run = Evaluation(config_of(root, split, (), outputs=(theirs,)))
+        list(run)
+        assert [row.method for row in run.rows] == ["identity", "theirs"]
+        row = run.rows[1]
+        assert row.score.psnr == pytest.approx(-20 * np.log10(5 / 255), abs=0.01)
+        assert (row.weights, row.outputs, row.photos) == (None, str(theirs), 2)
+
+    def test_they_stand_below_the_weights(self, outputs, split, brightening_weights):
+        root, theirs = outputs()
+        config = config_of(root, split, (brightening_weights,), outputs=(theirs,))
+        assert [row.method for row in rows_of(config)] == ["identity", "ce", "theirs"]
+
+    def test_a_picture_that_is_missing_is_named(self, outputs, split):
+        root, theirs = outputs(keys=("a0003",))
+        config = config_of(root, split, (), outputs=(theirs,))
+        with pytest.raises(PairsError, match=r"a0001: no picture of it in .*theirs"):
+            list(Evaluation(config))
+        config = replace(config, data=replace(config.data, skip_bad_pairs=True))
+        run = Evaluation(config)
+        list(run)
+        assert [row.photos for row in run.rows] == [1, 1]
+        assert [bad.key for bad in run.bad] == ["a0001"]
+
+    def test_larger_pictures_are_brought_to_the_size_of_the_pair(self, outputs, split):
+        root, theirs = outputs()
+        for path in theirs.iterdir():
+            picture = Image.open(path)
+            picture.resize((96, 64), Image.Resampling.LANCZOS).save(path)
+        assert rows_of(config_of(root, split, (), outputs=(theirs,)))[1].score.psnr > 30
+
+    def test_crops_are_refused(self, outputs, split):
+        root, theirs = outputs()
+        Image.open(theirs / "a0003_result.png").crop((0, 0, 32, 32)).save(
+            theirs / "a0003_result.png"
+        )
+        with pytest.raises(PairsError, match=r"a0003: .* is 32 x 32 where the pair is 48 x 32"):
+            list(Evaluation(config_of(root, split, (), outputs=(theirs,))))
+
+    def test_a_folder_that_is_not_there(self, write_pairs, split, tmp_path):
+        with pytest.raises(UsageError, match="--outputs"):
+            Evaluation(config_of(write_pairs(), split, (), outputs=(tmp_path / "gone",)))
+
+
+def test_a_folder_of_weights_is_all_of_them(write_pairs, split, brightening_weights, tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.safetensors").write_bytes(brightening_weights.read_bytes())
+    (tmp_path / "notes.txt").write_text("no weights")
+    rows = rows_of(config_of(write_pairs(), split, (tmp_path,)))
+    assert [row.method for row in rows[1:]] == ["ce (a.safetensors)", "ce (b.safetensors)"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WeightsError, match="no weights file"):
+        Evaluation(config_of(write_pairs(), split, (tmp_path / "empty",)))
+
+
+def test_a_comparison_of_every_photo(outputs, split, brightening_weights, tmp_path):
+    root, theirs = outputs()
+    config = config_of(root, split, (brightening_weights,), outputs=(theirs,))
+    rows_of(replace(config, panels=tmp_path / "panels"))
+    assert {path.name for path in (tmp_path / "panels").iterdir()} == {"a0001.png", "a0003.png"}
+    panel = np.asarray(Image.open(tmp_path / "panels" / "a0003.png"))
+    pair = [np.asarray(Image.open(root / part / "a0003-z.png")) for part in ("input", "expertC")]
+    left, width = 16, 48 + 16
+    for column, expected in ((0, pair[0]), (2, pair[0] + 20), (3, pair[1])):
+        place = left + column * width
+        assert np.array_equal(panel[16:48, place : place + 48], expected)
+
+
+def test_the_papers_tables_are_as_printed():
+    rows = {(row.table, row.method): row for row in PUBLISHED}
+    assert len(rows) == 11
+    best = rows[1, "CE+PRNL"]
+    assert (best.l2_lab, best.psnr, best.ssim) == (9.10, 24.19, 0.915)
+    assert rows[2, "Exemplar-based"].psnr is None

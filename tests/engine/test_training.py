@@ -3,6 +3,7 @@ from functools import partial
 
 import pytest
 import torch
+from pictures import scene
 from safetensors.torch import load_file
 from torchvision.models.resnet import BasicBlock, ResNet
 
@@ -22,6 +23,7 @@ from enhance_cli.engine.optimization import learning_rate
 from enhance_cli.engine.training import Training
 from enhance_cli.engine.weights import load_weights
 from enhance_cli.errors import PairsError, TrainingError, UsageError
+from enhance_cli.imaging.metrics import Score
 
 TINY = TrainConfig(
     model=ModelConfig(canvas=64),
@@ -128,8 +130,10 @@ def test_the_same_seed_gives_the_same_weights(tiny):
 
 
 @pytest.mark.parametrize("epochs_before", [1, 2, 3])
-def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, monkeypatch):
+@pytest.mark.parametrize("scored", [False, True])
+def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, scored, monkeypatch):
     """Stopped in the middle of CENet, between the two, and in the middle of PRNet."""
+    tiny = holding_out(tiny, "a0004") if scored else tiny
     unbroken = replace(tiny, average=0.5, out=tiny.out.with_stem("unbroken"))
     for _ in Training(unbroken):
         pass
@@ -200,6 +204,107 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pair(tiny, monkey
         list(training)
     kept = torch.load(tiny.out.with_suffix(".ckpt"), weights_only=True)
     assert (kept["stage"], kept["epoch"]) == ("coarse", 1)
+
+
+def test_the_best_state_of_each_network_is_kept(tiny, monkeypatch):
+    """Scored 2, 1 in the coarse stage and 1, 2 in the other: its first and its last are kept."""
+    config = holding_out(tiny, "a0004")
+    psnr = iter([2.0, 1.0, 1.0, 2.0, 9.0])
+    states = []
+
+    def scored(model, *_):
+        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return Score(next(psnr), 0, 0)
+
+    monkeypatch.setattr(module, "score_pairs", scored)
+    assert [report.best for report in Training(config)] == [True, False, True, True]
+    kept = weights_of(config)
+    for part, state in (("cenet", states[0]), ("prnet", states[3])):
+        for name, tensor in kept.items():
+            if name.startswith(part) and "running" in name:
+                assert torch.equal(tensor, state[name]), name
+    assert load_weights(config.out).provenance.figures["psnr"] == 9.0
+
+
+def test_the_last_state_is_kept_where_that_is_wanted(tiny, monkeypatch):
+    config = replace(holding_out(tiny, "a0004"), keep="last")
+    psnr = iter([2.0, 1.0, 2.0, 1.0, 9.0])
+    monkeypatch.setattr(module, "score_pairs", lambda *_: Score(next(psnr), 0, 0))
+    assert not any(report.best for report in Training(config))
+    unscored = replace(config, keep="best", data=replace(config.data), out=tiny.out.with_stem("u"))
+    monkeypatch.setattr(module, "score_pairs", lambda *_: Score(0.0, 0, 0))
+    losses = [report.loss for report in Training(unscored)]
+    assert len(losses) == 4
+
+
+def test_the_way_back_is_learned_from_finished_photos_alone(tiny, tmp_path, write_photo, coffee):
+    for number in range(8):
+        tile = coffee[100 + 30 * number : 220 + 30 * number, 150:330]
+        write_photo(tmp_path / "good" / f"{number}.png", tile)
+    model = ModelConfig("ce", canvas=64, fit="squash")
+    photos = DataConfig((Source("photos", tmp_path / "good", 8.0),))
+    config = with_stages(
+        replace(tiny, data=photos, model=model),
+        epochs=16,
+        batch_size=16,
+        optimizer="adamw",
+        learning_rate=1e-3,
+    )
+    losses = [report.loss for report in Training(config)]
+    assert sum(losses[-4:]) < 0.6 * sum(losses[:4])
+    story = load_weights(config.out).provenance
+    assert story.trained_on[0] == "good/0.png"
+    assert story.recipe["data"]["sources"] == [{"kind": "photos", "path": "good", "weight": 8.0}]
+
+
+def test_sources_of_all_kinds_learn_together(tiny, write_pairs, tmp_path, write_photo):
+    write_photo(tmp_path / "good" / "a.png", scene(1, 48, 32))
+    sources = (
+        *tiny.data.sources,
+        Source("pairs", write_pairs(names=("m", "n"), root="mine"), 2.0),
+        Source("photos", tmp_path / "good"),
+    )
+    config = with_stages(replace(tiny, data=DataConfig(sources)), crop=16, zoom=0.5)
+    assert len(list(Training(config))) == 4
+    assert "good/a.png" in load_weights(config.out).provenance.trained_on
+
+
+def test_worker_processes_change_nothing(tiny):
+    config = with_stages(replace(tiny, flip=True), crop=16, zoom=0.5)
+    other = replace(config, workers=1, out=tiny.out.with_stem("workers"))
+    for run in (config, other):
+        for _ in Training(run):
+            pass
+    assert all(torch.equal(a, weights_of(other)[n]) for n, a in weights_of(config).items())
+
+
+def test_figures_and_pictures_go_to_tensorboard(tiny, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config = replace(holding_out(tiny, "a0004"), log_dir=tmp_path / "log")
+    reports = list(Training(config))
+    events = accumulator.EventAccumulator(str(tmp_path / "log"))
+    events.Reload()
+    for stage, steps in (("coarse", [1, 2]), ("refine", [3, 4])):
+        psnr = events.Scalars(f"{stage}/psnr")
+        assert [one.step for one in psnr] == steps
+        expected = [report.score.psnr for report in reports if report.stage == stage]
+        assert [one.value for one in psnr] == pytest.approx(expected, rel=1e-5)
+        assert [one.step for one in events.Images(f"{stage}/a0004")] == steps
+    assert {"coarse/loss", "coarse/learning_rate", "refine/l2_lab"} <= set(events.Tags()["scalars"])
+
+
+def test_a_full_disk_stops_the_run_in_one_line(tiny, monkeypatch):
+    reports = iter(Training(tiny))
+    next(reports)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("enhance_cli.engine.checkpoint.torch.save", full)
+    with pytest.raises(TrainingError, match=r"No space left on device.*--resume"):
+        next(reports)
+    monkeypatch.undo()
+    assert torch.load(tiny.out.with_suffix(".ckpt"), weights_only=True)["epoch"] == 1
 
 
 def test_bfloat16_learns_too(tiny):
