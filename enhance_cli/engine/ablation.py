@@ -9,8 +9,7 @@ from pathlib import Path
 from enhance_cli.config import VARIANTS, TrainConfig, Variant
 from enhance_cli.data.prepared import Progress
 from enhance_cli.engine.checkpoint import checkpoint_path
-from enhance_cli.engine.collection import Collection
-from enhance_cli.engine.training import EpochReport, Training
+from enhance_cli.engine.training import EpochReport, Training, collect
 from enhance_cli.errors import UsageError
 
 
@@ -33,7 +32,7 @@ class Ablation:
         if config.out.suffix:
             raise UsageError(f"--out {config.out}: with --variant all give a folder")
         self.config = config
-        self.pairs = Collection(config.data, config.model.long_edge)
+        self.pairs = collect(config)
 
     def prepare(self) -> Iterator[Progress]:
         """As of :class:`Training`."""

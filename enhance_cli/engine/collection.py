@@ -10,7 +10,7 @@ from platformdirs import user_cache_path
 from enhance_cli.config import LONG_EDGE, DataConfig, Source
 from enhance_cli.data.fivek import find_fivek
 from enhance_cli.data.pairs import BadPair, Found, Pair, find_pairs, find_photos
-from enhance_cli.data.prepared import PreparedPairs, Progress
+from enhance_cli.data.prepared import MEMORY, PreparedPairs, Progress
 from enhance_cli.data.splits import divide, held_out_keys
 from enhance_cli.errors import PairsError, UsageError
 
@@ -25,6 +25,7 @@ class Collection:
         config: Where they are.
         long_edge: Longer edge, in pixels, at which they are prepared.
         learning: False leaves out what is not held out, for a run that only scores.
+        readers: Processes of this machine that will keep pixels in memory.
 
     Attributes:
         found: What each source holds.
@@ -41,13 +42,19 @@ class Collection:
     """
 
     def __init__(
-        self, config: DataConfig, long_edge: int = LONG_EDGE, learning: bool = True
+        self,
+        config: DataConfig,
+        long_edge: int = LONG_EDGE,
+        learning: bool = True,
+        readers: int = 1,
     ) -> None:
         if not config.sources:
             raise UsageError("no photos: give --fivek-root DIR, --pairs DIR or --photos DIR")
         self.config = config
         self.learning = learning
-        self.store = PreparedPairs(_cache_folder(config.cache_dir), long_edge)
+        self.store = PreparedPairs(
+            _cache_folder(config.cache_dir), long_edge, MEMORY // max(1, readers)
+        )
         keys = held_out_keys(config.split) if config.split else frozenset()
         self.found = [_find(source, config) for source in config.sources]
         self.bad = [bad for found in self.found for bad in found.bad]

@@ -27,6 +27,11 @@ def is_main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def processes_here() -> int:
+    """Processes of the run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def make_fabric(device: str, precision: Precision) -> Fabric:
     """Take the device, or this process's share of the devices under torchrun.
 
@@ -46,11 +51,10 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
         return Fabric(accelerator=chosen.type, devices=devices, precision=plugin)
     if chosen.index is not None:
         raise UsageError(f"--device {device}: several processes cannot share it; use --device cuda")
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
     fabric = Fabric(
         accelerator=chosen.type,
-        devices=local,
-        num_nodes=world // local,
+        devices=processes_here(),
+        num_nodes=world // processes_here(),
         strategy=DDPStrategy(timeout=PATIENCE),
         precision=plugin,
     )

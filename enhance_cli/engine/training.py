@@ -25,7 +25,7 @@ from enhance_cli.engine.checkpoint import (
 )
 from enhance_cli.engine.collection import Collection
 from enhance_cli.engine.diary import Diary
-from enhance_cli.engine.distributed import make_fabric, with_global_batch_norm
+from enhance_cli.engine.distributed import make_fabric, processes_here, with_global_batch_norm
 from enhance_cli.engine.evaluation import comparison, score_pairs
 from enhance_cli.engine.losses import photo_losses
 from enhance_cli.engine.optimization import Learner
@@ -93,7 +93,7 @@ class Training:
 
     def __init__(self, config: TrainConfig, collection: Collection | None = None) -> None:
         self.config = config
-        self.pairs = collection or Collection(config.data, config.model.long_edge)
+        self.pairs = collection or collect(config)
         self._check_output()
         self._state = read_checkpoint(config) if config.resume else {}
         self.fabric = make_fabric(config.device, config.precision)
@@ -362,6 +362,16 @@ class Training:
         keys = tuple(sorted({*self._ancestors, *(pair.key for pair in self.pairs.learnt)}))
         recipe = json.loads(fingerprint(self.config))
         save_weights(self.config.out, self.model, Provenance(keys, recipe, figures))
+
+
+def collect(config: TrainConfig) -> Collection:
+    """Find the pairs of a run.
+
+    Raises:
+        EnhanceError: Sources or split cannot be had.
+    """
+    readers = max(1, config.workers) * processes_here()
+    return Collection(config.data, config.model.long_edge, readers=readers)
 
 
 class _Batches:
