@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from enhance_cli.cli.console import error_boundary, messages, say, say_error
+from enhance_cli.cli.console import ExitCode, error_boundary, messages, say, say_error
 from enhance_cli.cli.gathering import read_source, show_preparation
 from enhance_cli.config import (
     RECIPES,
@@ -303,12 +303,12 @@ def _run(config: TrainConfig, five: bool) -> None:
     try:
         for report in training:
             say(_line(report))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         say_error(
             f"interrupted: {config.out} holds what has been learned so far; "
             "the same command with --resume goes on"
         )
-        raise
+        raise typer.Exit(ExitCode.INTERRUPTED) from interruption
     say(f"wrote {config.out}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -49,13 +50,15 @@ def write_checkpoint(config: TrainConfig, state: dict[str, Any]) -> None:
         TrainingError: It cannot be written.
     """
     path = checkpoint_path(config)
+    whole = io.BytesIO()  # PyTorch's own writing does not tell a full disk from other failures
+    torch.save({"config": fingerprint(config), **state}, whole)
     try:
         with written_whole(path) as unfinished:
-            torch.save({"config": fingerprint(config), **state}, unfinished)
-    except (OSError, RuntimeError) as problem:
+            unfinished.write_bytes(whole.getbuffer())
+    except OSError as problem:
         raise TrainingError(
-            f"{path}: cannot be written ({problem}); make room there, then the same command with "
-            "--resume goes on from the epoch before"
+            f"{path}: cannot be written ({problem.strerror or problem}); make room there; if an "
+            "epoch was done before, the same command with --resume goes on from it"
         ) from problem
 
 

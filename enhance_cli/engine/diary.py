@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import os
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance_cli.errors import OutputError, UsageError
+
+SPARE = 2**20
+"""Bytes of disk that are left alone."""
 
 
 class Diary:
@@ -41,28 +47,44 @@ class Diary:
             raise OutputError(f"--log-dir {folder}: {problem.strerror or problem}") from problem
 
     def scalars(self, values: Mapping[str, float | None], epoch: int) -> None:
-        """Write numbers; None is passed over."""
+        """Write numbers; None is passed over.
+
+        Raises:
+            OutputError: The disk is full.
+        """
         for name, value in values.items():
-            if self._writer and value is not None:
-                self._writer.add_scalar(name, value, epoch)
-        self._flush()
+            if value is not None:
+                self._write(lambda writer, n=name, v=value: writer.add_scalar(n, v, epoch))
 
     def picture(self, name: str, picture: NDArray[np.uint8], epoch: int) -> None:
-        """Write a picture, ``(H, W, 3)``."""
-        if self._writer:
-            self._writer.add_image(name, picture, epoch, dataformats="HWC")
-        self._flush()
+        """Write a picture, ``(H, W, 3)``.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        self._write(
+            lambda writer: writer.add_image(name, picture, epoch, dataformats="HWC"),
+            picture.nbytes,
+        )
 
     def close(self) -> None:
         """Finish the file."""
-        if self._writer:
-            self._writer.close()
+        self._write(lambda writer: writer.close(), closing=True)
 
-    def _flush(self) -> None:
+    def _write(self, act: Callable[[Any], object], size: int = 0, closing: bool = False) -> None:
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
         try:
-            if self._writer:
-                self._writer.flush()
+            # TensorBoard writes in a thread of its own, whose failures would end in a traceback.
+            if not closing and shutil.disk_usage(str(self._folder)).free < size + SPARE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            act(writer)
+            if not closing:
+                writer.flush()
         except OSError as problem:
             raise OutputError(
-                f"--log-dir {self._folder}: {problem.strerror or problem}"
+                f"--log-dir {self._folder}: {problem.strerror or problem}; make room there or "
+                "leave the log out; --resume goes on from the last checkpoint"
             ) from problem
+        self._writer = None if closing else writer

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,15 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="--log-dir"):
         Diary(tmp_path / "file" / "below")
+
+
+def test_a_full_disk_is_one_error_and_closing_none(tmp_path, monkeypatch):
+    diary = Diary(tmp_path)
+    usage = type(shutil.disk_usage(tmp_path))(10**9, 10**9 - 1000, 1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(OutputError, match=r"--log-dir .*No space left on device"):
+        diary.scalars({"loss": 1.0}, 1)
+    diary.close()
 
 
 def test_tensorboard_is_not_there(tmp_path, monkeypatch):

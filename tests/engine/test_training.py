@@ -300,7 +300,7 @@ def test_a_full_disk_stops_the_run_in_one_line(tiny, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("enhance_cli.engine.checkpoint.torch.save", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(TrainingError, match=r"No space left on device.*--resume"):
         next(reports)
     monkeypatch.undo()
