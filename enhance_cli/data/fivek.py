@@ -113,7 +113,7 @@ def _480p(base: Path, expert: Expert) -> _Contents | None:
     if not folder.is_dir() or not experts.is_dir():
         return None
     listed: set[str] = set()
-    for name in ("train_input.txt", "train_label.txt", "test.txt"):
+    for name in ("train.txt", "train_input.txt", "train_label.txt", "test.txt"):
         if (base / name).is_file():
             lines = (base / name).read_text(encoding="utf-8", errors="replace").splitlines()
             listed |= {found for line in lines if (found := fivek_id(line.strip()))}
