@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from datetime import timedelta
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 
 from enhance_cli.config import Precision
 from enhance_cli.engine.device import pick_device
@@ -103,5 +103,22 @@ def with_global_batch_norm(module: nn.Module) -> nn.Module:
     return module
 
 
+class _SumOverProcesses(torch.autograd.Function):
+    """Every process's loss depends on the sum, so the gradient is summed as well."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override] # noqa: ARG004
+        total = gradient.contiguous().clone()
+        distributed.all_reduce(total)
+        return total
+
+
 def _sum_over_all(values: Tensor) -> Tensor:
-    return all_reduce(values.sum((0, 2, 3)))
+    """Per channel, over the batches of all processes."""
+    return _SumOverProcesses.apply(values.sum((0, 2, 3)))  # type: ignore[return-value]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -299,16 +299,21 @@ class Training:
 
     def _finite_mean(self, losses: Tensor, step: int, batch: Sample) -> float:
         """Mean of the whole batch, that of the other processes included."""
-        everywhere: Tensor = self.fabric.all_gather(losses.detach()).flatten()  # type: ignore[union-attr]
-        if not everywhere.isfinite().all():
-            numbers: Tensor = self.fabric.all_gather(batch.number).flatten()  # type: ignore[union-attr]
-            keys = [self.pairs.learnt[i].key for i in numbers[~everywhere.isfinite()].tolist()]
-            raise TrainingError(
-                f"the loss is not finite at step {step} on {', '.join(keys)}; the last good state "
-                f"is in {checkpoint_path(self.config)} if an epoch was done; try a lower "
-                "--learning-rate"
-            )
-        return everywhere.mean().item()
+        mean: Tensor = self.fabric.all_reduce(losses.detach().mean(), reduce_op="mean")  # type: ignore[assignment]
+        if not mean.isfinite():
+            self._stop_at(losses.detach(), step, batch)
+        return mean.item()
+
+    def _stop_at(self, losses: Tensor, step: int, batch: Sample) -> NoReturn:
+        everywhere, numbers = (
+            self.fabric.all_gather(values).flatten()  # type: ignore[union-attr]
+            for values in (losses, batch.number)
+        )
+        keys = [self.pairs.learnt[number].key for number in numbers[~everywhere.isfinite()]]
+        raise TrainingError(
+            f"the loss is not finite at step {step} on {', '.join(keys)}; the last good state is "
+            f"in {checkpoint_path(self.config)} if an epoch was done; try a lower --learning-rate"
+        )
 
     def _log(self, report: EpochReport) -> None:
         figures = asdict(report.score) if report.score else {}
