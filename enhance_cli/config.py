@@ -203,6 +203,7 @@ class EvalConfig:
         weights: Weights files; none of these and no ``outputs`` looks one up.
         outputs: Folders of other systems' results, told apart by file name.
         panels: Folder for a comparison of each photo; None writes none.
+        do_no_harm: Also measure how far the weights change the expert's versions.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
 
@@ -210,6 +211,7 @@ class EvalConfig:
     weights: tuple[Path, ...] = ()
     outputs: tuple[Path, ...] = ()
     panels: Path | None = None
+    do_no_harm: bool = False
     device: str = "auto"
 
 

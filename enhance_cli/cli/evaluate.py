@@ -19,7 +19,7 @@ from enhance_cli.errors import OutputError
 from enhance_cli.files import written_whole
 
 if TYPE_CHECKING:
-    from enhance_cli.engine.evaluation import Evaluation, PhotoScore, Row
+    from enhance_cli.engine.evaluation import Evaluation, Harm, PhotoScore, Row
     from enhance_cli.engine.published import PublishedRow
 
 
@@ -62,6 +62,12 @@ def evaluate(
         Path | None,
         typer.Option(help="Write a comparison of every photo to this folder, as figure 3 does."),
     ] = None,
+    do_no_harm: Annotated[
+        bool,
+        typer.Option(
+            "--do-no-harm", help="Also give the weights the expert's versions, finished already."
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = EvalConfig.device,
     cache_dir: Annotated[Path | None, typer.Option(help="Where prepared photos are kept.")] = None,
     skip_bad_pairs: Annotated[
@@ -78,7 +84,8 @@ def evaluate(
     fivek = [Source("fivek", fivek_root)] if fivek_root else []
     sources = [*fivek, *(Source("pairs", path) for path in pairs or [])]
     data = DataConfig(tuple(sources), split, expert, cache_dir, skip_bad_pairs)
-    run = Evaluation(EvalConfig(data, tuple(weights or ()), tuple(outputs or ()), panel, device))
+    config = EvalConfig(data, tuple(weights or ()), tuple(outputs or ()), panel, do_no_harm, device)
+    run = Evaluation(config)
     show_preparation(run, run.collection)
     for bad in run.bad:
         say_warning(f"without {bad.key}: {bad.reason}")
@@ -108,7 +115,10 @@ def _table(split: str, run: Evaluation, paper: bool) -> Table:
     from enhance_cli.imaging.metrics import SSIM_SETTINGS
 
     title = f"{split}: {len(run.pairs)} photos, expert {run.collection.config.expert.upper()}"
-    table = Table(title=title, caption=f"SSIM: {SSIM_SETTINGS}")
+    caption = f"SSIM: {SSIM_SETTINGS}"
+    if run.harms:
+        caption += "\ndo no harm: expert's photos given, and how far they are changed"
+    table = Table(title=title, caption=caption)
     table.add_column("method")
     for heading in ("L2 error (LAB)", "PSNR (dB)", "SSIM", "trained on"):
         table.add_column(heading, justify="right")
@@ -116,6 +126,13 @@ def _table(split: str, run: Evaluation, paper: bool) -> Table:
         one = row.score
         known = f"{row.trained_on} of them" if row.trained_on else ""
         table.add_row(row.method, f"{one.l2_lab:.2f}", f"{one.psnr:.2f}", f"{one.ssim:.3f}", known)
+    if run.harms:
+        table.add_section()
+        table.add_row("do no harm:")
+    for harm in run.harm_rows:
+        one = harm.score
+        figures = f"{one.l2_lab:.2f}", f"{one.psnr:.2f}", f"{one.ssim:.3f}"
+        table.add_row(f"{harm.method}, {harm.visible} above 10", *figures)
     if paper:
         for number in (1, 2):
             table.add_section()
@@ -144,12 +161,14 @@ def _document(split: str, expert: str, run: Evaluation, paper: bool) -> dict[str
         "passed_over": [asdict(one) for one in (*run.collection.bad, *run.bad)],
         "rows": [_plain(row) for row in run.rows],
     }
+    if run.harms:
+        document["do_no_harm"] = [_plain(row) for row in run.harm_rows]
     if paper:
         document["published"] = [asdict(row) for row in PUBLISHED]
     return document
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _plain(row: Row | Harm) -> dict[str, Any]:
     plain = asdict(row)
     return {"method": plain.pop("method"), **plain.pop("score"), **plain}
 
@@ -158,9 +177,10 @@ def _write_per_photo(path: Path, scores: list[PhotoScore]) -> None:
     try:
         with written_whole(path) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["photo", "method", "l2_lab", "psnr", "ssim"])
+            writer.writerow(["photo", "method", "given", "l2_lab", "psnr", "ssim"])
             for one in scores:
                 figures = (one.score.l2_lab, one.score.psnr, one.score.ssim)
-                writer.writerow([one.key, one.method, *(f"{value:.6g}" for value in figures)])
+                written = (f"{value:.6g}" for value in figures)
+                writer.writerow([one.key, one.method, one.given, *written])
     except OSError as problem:
         raise OutputError(f"--per-photo {path}: {problem.strerror or problem}") from problem

@@ -27,6 +27,9 @@ from enhance_cli.models.cascade import Cascade
 
 IDENTITY = "identity"
 
+VISIBLE = 10.0
+"""Mean CIELab change from which on a finished photo counts as retouched anew."""
+
 Pixels = NDArray[np.float32]
 
 
@@ -40,6 +43,7 @@ class PhotoScore:
         score: The figures.
         done: Photos scored so far, this one included.
         total: Photos to score.
+        given: What the method was given, the original or the expert's version.
     """
 
     method: str
@@ -47,6 +51,7 @@ class PhotoScore:
     score: Score
     done: int
     total: int
+    given: str = "original"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,24 @@ class Row:
     trained_on: int = 0
     weights: str | None = None
     outputs: str | None = None
+
+
+@dataclass(frozen=True)
+class Harm:
+    """How far weights change photos that are finished already: the expert's versions.
+
+    Attributes:
+        method: Row of the table.
+        score: Of the result against what was given, mean over the photos; no change is 0 in
+            L2 Lab.
+        photos: How many were given.
+        visible: How many of them were changed by more than ``VISIBLE`` in L2 Lab.
+    """
+
+    method: str
+    score: Score
+    photos: int
+    visible: int
 
 
 class Evaluation:
@@ -93,8 +116,12 @@ class Evaluation:
         self.collection = Collection(config.data, long_edge, learning=False)
         self.outputs = {str(folder): _Outputs(folder) for folder in config.outputs}
         self.panels = config.panels
+        self.do_no_harm = config.do_no_harm
         self.methods = _row_names(self.weights, list(config.outputs))
         self.scores: dict[str, list[Score]] = {name: [] for name in (IDENTITY, *self.methods)}
+        self.harms: dict[str, list[Score]] = {
+            name: [] for name in self.methods[: len(self.weights)] if config.do_no_harm
+        }
         self.pairs: list[Pair] = []
         self.bad: list[BadPair] = []
 
@@ -111,7 +138,7 @@ class Evaluation:
     @property
     def total(self) -> int:
         """Number of scores to come."""
-        return len(self.pairs) * (1 + len(self.methods))
+        return len(self.pairs) * (1 + len(self.methods) + len(self.harms))
 
     def __iter__(self) -> Iterator[PhotoScore]:
         """Score every photo with every method.
@@ -128,6 +155,10 @@ class Evaluation:
                 one = score(pixels, expert)
                 self.scores[name].append(one)
                 yield PhotoScore(name, pair.key, one, done, len(self.pairs))
+            for (name, scores), weights in zip(self.harms.items(), self.weights, strict=False):
+                one = score(enhance_pixels(weights.model, expert, self.device), expert)
+                scores.append(one)
+                yield PhotoScore(name, pair.key, one, done, len(self.pairs), given="expert")
             if self.panels:
                 self._write_panel(pair, results, expert)
 
@@ -144,6 +175,14 @@ class Evaluation:
             scores = self.scores[name]
             rows.append(Row(name, mean(scores), len(scores), outputs=folder))
         return rows
+
+    @property
+    def harm_rows(self) -> list[Harm]:
+        """What the weights do to finished photos; to be read after the run."""
+        return [
+            Harm(name, mean(scores), len(scores), sum(one.l2_lab > VISIBLE for one in scores))
+            for name, scores in self.harms.items()
+        ]
 
     def _results(self, pair: Pair, original: Pixels) -> dict[str, Pixels]:
         made = [enhance_pixels(one.model, original, self.device) for one in self.weights]

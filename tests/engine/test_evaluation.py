@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.color import rgb2lab
 
 from enhance_cli.config import DataConfig, EvalConfig, Source
 from enhance_cli.engine.evaluation import Evaluation, score_pairs
@@ -179,3 +180,27 @@ def test_the_papers_tables_are_as_printed():
     best = rows[1, "CE+PRNL"]
     assert (best.l2_lab, best.psnr, best.ssim) == (9.10, 24.19, 0.915)
     assert rows[2, "Exemplar-based"].psnr is None
+
+
+def test_the_harm_done_to_finished_photos(
+    write_pairs, split, brightening_weights, identity_weights
+):
+    """A tenth more of every channel: PSNR 20 dB; nothing from weights that change nothing."""
+    root = write_pairs()
+    config = config_of(root, split, (brightening_weights, identity_weights))
+    run = Evaluation(replace(config, do_no_harm=True))
+    progress = list(run)
+    assert len(progress) == run.total == 2 * 5
+    assert sum(one.given == "expert" for one in progress) == 4
+    brighter, same = run.harm_rows
+    assert (brighter.method, brighter.photos) == ("ce", 2)
+    assert brighter.score.psnr == pytest.approx(20, abs=0.01)
+    expected = []
+    for name in ("a0001-x", "a0003-z"):
+        finished = np.asarray(Image.open(root / "expertC" / f"{name}.png")) / 255
+        change = np.linalg.norm(rgb2lab(finished + 0.1) - rgb2lab(finished), axis=-1).mean()
+        expected.append(change)
+    assert brighter.score.l2_lab == pytest.approx(np.mean(expected), abs=1e-3)
+    assert brighter.visible == sum(change > 10 for change in expected)
+    assert same.score.l2_lab == pytest.approx(0, abs=1e-3) and same.visible == 0
+    assert Evaluation(config).harm_rows == []
