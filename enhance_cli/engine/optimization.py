@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -54,17 +56,21 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         self.average.update_parameters(self.net)
 
-    def swap_average(self) -> None:
-        """Exchange the weights that learn for their average, and back when called again."""
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the network have its averaged weights for a while."""
         learning = copy.deepcopy(self.net.state_dict())
         self.net.load_state_dict(self.average.module.state_dict())
-        self.average.module.load_state_dict(learning)
+        try:
+            yield
+        finally:
+            self.net.load_state_dict(learning)
 
     def remember(self, psnr: float) -> bool:
-        """Keep the averaged weights if they have never scored better; return whether they have."""
+        """Keep the network as it is if it has never scored better; return whether it is kept."""
         if self.best is not None and psnr <= self.best[0]:
             return False
-        self.best = psnr, copy.deepcopy(self.average.module.state_dict())
+        self.best = psnr, copy.deepcopy(self.net.state_dict())
         return True
 
     def settle(self) -> None:

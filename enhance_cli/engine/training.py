@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, default_collate
+from torch import Tensor
 
-from enhance_cli.config import StageConfig, TrainConfig
-from enhance_cli.data.dataset import Framing, PairDataset, Sample, Turn, View, epoch_turns
+from enhance_cli.config import TrainConfig
+from enhance_cli.data.dataset import Sample
 from enhance_cli.data.prepared import Progress
+from enhance_cli.engine.batches import Batches, make_loader
 from enhance_cli.engine.checkpoint import (
     checkpoint_path,
     fingerprint,
@@ -29,6 +29,7 @@ from enhance_cli.engine.distributed import make_fabric, processes_here, with_glo
 from enhance_cli.engine.evaluation import comparison, score_pairs
 from enhance_cli.engine.losses import photo_losses
 from enhance_cli.engine.optimization import Learner
+from enhance_cli.engine.stages import Stage, coarse_stage, refine_stage
 from enhance_cli.engine.weights import Provenance, load_weights, save_weights
 from enhance_cli.errors import TrainingError, UsageError
 from enhance_cli.imaging.metrics import Score
@@ -63,17 +64,6 @@ class EpochReport:
     score: Score | None = None
     best: bool = False
     variant: str = ""
-
-
-@dataclass
-class _Stage:
-    """One network, and how it turns a batch into a prediction."""
-
-    name: str
-    config: StageConfig
-    net: nn.Module
-    framing: Framing
-    predict: Callable[[nn.Module, Sample], Tensor]
 
 
 class Training:
@@ -163,73 +153,24 @@ class Training:
             ) from problem
         return weights.provenance.trained_on
 
-    def _stages(self) -> list[Callable[[], _Stage]]:
+    def _stages(self) -> list[Callable[[], Stage]]:
         # Made when their turn comes: PRNet's needs the CENet that has learned by then.
-        found: list[Callable[[], _Stage]] = []
+        found: list[Callable[[], Stage]] = []
         if self.model.cenet is not None and self.config.learn != "refine":
-            found.append(self._coarse_stage)
+            found.append(partial(coarse_stage, self.config, self.model))
         if self.model.prnet is not None and self.config.learn != "coarse":
-            found.append(self._refine_stage)
+            found.append(partial(refine_stage, self.config, self.model, self.fabric))
         return found
 
-    def _coarse_stage(self) -> _Stage:
-        config, model = self.config.coarse, self.config.model
-        framing = Framing(model.canvas, flip=self.config.flip, jitter=config.jitter)
-        if model.fit == "squash":
-            framing = framing._replace(crop=True, zoom=config.zoom, keep_aspect=False)
-
-        def predict(net: nn.Module, batch: Sample) -> Tensor:
-            return batch.original + net(batch.original).residual(batch.original)
-
-        assert self.model.cenet is not None
-        return _Stage("coarse", config, self.model.cenet, framing, predict)
-
-    def _refine_stage(self) -> _Stage:
-        config, model = self.config.refine, self.config.model
-        side = model.canvas if model.fit == "pad" else model.long_edge
-        framing = Framing(side, flip=self.config.flip, jitter=config.jitter)
-        if config.crop:
-            framing = framing._replace(side=config.crop, crop=True, zoom=config.zoom)
-        cenet = self.model.cenet
-        if cenet is not None and (config.crop or model.fit == "squash"):
-            framing = framing._replace(view=View(model.canvas, model.fit))
-
-        def coarse(batch: Sample) -> Tensor:
-            if cenet is None:
-                return batch.original
-            with torch.no_grad(), self.fabric.autocast():
-                mapping = cenet.eval()(batch.view if framing.view else batch.original)
-            return batch.original + mapping.residual(batch.original)
-
-        def predict(net: nn.Module, batch: Sample) -> Tensor:
-            start = coarse(batch)
-            return start + net(start)
-
-        assert self.model.prnet is not None
-        return _Stage("refine", config, self.model.prnet, framing, predict)
-
-    def _run(self, stage: _Stage) -> Iterator[EpochReport]:
+    def _run(self, stage: Stage) -> Iterator[EpochReport]:
         done, state = self._progress(stage)
         if done >= stage.config.epochs:
             return
         learner = Learner(stage.net, stage.config, self.config.average, self.fabric)
         if state:
             learner.load_state_dict(state)
-        dataset = PairDataset(
-            self.pairs.learnt,
-            self.pairs.store,
-            stage.framing,
-            stage.config.finished_share,
-            self.config.seed,
-        )
-        batches = _Batches(self, stage)
-        loader = DataLoader(
-            dataset,
-            batch_sampler=batches,
-            collate_fn=_collate,
-            num_workers=self.config.workers,
-            persistent_workers=self.config.workers > 0,
-        )
+        batches = Batches(self.pairs.weights, stage, self.config.seed, self.fabric)
+        loader = make_loader(self.pairs, stage, batches, self.config)
         loader = self.fabric.setup_dataloaders(loader, use_distributed_sampler=False)
         for batches.epoch in range(done, stage.config.epochs):
             try:
@@ -239,9 +180,7 @@ class Training:
                 raise
             yield self._close_epoch(report, learner)
 
-    def _epoch(
-        self, stage: _Stage, batches: _Batches, loader: Any, learner: Learner
-    ) -> EpochReport:
+    def _epoch(self, stage: Stage, batches: Batches, loader: Any, learner: Learner) -> EpochReport:
         learner.module.train()
         epoch, steps = batches.epoch, len(batches)
         losses: list[float] = []
@@ -270,13 +209,12 @@ class Training:
         """Score the averaged weights where it is time to, and leave a checkpoint."""
         last = report.epoch == report.epochs
         if last or report.epoch % self.config.validate_every == 0:
-            learner.swap_average()
-            if self.pairs.held_out:
-                result = self._score()
-                best = self.config.keep == "best" and learner.remember(result.psnr)
-                report = replace(report, score=result, best=best)
-            self._show(report)
-            learner.swap_average()
+            with learner.averaged():
+                if self.pairs.held_out:
+                    result = self._score()
+                    best = self.config.keep == "best" and learner.remember(result.psnr)
+                    report = replace(report, score=result, best=best)
+                self._show(report)
         self._log(report)
         if last:
             learner.settle()
@@ -344,7 +282,7 @@ class Training:
             return 0
         return self._epochs_before(self._state["stage"]) + self._state["epoch"]
 
-    def _progress(self, stage: _Stage) -> tuple[int, dict[str, Any]]:
+    def _progress(self, stage: Stage) -> tuple[int, dict[str, Any]]:
         """Epochs of this stage that the checkpoint holds, and its state where it goes on here."""
         if not self._state:
             return 0, {}
@@ -377,42 +315,3 @@ def collect(config: TrainConfig) -> Collection:
     """
     readers = max(1, config.workers) * processes_here()
     return Collection(config.data, config.model.long_edge, readers=readers)
-
-
-class _Batches:
-    """The batches of one epoch, or the share of each that this process draws.
-
-    Attributes:
-        epoch: Which; to be set before each.
-    """
-
-    def __init__(self, training: Training, stage: _Stage) -> None:
-        self.epoch = 0
-        self._weights = training.pairs.weights
-        self._seed = f"{training.config.seed}/{stage.name}"
-        self._rank, self._world = training.fabric.global_rank, training.fabric.world_size
-        self._samples = len(epoch_turns(self._weights, 0, random.Random(0)))
-        # Fewer photos than a batch are one small batch.
-        self._size = min(stage.config.batch_size, self._samples // self._world * self._world)
-        if not self._size or self._size % self._world:
-            raise UsageError(
-                f"--batch-size {stage.config.batch_size}: {self._samples} samples an epoch cannot "
-                f"be shared equally by {self._world} processes in such batches"
-            )
-
-    def __iter__(self) -> Iterator[list[Turn]]:
-        turns = epoch_turns(self._weights, self.epoch, random.Random(f"{self._seed}/{self.epoch}"))
-        # Batch norm cannot learn from the odd photo that may be left over.
-        for start in range(0, len(turns) - self._size + 1, self._size):
-            yield turns[start + self._rank : start + self._size : self._world]
-
-    def __len__(self) -> int:
-        return self._samples // self._size
-
-
-def _collate(samples: list[Sample]) -> Sample:
-    batch = Sample(*default_collate(samples))
-    # Convolutions on the CPU are fastest with channels last; on CUDA in half precision too.
-    last = torch.channels_last
-    view = batch.view.contiguous(memory_format=last) if batch.view.ndim == 4 else batch.view
-    return batch._replace(original=batch.original.contiguous(memory_format=last), view=view)

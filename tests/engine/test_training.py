@@ -208,9 +208,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pair(tiny, monkey
 
 def test_the_best_state_of_each_network_is_kept(tiny, monkeypatch):
     """Scored 2, 1 in the coarse stage and 1, 2 in the other: its first and its last are kept."""
-    config = holding_out(tiny, "a0004")
+    config = replace(holding_out(tiny, "a0004"), average=0.8)
     psnr = iter([2.0, 1.0, 1.0, 2.0, 9.0])
-    states = []
+    states = []  # of the averaged weights, which are scored and kept
 
     def scored(model, *_):
         states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
