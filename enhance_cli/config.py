@@ -14,7 +14,7 @@ Variant = Literal["ce", "pr", "prnl", "ce+pr", "ce+prnl"]
 Fit = Literal["pad", "squash"]
 Loss = Literal["mse", "l1", "lab"]
 Precision = Literal["32", "bf16"]
-Learn = Literal["both", "coarse", "refine"]
+Learn = Literal["both", "coarse", "refine", "joint"]
 Expert = Literal["a", "b", "c", "d", "e"]
 Keep = Literal["best", "last"]
 SourceKind = Literal["fivek", "pairs", "photos"]
@@ -156,11 +156,14 @@ class TrainConfig:
     Attributes:
         data: What is learned from, and what is held out.
         init: Weights to start from; a network that they do not hold starts fresh.
-        learn: Which network learns; the other stays as ``init`` gave it.
+        pretrained: Let CENet's ResNet50 start from torchvision's ImageNet weights.
+        learn: ``"both"``: CENet, then PRNet; ``"coarse"`` or ``"refine"``: that network, and the
+            other stays as ``init`` gave it; ``"joint"``: the two at once.
         out: Weights file to write.
         model: What is trained.
         coarse: How CENet learns.
         refine: How PRNet learns.
+        joint: How the two learn at once.
         flip: Mirror pairs left to right at random.
         average: Decay of the moving average of the weights that is kept; 0 keeps the weights
             themselves.
@@ -177,11 +180,13 @@ class TrainConfig:
 
     data: DataConfig = field(default_factory=DataConfig)
     init: Path | None = None
+    pretrained: bool = False
     learn: Learn = "both"
     out: Path = Path("enhance.safetensors")
     model: ModelConfig = field(default_factory=ModelConfig)
     coarse: StageConfig = field(default_factory=StageConfig)
     refine: StageConfig = field(default_factory=StageConfig)
+    joint: StageConfig = field(default_factory=StageConfig)
     flip: bool = False
     average: float = 0.0
     keep: Keep = "best"
@@ -268,6 +273,18 @@ SHIPPED = TrainConfig(
         zoom=0.75,
         finished_share=0.1,
     ),
+    joint=StageConfig(
+        epochs=10,
+        batch_size=16,
+        optimizer="adamw",
+        learning_rate=2e-4,
+        weight_decay=0.02,
+        schedule="cosine",
+        loss="lab",
+        crop=128,
+        zoom=0.75,
+        finished_share=0.1,
+    ),
     flip=True,
     average=0.995,
     precision="bf16",
@@ -278,9 +295,10 @@ RECIPES = {"paper": PAPER, "shipped": SHIPPED}
 
 
 def with_stages(config: TrainConfig, **changes: object) -> TrainConfig:
-    """Return ``config`` with the same changes made to both of its stages."""
+    """Return ``config`` with the same changes made to all of its stages."""
     return replace(
         config,
         coarse=replace(config.coarse, **changes),  # type: ignore[arg-type]
         refine=replace(config.refine, **changes),  # type: ignore[arg-type]
+        joint=replace(config.joint, **changes),  # type: ignore[arg-type]
     )

@@ -102,6 +102,12 @@ def train(
         Path | None,
         typer.Option(help="Weights to start from; what they do not hold starts fresh."),
     ] = None,
+    pretrained: Annotated[
+        bool,
+        typer.Option(
+            "--pretrained", help="Let CENet's ResNet50 start from torchvision's ImageNet weights."
+        ),
+    ] = False,
     recipe: Annotated[
         Recipe, typer.Option(help="Settings to start from; the options below change them.")
     ] = Recipe.PAPER,
@@ -201,7 +207,8 @@ def train(
     learn: Annotated[
         Learn,
         typer.Option(
-            help="Which network learns; the other stays as --init gave it.", rich_help_panel=_RUN
+            help="CENet then PRNet, one alone (the other stays as in --init), or both at once.",
+            rich_help_panel=_RUN,
         ),
     ] = "both",
     validate_every: Annotated[
@@ -244,6 +251,7 @@ def train(
         base,
         data=data,
         init=init,
+        pretrained=pretrained,
         learn=learn,
         out=out,
         device=device,

@@ -1,4 +1,4 @@
-"""The two networks' tasks: what each sees of a photo, and what it is to make of it (section 2)."""
+"""The networks' tasks: what each sees of a photo, and what it is to make of it (section 2)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from torch import Tensor, nn
 
 from enhance_cli.config import StageConfig, TrainConfig
 from enhance_cli.data.dataset import Framing, Sample, View
+from enhance_cli.engine.losses import photo_losses
 from enhance_cli.models.cascade import Cascade
+
+COARSE_SHARE = 0.25
+"""Of the coarse result in the loss where both networks learn at once."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One network, and how it turns a batch into a prediction.
+    """What learns, and what it is to make smaller.
 
     Attributes:
-        name: ``"coarse"`` or ``"refine"``.
+        name: ``"coarse"``, ``"refine"`` or ``"joint"``.
         config: How it learns.
         net: The network.
         framing: How its samples are cut.
-        predict: Gives ``(B, 3, H, W)`` from the network as it is run and a batch.
+        losses: Gives ``(B,)``, a loss for each photo, from the network as it is run and a batch.
     """
 
     name: str
     config: StageConfig
     net: nn.Module
     framing: Framing
-    predict: Callable[[nn.Module, Sample], Tensor]
+    losses: Callable[[nn.Module, Sample], Tensor]
 
 
 def coarse_stage(config: TrainConfig, model: Cascade) -> Stage:
@@ -40,35 +44,78 @@ def coarse_stage(config: TrainConfig, model: Cascade) -> Stage:
     if geometry.fit == "squash":
         framing = framing._replace(crop=True, zoom=stage.zoom, keep_aspect=False)
 
-    def predict(net: nn.Module, batch: Sample) -> Tensor:
-        return batch.original + net(batch.original).residual(batch.original)
+    def losses(net: nn.Module, batch: Sample) -> Tensor:
+        coarse = batch.original + net(batch.original).residual(batch.original)
+        return photo_losses(stage.loss, coarse, batch.expert, batch.mask)
 
     assert model.cenet is not None
-    return Stage("coarse", stage, model.cenet, framing, predict)
+    return Stage("coarse", stage, model.cenet, framing, losses)
 
 
 def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
     """PRNet learns what CENet, frozen now, leaves (eq. 5)."""
     stage, geometry = config.refine, config.model
-    side = geometry.canvas if geometry.fit == "pad" else geometry.long_edge
-    framing = Framing(side, flip=config.flip, jitter=stage.jitter)
-    if stage.crop:
-        framing = framing._replace(side=stage.crop, crop=True, zoom=stage.zoom)
+    framing = _part_of(config, stage)
     cenet = model.cenet
-    if cenet is not None and (stage.crop or geometry.fit == "squash"):
+    if cenet is not None:
         framing = framing._replace(view=View(geometry.canvas, geometry.fit))
 
     def coarse(batch: Sample) -> Tensor:
         if cenet is None:
             return batch.original
         with torch.no_grad(), fabric.autocast():
-            mapping = cenet.eval()(batch.view if framing.view else batch.original)
+            mapping = cenet.eval()(batch.view)
         # Not under autocast: photos keep full precision.
         return batch.original + mapping.residual(batch.original)
 
-    def predict(net: nn.Module, batch: Sample) -> Tensor:
+    def losses(net: nn.Module, batch: Sample) -> Tensor:
         start = coarse(batch)
-        return start + net(start)
+        return photo_losses(stage.loss, start + net(start), batch.expert, batch.mask)
 
     assert model.prnet is not None
-    return Stage("refine", stage, model.prnet, framing, predict)
+    return Stage("refine", stage, model.prnet, framing, losses)
+
+
+def joint_stage(config: TrainConfig, model: Cascade) -> Stage:
+    """Both networks go on learning at once, each from where it is.
+
+    Not in the paper, where CENet stays frozen while PRNet learns. The coarse result keeps a share
+    in the loss, so that it remains a photo of its own.
+    """
+    stage, geometry = config.joint, config.model
+    framing = _part_of(config, stage)._replace(view=View(geometry.canvas, geometry.fit))
+
+    def losses(net: nn.Module, batch: Sample) -> Tensor:
+        enhanced, coarse = net(batch.original, batch.view)
+        fine = photo_losses(stage.loss, enhanced, batch.expert, batch.mask)
+        rough = photo_losses(stage.loss, coarse, batch.expert, batch.mask)
+        return (1 - COARSE_SHARE) * fine + COARSE_SHARE * rough
+
+    assert model.cenet is not None and model.prnet is not None
+    return Stage("joint", stage, _Joint(model.cenet, model.prnet), framing, losses)
+
+
+class _Joint(nn.Module):
+    """Both networks as one, on a part of a photo and the whole of it."""
+
+    def __init__(self, cenet: nn.Module, prnet: nn.Module) -> None:
+        super().__init__()
+        self.cenet = cenet
+        self.prnet = prnet
+
+    def forward(self, part: Tensor, view: Tensor) -> tuple[Tensor, Tensor]:
+        """Enhanced and coarse, ``(B, 3, H, W)``, of ``part``, ``(B, 3, H, W)``."""
+        mapping = self.cenet(view)
+        with torch.autocast(part.device.type, enabled=False):
+            coarse = part + mapping.residual(part)
+        return coarse + self.prnet(coarse).float(), coarse
+
+
+def _part_of(config: TrainConfig, stage: StageConfig) -> Framing:
+    """What PRNet sees: squares cut from photos, or whole photos padded."""
+    geometry = config.model
+    side = geometry.canvas if geometry.fit == "pad" else geometry.long_edge
+    framing = Framing(side, flip=config.flip, jitter=stage.jitter)
+    if stage.crop:
+        framing = framing._replace(side=stage.crop, crop=True, zoom=stage.zoom)
+    return framing

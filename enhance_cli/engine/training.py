@@ -27,9 +27,8 @@ from enhance_cli.engine.collection import Collection
 from enhance_cli.engine.diary import Diary
 from enhance_cli.engine.distributed import make_fabric, processes_here, with_global_batch_norm
 from enhance_cli.engine.evaluation import comparison, score_pairs
-from enhance_cli.engine.losses import photo_losses
 from enhance_cli.engine.optimization import Learner
-from enhance_cli.engine.stages import Stage, coarse_stage, refine_stage
+from enhance_cli.engine.stages import Stage, coarse_stage, joint_stage, refine_stage
 from enhance_cli.engine.weights import Provenance, load_weights, save_weights
 from enhance_cli.errors import TrainingError, UsageError
 from enhance_cli.imaging.metrics import Score
@@ -44,7 +43,7 @@ class EpochReport:
     """What one epoch came to.
 
     Attributes:
-        stage: ``"coarse"`` (CENet) or ``"refine"`` (PRNet).
+        stage: ``"coarse"`` (CENet), ``"refine"`` (PRNet) or ``"joint"``.
         epoch: From 1.
         epochs: Of this stage.
         loss: Mean over the steps.
@@ -85,11 +84,15 @@ class Training:
         self.config = config
         self.pairs = collection or collect(config)
         self._check_output()
+        if config.learn == "joint" and not (config.model.has_cenet and config.model.has_prnet):
+            raise UsageError(f"--learn joint: {config.model.variant} has one network only")
         self._state = read_checkpoint(config) if config.resume else {}
         self.fabric = make_fabric(config.device, config.precision)
         self.device = self.fabric.device
         torch.manual_seed(config.seed)
         self.model = Cascade(config.model)
+        if config.pretrained:
+            self._take_pretrained()
         self._ancestors = self._start_from(config.init) if config.init else ()
         if self.fabric.world_size > 1:
             with_global_batch_norm(self.model)
@@ -131,6 +134,17 @@ class Training:
         if self.fabric.is_global_zero:
             checkpoint_path(self.config).unlink(missing_ok=True)
 
+    def _take_pretrained(self) -> None:
+        if self.model.cenet is None:
+            raise UsageError(f"--pretrained: {self.config.model.variant} has no ResNet50")
+        try:
+            self.model.cenet.load_pretrained()
+        except OSError as problem:
+            raise TrainingError(
+                f"--pretrained: torchvision's weights cannot be had ({problem}); download them "
+                "elsewhere into ~/.cache/torch/hub/checkpoints, or leave --pretrained out"
+            ) from problem
+
     def _start_from(self, path: Path) -> tuple[str, ...]:
         """Take over the networks that a weights file holds; return what they were trained on."""
         weights = load_weights(path)
@@ -156,6 +170,8 @@ class Training:
     def _stages(self) -> list[Callable[[], Stage]]:
         # Made when their turn comes: PRNet's needs the CENet that has learned by then.
         found: list[Callable[[], Stage]] = []
+        if self.config.learn == "joint":
+            return [partial(joint_stage, self.config, self.model)]
         if self.model.cenet is not None and self.config.learn != "refine":
             found.append(partial(coarse_stage, self.config, self.model))
         if self.model.prnet is not None and self.config.learn != "coarse":
@@ -187,8 +203,7 @@ class Training:
         rate, photos, started = 0.0, 0, time.perf_counter()
         for step, batch in enumerate(loader, start=epoch * steps):
             rate = learner.set_rate(step, steps * stage.config.epochs)
-            prediction = stage.predict(learner.module, batch)
-            each = photo_losses(stage.config.loss, prediction, batch.expert, batch.mask)
+            each = stage.losses(learner.module, batch)
             losses.append(self._finite_mean(each, step, batch))
             self.fabric.backward(each.mean())
             learner.advance()

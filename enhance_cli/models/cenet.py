@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet50
+from torchvision.models import ResNet50_Weights, resnet50
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -64,6 +64,18 @@ class CENet(nn.Module):
         # Constants of the ImageNet backbone, so that its published weights fit in.
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def load_pretrained(self) -> None:
+        """Take over torchvision's ImageNet weights; they are downloaded once, checked by hash.
+
+        Raises:
+            OSError: They cannot be had.
+        """
+        state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
+        without_classifier = {k: v for k, v in state.items() if not k.startswith("fc.")}
+        self.backbone.load_state_dict(without_classifier)
 
     def forward(self, view: Tensor) -> ColorMapping:
         """Predict the global colour map of each photo.

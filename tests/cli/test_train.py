@@ -96,7 +96,7 @@ def test_ctrl_c_leaves_weights_and_says_how_to_go_on(tmp_path, write_pairs, monk
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("enhance_cli.engine.training.photo_losses", interrupt)
+    monkeypatch.setattr("enhance_cli.engine.stages.photo_losses", interrupt)
     weights = tmp_path / "w.safetensors"
     told = run(
         *("train", "--fivek-root", write_pairs(), "--split", "none", "--variant", "prnl"),

@@ -1,10 +1,12 @@
 from dataclasses import replace
 from functools import partial
+from urllib.error import URLError
 
 import pytest
 import torch
 from pictures import scene
 from safetensors.torch import load_file
+from torchvision.models import ResNet50_Weights
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from enhance_cli.config import (
@@ -146,7 +148,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, sco
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "photo_losses", interrupt)
+        patched.setattr("enhance_cli.engine.stages.photo_losses", interrupt)
         with pytest.raises(KeyboardInterrupt):
             next(reports)
     interrupted = load_weights(config.out)
@@ -170,6 +172,23 @@ def test_learning_in_two_halves_is_learning_in_one_go(tiny):
     for name, tensor in weights_of(refine).items():
         # The halves meet in a weights file, whose matrices are in half precision.
         torch.testing.assert_close(tensor.float(), expected[name].float(), atol=5e-3, rtol=0.02)
+
+
+def test_both_networks_learn_at_once(tiny):
+    first = replace(tiny, out=tiny.out.with_stem("first"))
+    joint = replace(tiny, init=first.out, learn="joint")
+    joint = with_stages(joint, crop=32, zoom=0.8, epochs=2, batch_size=2, learning_rate=0.01)
+    for _ in Training(first):
+        pass
+    reports = list(Training(joint))
+    assert [report.stage for report in reports] == ["joint", "joint"]
+    before, after = weights_of(first), weights_of(joint)
+    changed = {
+        name.partition(".")[0] for name in after if not torch.equal(before[name], after[name])
+    }
+    assert changed == {"cenet", "prnet"}
+    with pytest.raises(UsageError, match="one network only"):
+        Training(replace(joint, model=replace(tiny.model, variant="prnl")))
 
 
 def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
@@ -198,7 +217,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pair(tiny, monkey
         calls.append(photo_losses(kind, predicted, expert, mask))
         return calls[-1] * torch.tensor([1, float("inf")]) if len(calls) == 3 else calls[-1]
 
-    monkeypatch.setattr(module, "photo_losses", spoilt)
+    monkeypatch.setattr("enhance_cli.engine.stages.photo_losses", spoilt)
     training = Training(tiny)
     with pytest.raises(TrainingError, match=r"not finite at step 2 on a000\d; .*w\.ckpt"):
         list(training)
@@ -344,6 +363,16 @@ class TestRefused:
         tiny.out.with_suffix(".ckpt").write_bytes(b"not a checkpoint")
         with pytest.raises(TrainingError, match="not a whole checkpoint"):
             Training(replace(tiny, resume=True))
+
+    def test_pretrained_weights_that_cannot_be_had(self, tiny, monkeypatch):
+        def unreachable(*_, **__):
+            raise URLError("no route to host")
+
+        monkeypatch.setattr(ResNet50_Weights, "get_state_dict", unreachable)
+        with pytest.raises(TrainingError, match=r"--pretrained: .*no route to host.*checkpoints"):
+            Training(replace(tiny, pretrained=True))
+        with pytest.raises(UsageError, match="prnl has no ResNet50"):
+            Training(replace(tiny, pretrained=True, model=ModelConfig("prnl", canvas=64)))
 
     def test_a_weights_file_of_another_kind(self, tiny):
         with pytest.raises(UsageError, match="safetensors"):

@@ -1,6 +1,7 @@
 import numpy as np
 import torch
 from torch import nn
+from torchvision.models import ResNet50_Weights, resnet50
 
 from enhance_cli.models.cenet import CENet, ColorMapping
 
@@ -52,3 +53,20 @@ def test_a_photo_does_not_depend_on_its_batch():
         torch.testing.assert_close(
             net(photos).matrix[1], net(photos[1:2]).matrix[0], rtol=1e-4, atol=1e-5
         )
+
+
+def test_published_weights_fit_in(monkeypatch):
+    published = resnet50().state_dict()
+    asked = {}
+
+    def given(_, **options):
+        asked.update(options)
+        return published
+
+    monkeypatch.setattr(ResNet50_Weights, "get_state_dict", given)
+    net = CENet()
+    net.load_pretrained()
+    assert asked["check_hash"] and asked["weights_only"]
+    assert torch.equal(net.backbone.layer4[2].conv3.weight, published["layer4.2.conv3.weight"])
+    photo = torch.rand(1, 3, 64, 64)
+    assert torch.equal(net.eval()(photo).matrix, torch.zeros(1, 3, 3)), "the head starts afresh"
