@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from enhance_cli.config import StageConfig
@@ -37,9 +37,7 @@ class Learner:
     def __init__(self, net: nn.Module, config: StageConfig, average: float, fabric: Fabric) -> None:
         self.net = net
         self.config = config
-        self.average = AveragedModel(
-            net, multi_avg_fn=get_ema_multi_avg_fn(average), use_buffers=True
-        )
+        self.average = AveragedModel(net, multi_avg_fn=growing_average(average), use_buffers=True)
         self.module, self.optimizer = fabric.setup(net, make_optimizer(net, config))
         self.best: tuple[float, dict[str, Any]] | None = None
 
@@ -88,6 +86,21 @@ class Learner:
             part.load_state_dict(state[name])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = state["best"]
+
+
+def growing_average(decay: float) -> Callable[..., None]:
+    """A moving average that is short at first, so that it soon forgets where the network began.
+
+    Args:
+        decay: What it grows to; the average then spans about ``1 / (1 - decay)`` steps. Up to
+            there it spans a ninth of the steps done.
+    """
+
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        done = float(count)
+        get_ema_multi_avg_fn(min(decay, (1 + done) / (10 + done)))(averaged, current, count)
+
+    return update
 
 
 def learning_rate(config: StageConfig, step: int, total: int) -> float:
