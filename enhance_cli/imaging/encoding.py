@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,17 @@ from enhance_cli.errors import OutputError, PhotoError
 from enhance_cli.files import written_whole
 from enhance_cli.imaging.formats import AVIF, JPEG, PNG, TIFF, WEBP
 
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_DATE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+
+
+def _srgb_profile() -> bytes:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # Bytes 24 to 35 hold the time of creation (ICC.1:2022, 7.2.8): fixed, so that the same photo
+    # gives the same file on any day.
+    return profile[:24] + _DATE + profile[36:]
+
+
+_SRGB = _srgb_profile()
 _NO_WAY = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors that every further photo would meet as well."""
 

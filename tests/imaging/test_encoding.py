@@ -1,4 +1,5 @@
 import errno
+from datetime import datetime
 from io import BytesIO
 
 import numpy as np
@@ -77,3 +78,12 @@ class TestWholeOrNotAtAll:
         with pytest.raises(OutputError, match="No space left"):
             encode(to_image(PIXELS), tmp_path / "a.jpg")
         assert not list(tmp_path.iterdir())
+
+
+def test_the_profile_carries_no_time_of_its_own(tmp_path, coffee):
+    """Two runs give equal bytes, and what the profile says stays what it was."""
+    encode(Image.fromarray(coffee), tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        profile = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
+    assert profile.profile.creation_date == datetime(2000, 1, 1)
+    assert "sRGB" in ImageCms.getProfileDescription(profile)
