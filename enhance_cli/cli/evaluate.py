@@ -89,7 +89,8 @@ def evaluate(
     show_preparation(run, run.collection)
     for bad in run.bad:
         say_warning(f"without {bad.key}: {bad.reason}")
-    scores = list(track(run, "scoring", run.total, console=messages, transient=True))
+    quiet = not messages.is_terminal
+    scores = list(track(run, "scoring", run.total, console=messages, transient=True, disable=quiet))
     if per_photo:
         _write_per_photo(per_photo, scores)
     if as_json:

@@ -60,7 +60,7 @@ def show_preparation(run: Run, collection: Collection) -> None:
         len(missing),
         console=messages,
         transient=True,
-        disable=not missing,
+        disable=not missing or not messages.is_terminal,
     ):
         pass
     for bad in collection.bad:

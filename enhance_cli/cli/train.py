@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from enhance_cli.cli.console import ExitCode, error_boundary, messages, say, say_error
 from enhance_cli.cli.gathering import read_source, show_preparation
@@ -28,7 +29,7 @@ from enhance_cli.config import (
 )
 
 if TYPE_CHECKING:
-    from enhance_cli.engine.training import EpochReport
+    from enhance_cli.engine.training import EpochReport, StepReport
 
 
 class Recipe(StrEnum):
@@ -302,15 +303,17 @@ def _run(config: TrainConfig, five: bool) -> None:
     from enhance_cli.engine.training import Training
 
     messages.quiet = not is_main_process()
-    training = Ablation(config) if five else Training(config)
+    bar = _Bar()
+    training = Ablation(config, bar.update) if five else Training(config, watch=bar.update)
     show_preparation(training, training.pairs)
     say(
         f"learning {'all five methods' if five else config.model.variant} from "
         f"{len(training.pairs.learnt)} pairs, {len(training.pairs.held_out)} held out"
     )
     try:
-        for report in training:
-            say(_line(report))
+        with bar.progress:
+            for report in training:
+                say(_line(report))
     except KeyboardInterrupt as interruption:
         say_error(
             f"interrupted: {config.out} holds what has been learned so far; "
@@ -318,6 +321,29 @@ def _run(config: TrainConfig, five: bool) -> None:
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from interruption
     say(f"wrote {config.out}")
+
+
+class _Bar:
+    """How far the epoch is."""
+
+    def __init__(self) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+        self.progress = Progress(
+            *columns, console=messages, transient=True, disable=not messages.is_terminal
+        )
+        self._task = self.progress.add_task("", visible=False)
+
+    def update(self, report: StepReport) -> None:
+        self.progress.update(
+            self._task,
+            description=(
+                f"{report.variant} {report.stage} {report.epoch}/{report.epochs}  "
+                f"loss {report.loss:.5f}"
+            ),
+            completed=report.step,
+            total=report.steps,
+            visible=True,
+        )
 
 
 def _line(report: EpochReport) -> str:

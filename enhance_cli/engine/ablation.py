@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from enhance_cli.config import VARIANTS, TrainConfig, Variant
 from enhance_cli.data.prepared import Progress
 from enhance_cli.engine.checkpoint import checkpoint_path
-from enhance_cli.engine.training import EpochReport, Training, collect
+from enhance_cli.engine.training import EpochReport, StepReport, Training, collect
 from enhance_cli.errors import UsageError
 
 
@@ -21,17 +21,21 @@ class Ablation:
 
     Args:
         config: The recipe; its ``out`` is a folder that takes ``ce.safetensors`` and so on.
+        watch: Told of every step.
 
     Raises:
         EnhanceError: Pairs or split cannot be had, or ``init`` or ``learn`` are set.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(
+        self, config: TrainConfig, watch: Callable[[StepReport], None] = lambda _: None
+    ) -> None:
         if config.init is not None or config.learn != "both":
             raise UsageError("--variant all trains every network anew; leave out --init, --learn")
         if config.out.suffix:
             raise UsageError(f"--out {config.out}: with --variant all give a folder")
         self.config = config
+        self.watch = watch
         self.pairs = collect(config)
 
     def prepare(self) -> Iterator[Progress]:
@@ -47,7 +51,7 @@ class Ablation:
         for variant in VARIANTS:
             config = self._config_of(variant)
             if not (self.config.resume and _is_done(config)):
-                yield from Training(config, self.pairs)
+                yield from Training(config, self.pairs, self.watch)
 
     def _config_of(self, variant: Variant) -> TrainConfig:
         config = replace(

@@ -65,6 +65,26 @@ class EpochReport:
     variant: str = ""
 
 
+@dataclass(frozen=True)
+class StepReport:
+    """Where a run is within an epoch.
+
+    Attributes:
+        stage: As in :class:`EpochReport`, like ``epoch``, ``epochs`` and ``variant``.
+        step: Of the epoch, from 1.
+        steps: In an epoch.
+        loss: Of this step.
+    """
+
+    stage: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    variant: str = ""
+
+
 class Training:
     """One training run; iterate over it, an :class:`EpochReport` an epoch.
 
@@ -75,13 +95,20 @@ class Training:
     Args:
         config: The run.
         collection: Its pairs; None finds those of ``config``.
+        watch: Told of every step.
 
     Raises:
         EnhanceError: Pairs, split or device cannot be had, or there is nothing to resume.
     """
 
-    def __init__(self, config: TrainConfig, collection: Collection | None = None) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        collection: Collection | None = None,
+        watch: Callable[[StepReport], None] = lambda _: None,
+    ) -> None:
         self.config = config
+        self.watch = watch
         self.pairs = collection or collect(config)
         self._check_output()
         if config.learn == "joint" and not (config.model.has_cenet and config.model.has_prnet):
@@ -198,27 +225,25 @@ class Training:
 
     def _epoch(self, stage: Stage, batches: Batches, loader: Any, learner: Learner) -> EpochReport:
         learner.module.train()
-        epoch, steps = batches.epoch, len(batches)
+        epoch, epochs, steps = batches.epoch, stage.config.epochs, len(batches)
+        variant = self.config.model.variant
         losses: list[float] = []
         rate, photos, started = 0.0, 0, time.perf_counter()
-        for step, batch in enumerate(loader, start=epoch * steps):
-            rate = learner.set_rate(step, steps * stage.config.epochs)
+        for number, batch in enumerate(loader, start=1):
+            step = epoch * steps + number - 1
+            rate = learner.set_rate(step, steps * epochs)
             each = stage.losses(learner.module, batch)
             losses.append(self._finite_mean(each, step, batch))
             self.fabric.backward(each.mean())
             learner.advance()
             photos += len(batch.original) * self.fabric.world_size
+            self.watch(
+                StepReport(stage.name, epoch + 1, epochs, number, steps, losses[-1], variant)
+            )
         seconds = time.perf_counter() - started
         mean_loss = sum(losses) / len(losses)
-        return EpochReport(
-            stage.name,
-            epoch + 1,
-            stage.config.epochs,
-            mean_loss,
-            rate,
-            photos / seconds,
-            variant=self.config.model.variant,
-        )
+        speed = photos / seconds
+        return EpochReport(stage.name, epoch + 1, epochs, mean_loss, rate, speed, variant=variant)
 
     def _close_epoch(self, report: EpochReport, learner: Learner) -> EpochReport:
         """Score the averaged weights where it is time to, and leave a checkpoint."""

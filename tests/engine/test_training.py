@@ -87,6 +87,18 @@ def test_every_variant_learns_and_leaves_weights(tiny, variant):
     assert not config.out.with_suffix(".ckpt").exists()
 
 
+def test_every_step_is_told(tiny):
+    steps = []
+    reports = list(Training(tiny, watch=steps.append))
+    assert [(one.stage, one.epoch, one.step, one.steps) for one in steps] == [
+        (stage, epoch, step, 2)
+        for stage in ("coarse", "refine")
+        for epoch in (1, 2)
+        for step in (1, 2)
+    ]
+    assert reports[0].loss == pytest.approx((steps[0].loss + steps[1].loss) / 2)
+
+
 def test_it_learns_what_the_expert_does(tiny):
     """The experts add a constant: CENet's offset alone can say it."""
     config = with_stages(
