@@ -34,8 +34,8 @@ def likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def same_photo(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether one picture can be a retouched version of the other."""
-    return likeness(one, other) >= ALIKE
+    """Whether one picture can be a retouched version of the other, or its negative."""
+    return abs(likeness(one, other)) >= ALIKE
 
 
 def _steps(picture: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from enhance_cli.imaging.likeness import likeness, same_photo
         lambda photo: (photo * 1.8).clip(0, 255),  # blown
         lambda photo: np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2),
         lambda photo: photo[::2, ::2],
+        lambda photo: 255 - photo,  # a film negative
     ],
 )
 @pytest.mark.parametrize("name", ["coffee", "chelsea", "astronaut", "rocket"])
