@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from pictures import scene
 from skimage import data
 
 from enhance_cli.imaging.likeness import likeness, same_photo
@@ -26,7 +25,6 @@ def test_a_retouched_photo_is_still_the_same(name, retouch):
 
 def test_strangers_are_told_apart():
     photos = [getattr(data, name)() for name in ("coffee", "chelsea", "astronaut", "rocket")]
-    photos += [scene(number) for number in range(3)]
     for i, one in enumerate(photos):
         for other in photos[i + 1 :]:
             assert not same_photo(one, other)
