@@ -10,9 +10,9 @@ GRID = 32
 """Cells a side in which pictures are compared."""
 
 ALIKE = 0.4
-"""Least agreement, or disagreement, of one photo with itself retouched. Among 250 pairs of MIT-Adobe
-FiveK and 600 made by other systems the least was 0.87; 4,000 pairs of strangers lay between -0.20
-and 0.23."""
+"""Least agreement, or disagreement, of one photo with itself retouched. Among 250 pairs of
+MIT-Adobe FiveK and 600 made by other systems the least was 0.87; 4,000 pairs of strangers lay
+between -0.20 and 0.23."""
 
 
 def likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

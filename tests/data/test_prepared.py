@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from pictures import scene
 from PIL import Image
+from skimage import data
 
 from enhance_cli.data.pairs import Pair, find_pairs
 from enhance_cli.data.prepared import PreparedPairs, render
@@ -114,7 +115,8 @@ class TestMismatched:
         assert render(Pair("a0007", one, other)).shape[0] == 2
 
     def test_another_photo(self, tmp_path, write_photo):
-        one, other = (write_photo(tmp_path / f"{n}.png", scene(n)) for n in (1, 2))
+        one = write_photo(tmp_path / "1.png", data.coffee()[:300, :400])
+        other = write_photo(tmp_path / "2.png", data.astronaut()[:300, :400])
         with pytest.raises(PairsError, match="different photos"):
             render(Pair("a0007", one, other))
 
