@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from enhance_cli.config import LONG_EDGE, EvalConfig
+from enhance_cli.config import LONG_EDGE, VARIANTS, EvalConfig
 from enhance_cli.data.pairs import BadPair, Pair, fivek_id
 from enhance_cli.data.prepared import PreparedPairs, Progress
 from enhance_cli.engine.collection import Collection
@@ -245,20 +245,24 @@ class _Outputs:
 
 
 def _load_all(config: EvalConfig, device: torch.device) -> list[Weights]:
-    """Load the weights of a run: those given, or the usual ones where nothing else is scored.
-
-    Raises:
-        WeightsError: A file is missing, damaged or unknown.
-    """
-    chosen: list[Path | None] = []
+    """Load those given, or the usual ones where nothing else is scored."""
+    if not config.weights and not config.outputs:
+        return [load_weights(find_weights(None), device)]
+    loaded: list[Weights] = []
     for path in config.weights:
-        found = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-        if not found:
-            raise WeightsError(f"--weights {path}: no weights file (.safetensors) in this folder")
-        chosen += found
-    if not chosen and not config.outputs:
-        chosen = [None]
-    return [load_weights(find_weights(path), device) for path in chosen]
+        if path.is_dir():
+            loaded += _load_folder(path, device)
+        else:
+            loaded.append(load_weights(find_weights(path), device))
+    return loaded
+
+
+def _load_folder(folder: Path, device: torch.device) -> list[Weights]:
+    """All weights of a folder, in the order of table 1."""
+    found = [load_weights(path, device) for path in sorted(folder.glob("*.safetensors"))]
+    if not found:
+        raise WeightsError(f"--weights {folder}: no weights file (.safetensors) in this folder")
+    return sorted(found, key=lambda one: VARIANTS.index(one.model.config.variant))
 
 
 def score_pairs(

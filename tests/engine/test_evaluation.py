@@ -150,12 +150,16 @@ class TestOutputs:
             Evaluation(config_of(write_pairs(), split, (), outputs=(tmp_path / "gone",)))
 
 
-def test_a_folder_of_weights_is_all_of_them(write_pairs, split, brightening_weights, tmp_path):
+def test_a_folder_of_weights_is_all_of_them(
+    write_pairs, split, brightening_weights, identity_weights, tmp_path
+):
     for name in ("b", "a"):
         (tmp_path / f"{name}.safetensors").write_bytes(brightening_weights.read_bytes())
     (tmp_path / "notes.txt").write_text("no weights")
+    (tmp_path / "0.safetensors").write_bytes(identity_weights.read_bytes())
     rows = rows_of(config_of(write_pairs(), split, (tmp_path,)))
-    assert [row.method for row in rows[1:]] == ["ce (a.safetensors)", "ce (b.safetensors)"]
+    expected = ["ce (a.safetensors)", "ce (b.safetensors)", "ce+prnl"]
+    assert [row.method for row in rows[1:]] == expected, "in the order of table 1"
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match="no weights file"):
         Evaluation(config_of(write_pairs(), split, (tmp_path / "empty",)))
