@@ -13,6 +13,7 @@ from enhance_cli.config import StageConfig, TrainConfig
 from enhance_cli.data.dataset import Framing, Sample, View
 from enhance_cli.engine.losses import photo_losses
 from enhance_cli.models.cascade import Cascade
+from enhance_cli.models.cenet import ColorMapping
 
 COARSE_SHARE = 0.25
 """Of the coarse result in the loss where both networks learn at once."""
@@ -86,8 +87,9 @@ def joint_stage(config: TrainConfig, model: Cascade) -> Stage:
     framing = _part_of(config, stage)._replace(view=View(geometry.canvas, geometry.fit))
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
-        enhanced, coarse = net(batch.original, batch.view)
-        fine = photo_losses(stage.loss, enhanced, batch.expert, batch.mask)
+        mapping, residual = net(batch.original, batch.view)
+        coarse = batch.original + mapping.residual(batch.original)
+        fine = photo_losses(stage.loss, coarse + residual, batch.expert, batch.mask)
         rough = photo_losses(stage.loss, coarse, batch.expert, batch.mask)
         return (1 - COARSE_SHARE) * fine + COARSE_SHARE * rough
 
@@ -103,12 +105,13 @@ class _Joint(nn.Module):
         self.cenet = cenet
         self.prnet = prnet
 
-    def forward(self, part: Tensor, view: Tensor) -> tuple[Tensor, Tensor]:
-        """Enhanced and coarse, ``(B, 3, H, W)``, of ``part``, ``(B, 3, H, W)``."""
+    def forward(self, part: Tensor, view: Tensor) -> tuple[ColorMapping, Tensor]:
+        """CENet's map, and PRNet's residual for ``part``, ``(B, 3, H, W)``."""
         mapping = self.cenet(view)
+        part = part.float()  # Fabric hands it over in the precision of the run
         with torch.autocast(part.device.type, enabled=False):
             coarse = part + mapping.residual(part)
-        return coarse + self.prnet(coarse).float(), coarse
+        return mapping, self.prnet(coarse)
 
 
 def _part_of(config: TrainConfig, stage: StageConfig) -> Framing:

@@ -186,7 +186,9 @@ def test_learning_in_two_halves_is_learning_in_one_go(tiny):
         torch.testing.assert_close(tensor.float(), expected[name].float(), atol=5e-3, rtol=0.02)
 
 
-def test_both_networks_learn_at_once(tiny):
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_both_networks_learn_at_once(tiny, precision):
+    tiny = replace(tiny, precision=precision)
     first = replace(tiny, out=tiny.out.with_stem("first"))
     joint = replace(tiny, init=first.out, learn="joint")
     joint = with_stages(joint, crop=32, zoom=0.8, epochs=2, batch_size=2, learning_rate=0.01)
