@@ -105,8 +105,7 @@ def _decode_raw(path: Path, long_edge: int | None) -> Photo:
             half_size=half,
         )
         developed = _without_border(developed, sizes, 2 if half else 1)
-    pixels = developed.astype(np.float32) / np.float32(65535)
-    return Photo(resize_pixels(pixels, _fitted(developed.shape[1::-1], long_edge)))
+    return Photo(_deep_as_float(developed, _fitted(developed.shape[1::-1], long_edge)))
 
 
 def _without_border(developed: NDArray[Any], sizes: Any, scale: int) -> NDArray[Any]:
@@ -180,8 +179,7 @@ def _decode_deep_tiff(path: Path, image: Image.Image, long_edge: int | None) -> 
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
             deep = np.moveaxis(deep, 0, -1)
     upright = _UPRIGHT.get(orientation, _as_it_is)(deep)
-    pixels = upright.astype(np.float32) / np.float32(65535)
-    pixels = resize_pixels(pixels, _fitted(pixels.shape[1::-1], long_edge))
+    pixels = _deep_as_float(upright, _fitted(upright.shape[1::-1], long_edge))
     color = _deep_to_srgb(
         np.ascontiguousarray(pixels[..., :3]), image.info.get("icc_profile"), notes
     )
@@ -283,12 +281,23 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
+def _deep_as_float(deep: NDArray[np.uint16], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Bring 16-bit pixels to ``(width, height)`` and [0, 1]."""
+    # Channel by channel: a 45-megapixel photo as floats would take half a gigabyte.
+    channels = [_resize_channel(channel, size) for channel in np.moveaxis(deep, 2, 0)]
+    return (np.stack(channels, axis=2) / np.float32(65535)).clip(0, 1)
+
+
 def resize_pixels(pixels: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize ``(H, W, C)`` pixels to ``(width, height)``, each channel in full precision."""
+    """Resize ``(H, W, C)`` pixels in [0, 1] to ``(width, height)``, in full precision."""
     if pixels.shape[1::-1] == size:
         return pixels
-    channels = [
-        np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.LANCZOS))
-        for channel in np.moveaxis(pixels, 2, 0)
-    ]
+    channels = [_resize_channel(channel, size) for channel in np.moveaxis(pixels, 2, 0)]
     return np.stack(channels, axis=2).clip(0, 1)
+
+
+def _resize_channel(channel: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    values = np.ascontiguousarray(channel, np.float32)
+    if values.shape[::-1] == size:
+        return values
+    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.LANCZOS))
