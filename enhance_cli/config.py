@@ -248,6 +248,19 @@ class ApplyConfig:
 PAPER = TrainConfig()
 """Section 3.2 to the letter."""
 
+_SHIPPED_REFINE = StageConfig(
+    epochs=30,
+    batch_size=16,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    weight_decay=0.01,
+    schedule="cosine",
+    loss="lab",
+    crop=128,
+    zoom=0.75,
+    finished_share=0.1,
+)
+
 SHIPPED = TrainConfig(
     model=ModelConfig(canvas=128, fit="squash"),
     coarse=StageConfig(
@@ -261,30 +274,8 @@ SHIPPED = TrainConfig(
         zoom=0.75,
         finished_share=0.1,
     ),
-    refine=StageConfig(
-        epochs=30,
-        batch_size=16,
-        optimizer="adamw",
-        learning_rate=2e-3,
-        weight_decay=0.01,
-        schedule="cosine",
-        loss="lab",
-        crop=128,
-        zoom=0.75,
-        finished_share=0.1,
-    ),
-    joint=StageConfig(
-        epochs=10,
-        batch_size=16,
-        optimizer="adamw",
-        learning_rate=2e-4,
-        weight_decay=0.02,
-        schedule="cosine",
-        loss="lab",
-        crop=128,
-        zoom=0.75,
-        finished_share=0.1,
-    ),
+    refine=_SHIPPED_REFINE,
+    joint=replace(_SHIPPED_REFINE, epochs=10, learning_rate=2e-4, weight_decay=0.02),
     flip=True,
     average=0.995,
     precision="bf16",

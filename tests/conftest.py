@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pictures import smooth, srgb_to_linear, srgb_to_prophoto
 from PIL import Image
 from skimage import data
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from enhance_cli.config import ModelConfig
 from enhance_cli.engine.weights import Provenance, save_weights
@@ -54,6 +55,14 @@ def brightening_weights(tmp_path_factory) -> Path:
         model.cenet.head[-1].bias[9:] = 0.1
     save_weights(path, model, Provenance(trained_on=("a0001", "mine/a")))
     return path
+
+
+@pytest.fixture
+def small_backbone(monkeypatch):
+    """For tests of the loop and not of ResNet50, which takes a second a step."""
+    monkeypatch.setattr(
+        "enhance_cli.models.cenet.resnet50", lambda **_: ResNet(BasicBlock, [1, 1, 1, 1])
+    )
 
 
 @pytest.fixture

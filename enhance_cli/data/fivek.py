@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from enhance_cli.config import Expert
-from enhance_cli.data.pairs import BadPair, Found, by_name, existing_folder, fivek_id, matched
+from enhance_cli.data.pairs import (
+    BadPair,
+    Found,
+    by_name,
+    existing_folder,
+    first_folder,
+    fivek_id,
+    matched,
+)
 from enhance_cli.errors import PairsError
 from enhance_cli.imaging.formats import JPEG, RAW, TIFF
 
@@ -89,7 +97,7 @@ def _collected(root: Path, layout: str, expert: Expert, contents: _Contents) -> 
 
 def _official(base: Path, expert: Expert) -> _Contents | None:
     folder = base / "raw_photos"
-    experts = _first_folder(
+    experts = first_folder(
         *(place / f"tiff16_{expert}" for place in (base, folder, base.parent)),
         *sorted(base.glob(f"*/tiff16_{expert}")),
     )
@@ -141,7 +149,7 @@ def _random250(base: Path, expert: Expert) -> _Contents | None:
 
 def _exported(base: Path, expert: Expert) -> _Contents | None:
     letter = expert.upper()
-    experts = _first_folder(
+    experts = first_folder(
         *(base / name for name in (letter, f"expert{letter}", "output", "target"))
     )
     if not (base / "input").is_dir() or experts is None:
@@ -188,7 +196,3 @@ def _numbered(path: Path) -> str | None:
     if path.stem.isdecimal() and 1 <= int(path.stem) <= PHOTOS:
         return f"a{int(path.stem):04d}"
     return None
-
-
-def _first_folder(*folders: Path) -> Path | None:
-    return next((folder for folder in folders if folder.is_dir()), None)

@@ -116,6 +116,11 @@ def existing_folder(root: Path) -> None:
         raise PairsError(f"{root}: no such folder; give the folder that holds the photos")
 
 
+def first_folder(*folders: Path) -> Path | None:
+    """The first of these that is there."""
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
 def by_name(
     folder: Path, key_of: Callable[[Path], str | None], only: Iterable[str] | None = None
 ) -> dict[str, list[Path]]:
@@ -162,9 +167,9 @@ def _mismatch(before: list[Path], after: list[Path]) -> str:
 
 
 def _subfolder(root: Path, names: tuple[str, ...]) -> Path:
-    for name in names:
-        if (root / name).is_dir():
-            return root / name
+    found = first_folder(*(root / name for name in names))
+    if found is not None:
+        return found
     raise PairsError(
         f"{root}: needs one of the folders {', '.join(ORIGINAL_FOLDERS)} beside "
         f"one of {', '.join(EXPERT_FOLDERS)}, with equal file names in both"

@@ -25,6 +25,7 @@ from enhance_cli.config import LONG_EDGE
 from enhance_cli.data.pairs import BadPair, Pair
 from enhance_cli.errors import OutputError, PairsError, PhotoError
 from enhance_cli.imaging.decoding import decode, resize_pixels
+from enhance_cli.imaging.encoding import eight_bits
 from enhance_cli.imaging.formats import is_raw
 from enhance_cli.imaging.likeness import same_photo
 from enhance_cli.imaging.lossless import read_png, write_png
@@ -155,9 +156,7 @@ class PreparedPairs:
         """
         if pair in self._kept:
             return self._kept[pair]
-        pictures = self._stored(pair)
-        if pictures is None:
-            pictures = self._prepare_one(pair)
+        pictures = self._prepare_one(pair)
         tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
         if tensor.nbytes <= self._free:
             self._free -= tensor.nbytes
@@ -165,7 +164,7 @@ class PreparedPairs:
         return tensor
 
     def _prepare_one(self, pair: Pair) -> NDArray[np.uint8]:
-        stored = self._stored(pair)  # another process may have been faster
+        stored = self._stored(pair)
         if stored is not None:
             return stored
         pictures = render(pair, self.long_edge)
@@ -200,7 +199,7 @@ def render(pair: Pair, long_edge: int = LONG_EDGE) -> NDArray[np.uint8]:
     """
     expert = decode(pair.expert, long_edge).pixels
     if pair.original is None:
-        return _eight_bits(expert)[None]
+        return eight_bits(expert)[None]
     original = decode(pair.original, long_edge).pixels
     tolerance = RAW_BORDER if is_raw(pair.original) else ROUNDING
     sides = zip(original.shape[:2], expert.shape[:2], strict=True)
@@ -208,7 +207,7 @@ def render(pair: Pair, long_edge: int = LONG_EDGE) -> NDArray[np.uint8]:
         sizes = [f"{photo.shape[1]} x {photo.shape[0]}" for photo in (original, expert)]
         raise PairsError(f"{pair.original} is {sizes[0]}, {pair.expert} is {sizes[1]}")
     original = resize_pixels(original, (expert.shape[1], expert.shape[0]))
-    both = np.stack([_eight_bits(original), _eight_bits(expert)])
+    both = np.stack([eight_bits(original), eight_bits(expert)])
     if not same_photo(both[0], both[1]):
         raise PairsError(f"{pair.original} and {pair.expert} show different photos")
     return both
@@ -224,7 +223,3 @@ def _identity(source: Path) -> str:
     except OSError as problem:
         raise PhotoError(f"{source}: {problem.strerror}") from problem
     return f"{source.resolve()} {state.st_size} {state.st_mtime_ns}"
-
-
-def _eight_bits(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return (pixels * 255).round().astype(np.uint8)

@@ -58,7 +58,7 @@ class Collection:
         keys = held_out_keys(config.split) if config.split else frozenset()
         self.found = [_find(source, config) for source in config.sources]
         self.bad = [bad for found in self.found for bad in found.bad]
-        self._check(self.bad)
+        self.check(self.bad)
         self.learnt: list[Pair] = []
         self.weights: list[float] = []
         held_out: list[Pair] = []
@@ -87,11 +87,12 @@ class Collection:
             if progress.bad:
                 bad[progress.pair] = progress.bad
             yield progress
-        self._check(list(bad.values()))
+        self.check(list(bad.values()))
         self._drop(bad)
         self.missing = []
 
-    def _check(self, bad: list[BadPair]) -> None:
+    def check(self, bad: list[BadPair]) -> None:
+        """Raise a PairsError that names the bad pairs, unless they are to be passed over."""
         if bad and not self.config.skip_bad_pairs:
             named = "; ".join(f"{one.key}: {one.reason}" for one in bad[:NAMED])
             more = f"; and {len(bad) - NAMED} more" if len(bad) > NAMED else ""

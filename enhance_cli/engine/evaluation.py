@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from enhance_cli.config import LONG_EDGE, VARIANTS, EvalConfig
-from enhance_cli.data.pairs import BadPair, Pair, fivek_id
+from enhance_cli.data.pairs import BadPair, Pair, by_name, fivek_id
 from enhance_cli.data.prepared import PreparedPairs, Progress
 from enhance_cli.engine.collection import Collection
 from enhance_cli.engine.device import pick_device
@@ -19,7 +19,6 @@ from enhance_cli.engine.inference import enhance_pixels
 from enhance_cli.engine.weights import Weights, find_weights, load_weights
 from enhance_cli.errors import PairsError, UsageError, WeightsError
 from enhance_cli.imaging.decoding import decode
-from enhance_cli.imaging.formats import photos_below
 from enhance_cli.imaging.lossless import write_png
 from enhance_cli.imaging.metrics import Score, mean, score
 from enhance_cli.imaging.sheet import labelled_sheet
@@ -116,7 +115,6 @@ class Evaluation:
         self.collection = Collection(config.data, long_edge, learning=False)
         self.outputs = {str(folder): _Outputs(folder) for folder in config.outputs}
         self.panels = config.panels
-        self.do_no_harm = config.do_no_harm
         self.methods = _row_names(self.weights, list(config.outputs))
         self.scores: dict[str, list[Score]] = {name: [] for name in (IDENTITY, *self.methods)}
         self.harms: dict[str, list[Score]] = {
@@ -197,11 +195,7 @@ class Evaluation:
             for pair in self.collection.held_out
             if pair.key not in outputs
         ]
-        if bad and not self.collection.config.skip_bad_pairs:
-            raise PairsError(
-                f"{len(bad)} photos are missing, the first is {bad[0].key}: {bad[0].reason}; "
-                "complete them, or go on without by --skip-bad-pairs"
-            )
+        self.collection.check(bad)
         gone = {one.key for one in bad}
         pairs = [pair for pair in self.collection.held_out if pair.key not in gone]
         if not pairs:
@@ -223,12 +217,11 @@ class _Outputs:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise UsageError(f"--outputs {folder}: no such folder")
-        self._paths: dict[str, Path] = {}
-        for path in photos_below(folder):
-            name = _output_name(path.stem)
-            if name in self._paths:
-                raise PairsError(f"{name}: there twice, as {self._paths[name]} and {path}")
-            self._paths[name] = path
+        found = by_name(folder, lambda path: _output_name(path.stem))
+        for name, paths in found.items():
+            if len(paths) > 1:
+                raise PairsError(f"{name}: there twice, as {paths[0]} and {paths[1]}")
+        self._paths = {name: paths[0] for name, paths in found.items()}
 
     def __contains__(self, key: str) -> bool:
         return _output_name(key) in self._paths

@@ -199,11 +199,15 @@ class Training:
         found: list[Callable[[], Stage]] = []
         if self.config.learn == "joint":
             return [partial(joint_stage, self.config, self.model)]
-        if self.model.cenet is not None and self.config.learn != "refine":
+        if self._learns_coarse:
             found.append(partial(coarse_stage, self.config, self.model))
         if self.model.prnet is not None and self.config.learn != "coarse":
             found.append(partial(refine_stage, self.config, self.model, self.fabric))
         return found
+
+    @property
+    def _learns_coarse(self) -> bool:
+        return self.model.cenet is not None and self.config.learn in {"both", "coarse"}
 
     def _run(self, stage: Stage) -> Iterator[EpochReport]:
         done, state = self._progress(stage)
@@ -314,8 +318,7 @@ class Training:
             self.diary.picture(f"{report.stage}/{pair.key}", picture, epoch)
 
     def _epochs_before(self, stage: str) -> int:
-        learns_coarse = self.model.cenet is not None and self.config.learn != "refine"
-        return self.config.coarse.epochs if stage == "refine" and learns_coarse else 0
+        return self.config.coarse.epochs if stage == "refine" and self._learns_coarse else 0
 
     def _epochs_behind(self) -> int:
         if not self._state:

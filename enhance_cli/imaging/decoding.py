@@ -28,6 +28,11 @@ SRGB_GAMMA = (2.4, 12.92)
 NO_COLOR = 3 / 255
 """Largest distance between the channels of a photo without colour; JPEG leaves as much."""
 
+DEEP_WHITE = 65535
+"""White in 16 bits."""
+
+USELESS_PROFILE = "its colour profile cannot be used, taken as sRGB"
+
 _QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
 """LibRaw's flip, as quarter turns against the clock."""
 
@@ -105,7 +110,7 @@ def _decode_raw(path: Path, long_edge: int | None) -> Photo:
             half_size=half,
         )
         developed = _without_border(developed, sizes, 2 if half else 1)
-    return Photo(_deep_as_float(developed, _fitted(developed.shape[1::-1], long_edge)))
+    return Photo(resize_pixels(developed, _fitted(developed.shape[1::-1], long_edge), DEEP_WHITE))
 
 
 def _without_border(developed: NDArray[Any], sizes: Any, scale: int) -> NDArray[Any]:
@@ -135,14 +140,14 @@ def _decode_bitmap(path: Path, long_edge: int | None) -> Photo:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise PhotoError(f"{path}: {width} x {height} pixels, the limit is {MAX_PIXELS:,}")
-        if _is_deep_color(image):
-            return _decode_deep_tiff(path, image, long_edge)
-        if long_edge:
-            # JPEG alone: decode at a fraction of the size, twice what is needed at least.
-            image.draft(None, _fitted(image.size, 2 * long_edge))
         notes: list[str] = []
         if getattr(image, "n_frames", 1) > 1:
             notes.append("holds several pictures, only the first was read")
+        if _is_deep_color(image):
+            return _decode_deep_tiff(path, image, long_edge, notes)
+        if long_edge:
+            # JPEG alone: decode at a fraction of the size, twice what is needed at least.
+            image.draft(None, _fitted(image.size, 2 * long_edge))
         exif, profile = image.info.get("exif"), image.info.get("icc_profile")
         grey = image.mode in GREY_MODES
         upright = ImageOps.exif_transpose(_to_eight_bits(image))
@@ -168,10 +173,9 @@ def _is_deep_color(image: Image.Image) -> bool:
     return photometric == 2 and bits is not None and set(bits) == {16} and len(bits) > 2 and whole
 
 
-def _decode_deep_tiff(path: Path, image: Image.Image, long_edge: int | None) -> Photo:
-    notes: list[str] = []
-    if getattr(image, "n_frames", 1) > 1:
-        notes.append("holds several pictures, only the first was read")
+def _decode_deep_tiff(
+    path: Path, image: Image.Image, long_edge: int | None, notes: list[str]
+) -> Photo:
     with tifffile.TiffFile(path) as tiff:
         page: Any = tiff.pages[0]
         deep = page.asarray()
@@ -179,7 +183,7 @@ def _decode_deep_tiff(path: Path, image: Image.Image, long_edge: int | None) -> 
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
             deep = np.moveaxis(deep, 0, -1)
     upright = _UPRIGHT.get(orientation, _as_it_is)(deep)
-    pixels = _deep_as_float(upright, _fitted(upright.shape[1::-1], long_edge))
+    pixels = resize_pixels(upright, _fitted(upright.shape[1::-1], long_edge), DEEP_WHITE)
     color = _deep_to_srgb(
         np.ascontiguousarray(pixels[..., :3]), image.info.get("icc_profile"), notes
     )
@@ -204,7 +208,7 @@ def _deep_to_srgb(
             flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
         )
     except (imagecodecs.CmsError, ValueError):
-        notes.append("its colour profile cannot be used, taken as sRGB")
+        notes.append(USELESS_PROFILE)
         return pixels
     return np.asarray(converted, np.float32).clip(0, 1)
 
@@ -255,7 +259,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
                 flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
             )
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            notes.append("its colour profile cannot be used, taken as sRGB")
+            notes.append(USELESS_PROFILE)
         else:
             assert converted is not None
             return converted
@@ -281,19 +285,19 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _deep_as_float(deep: NDArray[np.uint16], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Bring 16-bit pixels to ``(width, height)`` and [0, 1]."""
+def resize_pixels(
+    pixels: NDArray[Any], size: tuple[int, int], white: int = 1
+) -> NDArray[np.float32]:
+    """Resize ``(H, W, C)`` pixels to ``(width, height)`` and [0, 1], in full precision.
+
+    Args:
+        pixels: In [0, ``white``].
+        size: Width and height.
+        white: 65535 for 16-bit pixels.
+    """
     # Channel by channel: a 45-megapixel photo as floats would take half a gigabyte.
-    channels = [_resize_channel(channel, size) for channel in np.moveaxis(deep, 2, 0)]
-    return (np.stack(channels, axis=2) / np.float32(65535)).clip(0, 1)
-
-
-def resize_pixels(pixels: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize ``(H, W, C)`` pixels in [0, 1] to ``(width, height)``, in full precision."""
-    if pixels.shape[1::-1] == size:
-        return pixels
     channels = [_resize_channel(channel, size) for channel in np.moveaxis(pixels, 2, 0)]
-    return np.stack(channels, axis=2).clip(0, 1)
+    return (np.stack(channels, axis=2) / np.float32(white)).clip(0, 1)
 
 
 def _resize_channel(channel: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:

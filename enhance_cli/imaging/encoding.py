@@ -42,11 +42,11 @@ def to_image(
         alpha: ``(H, W)`` in [0, 1], or None.
         grey: Give a picture without colour.
     """
-    image = Image.fromarray(_eight_bits(pixels))
+    image = Image.fromarray(eight_bits(pixels))
     if grey:
         image = image.convert("L")
     if alpha is not None:
-        image.putalpha(Image.fromarray(_eight_bits(alpha)))
+        image.putalpha(Image.fromarray(eight_bits(alpha)))
     return image
 
 
@@ -108,5 +108,6 @@ def _on_white(image: Image.Image) -> Image.Image:
     return ground
 
 
-def _eight_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+def eight_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Clamp to [0, 1] and round to 8 bits."""
     return (values.clip(0, 1) * 255).round().astype(np.uint8)

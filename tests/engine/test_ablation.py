@@ -1,10 +1,8 @@
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from enhance_cli.config import (
     VARIANTS,
@@ -18,11 +16,11 @@ from enhance_cli.engine.ablation import Ablation
 from enhance_cli.engine.weights import load_weights
 from enhance_cli.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
 
 @pytest.fixture
-def config(tmp_path, write_pairs, monkeypatch) -> TrainConfig:
-    small = partial(ResNet, BasicBlock, [1, 1, 1, 1])
-    monkeypatch.setattr("enhance_cli.models.cenet.resnet50", lambda **_: small())
+def config(tmp_path, write_pairs) -> TrainConfig:
     stage = StageConfig(epochs=2, batch_size=2)
     return TrainConfig(
         data=DataConfig((Source("fivek", write_pairs()),)),

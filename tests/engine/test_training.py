@@ -1,5 +1,4 @@
 from dataclasses import replace
-from functools import partial
 from urllib.error import URLError
 
 import pytest
@@ -7,7 +6,6 @@ import torch
 from pictures import scene
 from safetensors.torch import load_file
 from torchvision.models import ResNet50_Weights
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from enhance_cli.config import (
     PAPER,
@@ -36,11 +34,7 @@ TINY = TrainConfig(
 )
 
 
-@pytest.fixture(autouse=True)
-def _small_backbone(monkeypatch):
-    """The loop is under test here, not ResNet50, which takes a second a step."""
-    small = partial(ResNet, BasicBlock, [1, 1, 1, 1])
-    monkeypatch.setattr("enhance_cli.models.cenet.resnet50", lambda **_: small())
+pytestmark = pytest.mark.usefixtures("small_backbone")
 
 
 @pytest.fixture
