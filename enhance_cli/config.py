@@ -90,12 +90,17 @@ class StageConfig:
             white or black stand where the expert's are clipped.
         crop: Side, in pixels, of the squares that PRNet learns from; 0 pads whole photos, as
             the paper does. What CENet sees is the model's geometry.
+        grow_from: Side of the squares in the first epoch, in pixels, where it is smaller than in
+            the end: most is learned on small squares, many times faster. 0 keeps the side.
         zoom: Smallest share of a photo's width and height that a square may cover; 1 shows
             whole photos.
-        jitter: Largest random change of the original's brightness, in stops of its sRGB values,
-            with a third of it for each channel on its own; the expert's version stays.
+        jitter: Largest random change of the original's exposure, in powers of two of the exponent,
+            with a third of it for each channel on its own; the expert's version follows.
         finished_share: Share of the samples in which the expert's version stands on both sides,
             so that a finished photo is left alone.
+        coarse_from: PRNet learns from photos that took a random share of CENet's map, from this
+            to all of it. CENet is surer on the photos it learned from than on others; PRNet
+            must not count on that.
     """
 
     epochs: int = 200
@@ -109,9 +114,11 @@ class StageConfig:
     decay_steps: int = 10_000
     loss: Loss = "mse"
     crop: int = 0
+    grow_from: int = 0
     zoom: float = 1.0
     jitter: float = 0.0
     finished_share: float = 0.0
+    coarse_from: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -249,36 +256,41 @@ PAPER = TrainConfig()
 """Section 3.2 to the letter."""
 
 _SHIPPED_REFINE = StageConfig(
-    epochs=30,
-    batch_size=16,
+    epochs=54,
+    batch_size=32,
     optimizer="adamw",
-    learning_rate=2e-3,
+    learning_rate=3e-3,
     weight_decay=0.01,
     schedule="cosine",
     loss="lab",
-    crop=128,
+    crop=160,
+    grow_from=64,
     zoom=0.75,
     finished_share=0.1,
+    coarse_from=0.0,
 )
 
 SHIPPED = TrainConfig(
-    model=ModelConfig(canvas=128, fit="squash"),
+    model=ModelConfig(canvas=96, fit="squash"),
     coarse=StageConfig(
-        epochs=12,
+        epochs=44,
         batch_size=32,
         optimizer="adamw",
-        learning_rate=5e-4,
+        learning_rate=1e-3,
         weight_decay=0.05,
         schedule="cosine",
         loss="lab",
+        grow_from=64,
         zoom=0.75,
+        jitter=0.25,
         finished_share=0.1,
     ),
     refine=_SHIPPED_REFINE,
     joint=replace(_SHIPPED_REFINE, epochs=10, learning_rate=2e-4, weight_decay=0.02),
     flip=True,
-    average=0.995,
+    average=0.998,
     precision="bf16",
+    keep="last",
 )
 """What made the weights that come with the package: little data, a short time, two CPU cores."""
 

@@ -158,6 +158,14 @@ def train(
             rich_help_panel=_LEARNING,
         ),
     ] = None,
+    grow_from: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Side of the squares in the first epoch; it grows over the run. 0: it does not.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
     zoom: Annotated[
         float | None,
         typer.Option(
@@ -171,7 +179,7 @@ def train(
         float | None,
         typer.Option(
             min=0,
-            help="Random change of the originals' brightness, in stops.",
+            help="Random change of exposure and balance; the expert's version follows.",
             rich_help_panel=_LEARNING,
         ),
     ] = None,
@@ -184,6 +192,15 @@ def train(
             min=0,
             max=1,
             help="Share of samples that show the expert's photo on both sides.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
+    coarse_from: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Smallest share of CENet's map in the photos that PRNet learns from.",
             rich_help_panel=_LEARNING,
         ),
     ] = None,
@@ -216,12 +233,12 @@ def train(
         int, typer.Option(min=1, help="Epochs between two scores.", rich_help_panel=_RUN)
     ] = TrainConfig.validate_every,
     keep: Annotated[
-        Keep,
+        Keep | None,
         typer.Option(
             help="Each network as it scored best on the photos held out, or as it was last.",
             rich_help_panel=_RUN,
         ),
-    ] = TrainConfig.keep,
+    ] = None,
     log_dir: Annotated[
         Path | None,
         typer.Option(help="Write figures and pictures for TensorBoard.", rich_help_panel=_RUN),
@@ -260,10 +277,9 @@ def train(
         seed=seed,
         resume=resume,
         validate_every=validate_every,
-        keep=keep,
         log_dir=log_dir,
         model=replace(base.model, **_given(variant=chosen, canvas=canvas, fit=fit)),
-        **_given(flip=flip, average=average, precision=precision),
+        **_given(flip=flip, average=average, precision=precision, keep=keep),
     )
     stage_options = _given(
         epochs=epochs,
@@ -277,9 +293,11 @@ def train(
         decay_steps=decay_steps,
         loss=loss,
         crop=crop,
+        grow_from=grow_from,
         zoom=zoom,
         jitter=jitter,
         finished_share=finished_share,
+        coarse_from=coarse_from,
     )
     _run(with_stages(config, **stage_options), five=variant == "all")
 

@@ -60,9 +60,9 @@ def make_loader(
     pairs: Collection, stage: Stage, batches: Batches, config: TrainConfig
 ) -> DataLoader[Sample]:
     """Draw the samples of a stage, batch by batch, in ``config.workers`` processes."""
-    share = stage.config.finished_share
+    finished, coarse_from = stage.config.finished_share, stage.config.coarse_from
     return DataLoader(
-        PairDataset(pairs.learnt, pairs.store, stage.framing, share, config.seed),
+        PairDataset(pairs.learnt, pairs.store, stage.framing, finished, config.seed, coarse_from),
         batch_sampler=batches,
         collate_fn=_collate,
         num_workers=config.workers,

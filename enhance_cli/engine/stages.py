@@ -18,6 +18,9 @@ from enhance_cli.models.cenet import ColorMapping
 COARSE_SHARE = 0.25
 """Of the coarse result in the loss where both networks learn at once."""
 
+GROWN = 0.75
+"""Share of a run after which growing squares have their full size."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -44,6 +47,7 @@ def coarse_stage(config: TrainConfig, model: Cascade) -> Stage:
     framing = Framing(geometry.canvas, flip=config.flip, jitter=stage.jitter)
     if geometry.fit == "squash":
         framing = framing._replace(crop=True, zoom=stage.zoom, keep_aspect=False)
+    framing = _growing(framing, stage)
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         coarse = batch.original + net(batch.original).residual(batch.original)
@@ -67,7 +71,8 @@ def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
         with torch.no_grad(), fabric.autocast():
             mapping = cenet.eval()(batch.view)
         # Not under autocast: photos keep full precision.
-        return batch.original + mapping.residual(batch.original)
+        share = batch.share[:, None, None, None]
+        return batch.original + share * mapping.residual(batch.original)
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         start = coarse(batch)
@@ -121,4 +126,8 @@ def _part_of(config: TrainConfig, stage: StageConfig) -> Framing:
     framing = Framing(side, flip=config.flip, jitter=stage.jitter)
     if stage.crop:
         framing = framing._replace(side=stage.crop, crop=True, zoom=stage.zoom)
-    return framing
+    return _growing(framing, stage)
+
+
+def _growing(framing: Framing, stage: StageConfig) -> Framing:
+    return framing._replace(grow_from=stage.grow_from, grown_after=GROWN * stage.epochs)

@@ -1,3 +1,4 @@
+import math
 import random
 
 import pytest
@@ -5,6 +6,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from enhance_cli.data.dataset import (
+    BALANCE_FOLLOWS,
+    EXPOSURE_FOLLOWS,
     Framing,
     PairDataset,
     Turn,
@@ -89,11 +92,66 @@ def test_the_view_shows_the_whole_original_as_cenet_sees_it(dataset, fit):
     torch.testing.assert_close(sample.view, plain.original)
 
 
-def test_jitter_stays_within_its_bounds():
-    photo = torch.full((3, 4, 4), 0.4)
-    for seed in range(50):
-        ratio = jittered(photo, 0.3, random.Random(seed)) / photo
-        assert ratio.min() > 2**-0.41 and ratio.max() < 2**0.41
+class TestJitter:
+    def test_exposure_changes_and_the_expert_follows_by_less(self):
+        photos = torch.full((2, 3, 4, 4), 0.4)
+        for seed in range(50):
+            original, expert = jittered(photos, 0.3, random.Random(seed))
+            # The exponent alone moves a grey photo: log2(0.4) (2^+-0.3 - 1), and gains by 0.2.
+            stops = torch.log2(original / 0.4)
+            assert stops.abs().max() < 1.322 * (2**0.3 - 1) + 0.2
+            exponents = [
+                torch.log2(one.mean((1, 2))).mean() / math.log2(0.4) for one in (original, expert)
+            ]
+            followed = math.log2(exponents[1]) / math.log2(exponents[0])
+            assert followed == pytest.approx(EXPOSURE_FOLLOWS, abs=1e-3)
+
+    def test_a_cast_is_kept(self):
+        photos = torch.full((2, 3, 4, 4), 0.4)
+        original, expert = jittered(photos, 0.3, random.Random(7))
+        casts = [
+            torch.log2(one[:, 0, 0]) - torch.log2(one[:, 0, 0]).mean() for one in (original, expert)
+        ]
+        torch.testing.assert_close(casts[1], BALANCE_FOLLOWS * casts[0])
+
+    def test_black_stays_black_and_nothing_leaves_the_range(self):
+        photos = torch.rand(2, 3, 8, 8)
+        photos[..., 0, 0] = 0
+        for seed in range(20):
+            changed = jittered(photos, 0.5, random.Random(seed))
+            assert changed[..., 0, 0].max() == 0
+            assert changed.min() >= 0 and changed.max() <= 1
+
+    def test_a_finished_photo_on_both_sides_stays_equal_on_both(self, dataset):
+        sample = dataset(Framing(16, crop=True, jitter=0.3), finished_share=1.0)[Turn(0, 0)]
+        torch.testing.assert_close(sample.original, sample.expert)
+
+
+class TestGrowing:
+    def test_squares_grow_from_small_to_full_and_stay(self):
+        framing = Framing(160, crop=True, grow_from=64, grown_after=30)
+        sides = [framing.at(epoch).side for epoch in range(40)]
+        assert sides[0] == 64 and sides[30:] == [160] * 10
+        assert sides == sorted(sides) and all(side % 16 == 0 for side in sides)
+        assert sides[15] == 64 + 96 // 4 + 8  # a quarter of the way, 88, to the grid
+
+    def test_without_it_the_side_is_the_same_in_every_epoch(self):
+        framing = Framing(160, crop=True)
+        assert framing.at(0) == framing.at(39) == framing
+
+    def test_samples_have_the_side_of_their_epoch(self, dataset):
+        pairs = dataset(Framing(64, crop=True, grow_from=32, grown_after=4))
+        assert pairs[Turn(0, 0)].original.shape == (3, 32, 32)
+        assert pairs[Turn(4, 0)].original.shape == (3, 64, 64)
+
+
+def test_the_share_of_the_coarse_map_is_drawn_from_its_range(dataset):
+    whole = dataset(Framing(16, crop=True))
+    assert {whole[Turn(epoch, 0)].share.item() for epoch in range(5)} == {1.0}
+    part = dataset(Framing(16, crop=True), coarse_from=0.25)
+    shares = [part[Turn(epoch, 0)].share.item() for epoch in range(50)]
+    assert 0.25 <= min(shares) < 0.4 and 0.9 < max(shares) <= 1
+    assert shares == [part[Turn(epoch, 0)].share.item() for epoch in range(50)]
 
 
 class TestDistorted:

@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from enhance_cli.config import ModelConfig, StageConfig, TrainConfig
+from enhance_cli.data.dataset import Sample
+from enhance_cli.engine.stages import GROWN, coarse_stage, refine_stage
+from enhance_cli.models.cascade import Cascade
+
+CONFIG = TrainConfig(model=ModelConfig(canvas=32, fit="squash"))
+
+
+@pytest.fixture
+def model(small_backbone):  # noqa: ARG001
+    """A cascade whose CENet makes every photo 0.2 brighter."""
+    cascade = Cascade(CONFIG.model)
+    with torch.no_grad():
+        cascade.cenet.head[-1].bias[9:] = 0.2
+    return cascade
+
+
+def test_prnet_learns_from_photos_that_took_their_share_of_the_map(model):
+    seen = []
+
+    def net(photo):
+        seen.append(photo)
+        return torch.zeros_like(photo)
+
+    original = torch.rand(3, 3, 16, 16) * 0.5
+    share = torch.tensor([0.0, 0.5, 1.0])
+    batch = Sample(
+        original, original, torch.ones(3, 1, 16, 16), torch.rand(3, 3, 32, 32), share, share
+    )
+    stage = refine_stage(CONFIG, model, Fabric(accelerator="cpu", devices=1))
+    losses = stage.losses(net, batch)
+    expected = original + torch.tensor([0.0, 0.1, 0.2])[:, None, None, None]
+    torch.testing.assert_close(seen[0], expected)
+    torch.testing.assert_close(losses, torch.tensor([0.0, 0.01, 0.04]))  # eq. 4's square
+
+
+def test_growing_squares_are_full_for_the_last_quarter(model):
+    growing = StageConfig(epochs=20, crop=128, grow_from=32)
+    config = replace(CONFIG, coarse=replace(growing, grow_from=16), refine=growing)
+    refine = refine_stage(config, model, Fabric(accelerator="cpu", devices=1)).framing
+    coarse = coarse_stage(config, model).framing
+    assert GROWN == 0.75
+    assert [refine.at(epoch).side for epoch in (0, 14, 15, 19)] == [32, 112, 128, 128]
+    assert [coarse.at(epoch).side for epoch in (0, 15)] == [16, 32]
