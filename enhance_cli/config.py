@@ -215,6 +215,7 @@ class EvalConfig:
         weights: Weights files; none of these and no ``outputs`` looks one up.
         outputs: Folders of other systems' results, told apart by file name.
         panels: Folder for a comparison of each photo; None writes none.
+        with_coarse: Also score what CENet makes of the photos without PRNet.
         do_no_harm: Also measure how far the weights change the expert's versions.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
@@ -223,6 +224,7 @@ class EvalConfig:
     weights: tuple[Path, ...] = ()
     outputs: tuple[Path, ...] = ()
     panels: Path | None = None
+    with_coarse: bool = False
     do_no_harm: bool = False
     device: str = "auto"
 
@@ -256,41 +258,36 @@ PAPER = TrainConfig()
 """Section 3.2 to the letter."""
 
 _SHIPPED_REFINE = StageConfig(
-    epochs=54,
-    batch_size=32,
+    epochs=30,
+    batch_size=16,
     optimizer="adamw",
-    learning_rate=3e-3,
+    learning_rate=2e-3,
     weight_decay=0.01,
     schedule="cosine",
     loss="lab",
-    crop=160,
-    grow_from=64,
+    crop=128,
     zoom=0.75,
     finished_share=0.1,
-    coarse_from=0.0,
 )
 
 SHIPPED = TrainConfig(
-    model=ModelConfig(canvas=96, fit="squash"),
+    model=ModelConfig(canvas=128, fit="squash"),
     coarse=StageConfig(
-        epochs=44,
+        epochs=12,
         batch_size=32,
         optimizer="adamw",
-        learning_rate=1e-3,
+        learning_rate=5e-4,
         weight_decay=0.05,
         schedule="cosine",
         loss="lab",
-        grow_from=64,
         zoom=0.75,
-        jitter=0.25,
         finished_share=0.1,
     ),
     refine=_SHIPPED_REFINE,
     joint=replace(_SHIPPED_REFINE, epochs=10, learning_rate=2e-4, weight_decay=0.02),
     flip=True,
-    average=0.998,
+    average=0.995,
     precision="bf16",
-    keep="last",
 )
 """What made the weights that come with the package: little data, a short time, two CPU cores."""
 

@@ -62,6 +62,10 @@ def evaluate(
         Path | None,
         typer.Option(help="Write a comparison of every photo to this folder, as figure 3 does."),
     ] = None,
+    with_coarse: Annotated[
+        bool,
+        typer.Option("--with-coarse", help="Also score CENet's half of the weights alone."),
+    ] = False,
     do_no_harm: Annotated[
         bool,
         typer.Option(
@@ -84,7 +88,9 @@ def evaluate(
     fivek = [Source("fivek", fivek_root)] if fivek_root else []
     sources = [*fivek, *(Source("pairs", path) for path in pairs or [])]
     data = DataConfig(tuple(sources), split, expert, cache_dir, skip_bad_pairs)
-    config = EvalConfig(data, tuple(weights or ()), tuple(outputs or ()), panel, do_no_harm, device)
+    config = EvalConfig(
+        data, tuple(weights or ()), tuple(outputs or ()), panel, with_coarse, do_no_harm, device
+    )
     run = Evaluation(config)
     show_preparation(run, run.collection)
     for bad in run.bad:

@@ -110,15 +110,16 @@ class Evaluation:
 
     def __init__(self, config: EvalConfig) -> None:
         self.device = pick_device(config.device)
-        self.weights = _load_all(config, self.device)
-        long_edge = min((one.model.config.long_edge for one in self.weights), default=LONG_EDGE)
+        loaded = _load_all(config, self.device)
+        self.entries = [entry for one in loaded for entry in _entries(one, config.with_coarse)]
+        long_edge = min((one.model.config.long_edge for one in loaded), default=LONG_EDGE)
         self.collection = Collection(config.data, long_edge, learning=False)
         self.outputs = {str(folder): _Outputs(folder) for folder in config.outputs}
         self.panels = config.panels
-        self.methods = _row_names(self.weights, list(config.outputs))
+        self.methods = _row_names(self.entries, list(config.outputs))
         self.scores: dict[str, list[Score]] = {name: [] for name in (IDENTITY, *self.methods)}
         self.harms: dict[str, list[Score]] = {
-            name: [] for name in self.methods[: len(self.weights)] if config.do_no_harm
+            name: [] for name in self.methods[: len(self.entries)] if config.do_no_harm
         }
         self.pairs: list[Pair] = []
         self.bad: list[BadPair] = []
@@ -153,8 +154,8 @@ class Evaluation:
                 one = score(pixels, expert)
                 self.scores[name].append(one)
                 yield PhotoScore(name, pair.key, one, done, len(self.pairs))
-            for (name, scores), weights in zip(self.harms.items(), self.weights, strict=False):
-                one = score(enhance_pixels(weights.model, expert, self.device), expert)
+            for (name, scores), entry in zip(self.harms.items(), self.entries, strict=False):
+                one = score(entry.enhance(expert, self.device), expert)
                 scores.append(one)
                 yield PhotoScore(name, pair.key, one, done, len(self.pairs), given="expert")
             if self.panels:
@@ -165,11 +166,11 @@ class Evaluation:
         """The table, identity first; to be read after the run."""
         rows = [Row(IDENTITY, mean(self.scores[IDENTITY]), len(self.scores[IDENTITY]))]
         keys = {pair.key for pair in self.pairs}
-        for name, weights in zip(self.methods, self.weights, strict=False):
-            known = len(keys & set(weights.provenance.trained_on))
+        for name, entry in zip(self.methods, self.entries, strict=False):
+            known = len(keys & set(entry.weights.provenance.trained_on))
             scores = self.scores[name]
-            rows.append(Row(name, mean(scores), len(scores), known, str(weights.path)))
-        for name, folder in zip(self.methods[len(self.weights) :], self.outputs, strict=True):
+            rows.append(Row(name, mean(scores), len(scores), known, str(entry.weights.path)))
+        for name, folder in zip(self.methods[len(self.entries) :], self.outputs, strict=True):
             scores = self.scores[name]
             rows.append(Row(name, mean(scores), len(scores), outputs=folder))
         return rows
@@ -183,7 +184,7 @@ class Evaluation:
         ]
 
     def _results(self, pair: Pair, original: Pixels) -> dict[str, Pixels]:
-        made = [enhance_pixels(one.model, original, self.device) for one in self.weights]
+        made = [entry.enhance(original, self.device) for entry in self.entries]
         given = [outputs.pixels(pair, original.shape[:2]) for outputs in self.outputs.values()]
         return dict(zip(self.methods, [*made, *given], strict=True))
 
@@ -209,6 +210,22 @@ class Evaluation:
             cells.append((f"{name}  {self.scores[name][-1].psnr:.2f} dB", results[name]))
         cells.append((f"expert {self.collection.config.expert.upper()}", expert))
         write_png(labelled_sheet(cells), self.panels / f"{pair.key.replace('/', '-')}.png")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Weights in the table: whole, or CENet's half of them."""
+
+    weights: Weights
+    coarse_only: bool = False
+
+    @property
+    def name(self) -> str:
+        variant = self.weights.model.config.variant
+        return f"{variant}, coarse only" if self.coarse_only else variant
+
+    def enhance(self, pixels: Pixels, device: torch.device) -> Pixels:
+        return enhance_pixels(self.weights.model, pixels, device, self.coarse_only)
 
 
 class _Outputs:
@@ -248,6 +265,12 @@ def _load_all(config: EvalConfig, device: torch.device) -> list[Weights]:
         else:
             loaded.append(load_weights(find_weights(path), device))
     return loaded
+
+
+def _entries(weights: Weights, with_coarse: bool) -> list[_Entry]:
+    geometry = weights.model.config
+    halves = with_coarse and geometry.has_cenet and geometry.has_prnet
+    return [*([_Entry(weights, coarse_only=True)] if halves else []), _Entry(weights)]
 
 
 def _load_folder(folder: Path, device: torch.device) -> list[Weights]:
@@ -295,10 +318,10 @@ def _output_name(key: str) -> str:
     return fivek_id(key) or Path(key).name
 
 
-def _row_names(weights: list[Weights], folders: list[Path]) -> list[str]:
+def _row_names(entries: list[_Entry], folders: list[Path]) -> list[str]:
     """Variants and folders; with the file's name, or the whole path, where two are alike."""
     wanted = [
-        *((str(one.model.config.variant), one.path) for one in weights),
+        *((entry.name, entry.weights.path) for entry in entries),
         *((folder.resolve().name, folder) for folder in folders),
     ]
     short = [name for name, _ in wanted]

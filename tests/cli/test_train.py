@@ -54,7 +54,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         *("--learning-rate", 0.5, "--momentum", 0.8, "--weight-decay", 0.1, "--loss", "l1"),
         *("--schedule", "cosine", "--decay", 0.2, "--decay-steps", 9, "--flip", "--seed", 3),
         *("--finished-share", 0.2, "--average", 0.9, "--precision", "bf16", "--split", "none"),
-        *("--grow-from", 48, "--coarse-from", 0.4),
+        *("--keep", "last", "--grow-from", 48, "--coarse-from", 0.4),
         *("--zoom", 0.5, "--jitter", 0.3, "--init", "w.safetensors", "--learn", "refine"),
     )
     config = seen[1]
@@ -70,7 +70,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
     assert (config.flip, config.average) == (True, 0.9)
     run("train", "--recipe", "shipped", "--fivek-root", tmp_path)
     assert seen[2].coarse == SHIPPED.coarse and seen[2].refine == SHIPPED.refine
-    assert (seen[1].keep, seen[2].keep) == ("best", "last")
+    assert (seen[1].keep, seen[2].keep) == ("last", SHIPPED.keep)
 
 
 @pytest.mark.parametrize(

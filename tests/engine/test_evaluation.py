@@ -6,11 +6,12 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
-from enhance_cli.config import DataConfig, EvalConfig, Source
+from enhance_cli.config import DataConfig, EvalConfig, ModelConfig, Source
 from enhance_cli.engine.evaluation import Evaluation, score_pairs
 from enhance_cli.engine.published import PUBLISHED
-from enhance_cli.engine.weights import load_weights
+from enhance_cli.engine.weights import Provenance, load_weights, save_weights
 from enhance_cli.errors import PairsError, UsageError, WeightsError
+from enhance_cli.models.cascade import Cascade
 
 
 @pytest.fixture
@@ -208,3 +209,17 @@ def test_the_harm_done_to_finished_photos(
     assert brighter.visible == sum(change > 10 for change in expected)
     assert same.score.l2_lab == pytest.approx(0, abs=1e-3) and same.visible == 0
     assert Evaluation(config).harm_rows == []
+
+
+def test_cenets_half_is_scored_alone(write_pairs, split, brightening_weights, tmp_path):
+    """CENet adds 0.1 and PRNet takes 0.05 back, where the experts add 25/255."""
+    model = Cascade(ModelConfig(canvas=64, fit="squash"))
+    with torch.no_grad():
+        model.cenet.head[-1].bias[9:] = 0.1
+        model.prnet.to_rgb.bias[:] = -0.05
+    save_weights(tmp_path / "both.safetensors", model, Provenance())
+    weights = (tmp_path / "both.safetensors", brightening_weights)
+    rows = rows_of(config_of(write_pairs(), split, weights, with_coarse=True))
+    assert [row.method for row in rows] == ["identity", "ce+prnl, coarse only", "ce+prnl", "ce"]
+    expected = [-20 * np.log10(abs(added - 25 / 255)) for added in (0.1, 0.05, 0.1)]
+    assert [row.score.psnr for row in rows[1:]] == pytest.approx(expected, abs=0.01)
