@@ -257,32 +257,16 @@ class ApplyConfig:
 PAPER = TrainConfig()
 """Section 3.2 to the letter."""
 
-_SHIPPED_REFINE = StageConfig(
-    epochs=30,
-    batch_size=16,
-    optimizer="adamw",
-    learning_rate=2e-3,
-    weight_decay=0.01,
-    schedule="cosine",
-    loss="lab",
-    crop=128,
-    zoom=0.75,
-    finished_share=0.1,
+_SHIPPED_STAGE = StageConfig(
+    optimizer="adamw", schedule="cosine", loss="lab", zoom=0.75, finished_share=0.1
+)
+_SHIPPED_REFINE = replace(
+    _SHIPPED_STAGE, epochs=30, batch_size=16, learning_rate=2e-3, weight_decay=0.01, crop=128
 )
 
 SHIPPED = TrainConfig(
     model=ModelConfig(canvas=128, fit="squash"),
-    coarse=StageConfig(
-        epochs=12,
-        batch_size=32,
-        optimizer="adamw",
-        learning_rate=5e-4,
-        weight_decay=0.05,
-        schedule="cosine",
-        loss="lab",
-        zoom=0.75,
-        finished_share=0.1,
-    ),
+    coarse=replace(_SHIPPED_STAGE, epochs=12, batch_size=32, learning_rate=5e-4, weight_decay=0.05),
     refine=_SHIPPED_REFINE,
     joint=replace(_SHIPPED_REFINE, epochs=10, learning_rate=2e-4, weight_decay=0.02),
     flip=True,

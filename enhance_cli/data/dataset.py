@@ -20,11 +20,11 @@ GRID = 16
 """Squares that grow have sides that are multiples of this, in pixels."""
 
 EXPOSURE_FOLLOWS = 0.45
-"""Share of a change of exposure that is still there after retouching. Measured, like the next, on
-2,442 pairs of retouched photos that are versions of each other."""
+"""Share of a change of exposure that is still there after retouching: 0.38 to 0.57, measured, like
+the next, between versions of 814 photos retouched by two published systems."""
 
 BALANCE_FOLLOWS = 1.2
-"""The same for a cast: colours are made stronger, casts among them."""
+"""The same for a cast, 1.2 to 1.3: colours are made stronger, casts among them."""
 
 
 class Sample(NamedTuple):
@@ -75,12 +75,16 @@ class Framing(NamedTuple):
     grown_after: float = 0.0
 
     def at(self, epoch: int) -> Framing:
-        """The framing of an epoch; large squares cost more, so its side grows slowly at first."""
-        if not self.grow_from or epoch >= self.grown_after:
+        """The framing of an epoch; large squares cost more, so its side grows slowly at first.
+
+        Padded photos do not grow: a smaller square would cut them.
+        """
+        grows = self.crop and 0 < self.grow_from < self.side
+        if not grows or epoch >= self.grown_after:
             return self
         share = (epoch / self.grown_after) ** 2
         side = self.grow_from + share * (self.side - self.grow_from)
-        return self._replace(side=GRID * round(side / GRID))
+        return self._replace(side=GRID * max(1, round(side / GRID)))
 
 
 class View(NamedTuple):

@@ -139,6 +139,11 @@ class TestGrowing:
         framing = Framing(160, crop=True)
         assert framing.at(0) == framing.at(39) == framing
 
+    def test_padded_photos_are_never_cut_and_squares_never_shrink(self):
+        for framing in (Framing(160, grow_from=64), Framing(64, crop=True, grow_from=160)):
+            growing = framing._replace(grown_after=30)
+            assert growing.at(0).side == growing.side
+
     def test_samples_have_the_side_of_their_epoch(self, dataset):
         pairs = dataset(Framing(64, crop=True, grow_from=32, grown_after=4))
         assert pairs[Turn(0, 0)].original.shape == (3, 32, 32)

@@ -1,4 +1,4 @@
-"""What the weights that come with the package make of photos that none of them was learned from."""
+"""What the weights that come with the package make of frames and photos they never learned from."""
 
 import hashlib
 
