@@ -20,6 +20,7 @@ from enhance_cli.config import (
     Keep,
     Learn,
     Loss,
+    Optimizer,
     Precision,
     Source,
     SourceKind,
@@ -132,9 +133,7 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
-    optimizer: Annotated[
-        Literal["sgd", "adamw"] | None, typer.Option(rich_help_panel=_LEARNING)
-    ] = None,
+    optimizer: Annotated[Optimizer | None, typer.Option(rich_help_panel=_LEARNING)] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0, rich_help_panel=_LEARNING)] = None,
     momentum: Annotated[float | None, typer.Option(min=0, max=1, rich_help_panel=_LEARNING)] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0, rich_help_panel=_LEARNING)] = None,

@@ -63,6 +63,28 @@ def test_the_optimizer_is_the_one_asked_for():
     assert isinstance(adamw, torch.optim.AdamW) and adamw.defaults["weight_decay"] == 0.1
 
 
+def test_muon_takes_orthogonal_steps():
+    """All singular values of a step are alike, whatever the gradient's are (Jordan et al. 2024).
+
+    Five Newton-Schulz iterations bring them to between 0.7 and 1.2; here the gradient's are 100 to
+    1. With 0.2 sqrt(max(rows, columns)) before it the step is of AdamW's size (Liu et al. 2025). A
+    bias moves as under AdamW, whose first step, with Nesterov's look ahead, is (1 + 0.9) rates.
+    """
+    torch.manual_seed(0)
+    net = nn.Conv2d(4, 8, 3)
+    before = [part.detach().clone() for part in net.parameters()]
+    optimizer = make_optimizer(net, StageConfig(optimizer="muon", learning_rate=1e-3))
+    left, right = torch.linalg.qr(torch.randn(8, 8))[0], torch.linalg.qr(torch.randn(36, 8))[0]
+    net.weight.grad = (left * torch.logspace(0, -2, 8) @ right.T).view(8, 4, 3, 3)
+    net.bias.grad = torch.ones(8)
+    optimizer.step()
+    kernel, bias = (was - part.detach() for was, part in zip(before, net.parameters(), strict=True))
+    values = torch.linalg.svdvals(kernel.flatten(1))
+    scaled = values / (1e-3 * 0.2 * 36**0.5)
+    assert scaled.min() > 0.7 and scaled.max() < 1.2
+    assert bias.tolist() == pytest.approx([1.9e-3] * 8, rel=1e-3)
+
+
 def test_the_rate_is_set_for_every_step():
     one = learner(0)
     assert one.set_rate(10_000, 60_000) == pytest.approx(0.1)
