@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from enhance_cli.models.edges import EdgeConv2d, extend_edges
 from enhance_cli.models.nonlocal_block import NonLocalBlock
 
 FIRST_MAPS = 16
@@ -12,9 +13,6 @@ FIRST_MAPS = 16
 
 STRIDE = 4
 """What the two stride-2 convolutions divide height and width by."""
-
-EDGE = "replicate"
-"""How a photo goes on beyond its edge. Black there would show as a frame in even skies."""
 
 
 class Deconvolution(nn.ConvTranspose2d):
@@ -25,12 +23,12 @@ class Deconvolution(nn.ConvTranspose2d):
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=False)
+        # One pixel more at each edge comes in, so two more go; the kernel itself takes one.
+        super().__init__(inputs, outputs, 4, stride=2, padding=3, bias=False)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """``(B, C, H, W)`` to ``(B, C', 2 H, 2 W)``."""
-        framed = F.pad(input, (1, 1, 1, 1), mode=EDGE)
-        return super().forward(framed, output_size)[..., 2:-2, 2:-2]
+        return super().forward(extend_edges(input, (1, 1, 1, 1)), output_size)
 
 
 class ResidualBlock(nn.Module):
@@ -39,10 +37,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=EDGE, bias=False),
+            EdgeConv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=EDGE, bias=False),
+            EdgeConv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
         )
 
@@ -75,7 +73,7 @@ class PRNet(nn.Module):
         blocks += [ResidualBlock(wide) for _ in range(residual_blocks)]
         self.transform = nn.Sequential(*blocks)
         self.up = nn.Sequential(_deconv(wide, middle), _deconv(middle, narrow))
-        self.to_rgb = nn.Conv2d(narrow, 3, 7, padding=3, padding_mode=EDGE)
+        self.to_rgb = EdgeConv2d(narrow, 3, 7, padding=3)
         nn.init.zeros_(self.to_rgb.weight)
         nn.init.zeros_(self.to_rgb.bias)  # type: ignore[arg-type]
 
@@ -89,16 +87,14 @@ class PRNet(nn.Module):
             ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.
         """
         height, width = coarse.shape[-2:]
-        padded = F.pad(coarse, (0, -width % STRIDE, 0, -height % STRIDE), mode=EDGE)
+        padded = extend_edges(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
         features = self.up(self.transform(self.down(padded)))
         return self.to_rgb(features)[..., :height, :width]
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(
-            inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode=EDGE, bias=False
-        ),
+        EdgeConv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
