@@ -100,10 +100,7 @@ class StageConfig:
         jitter: Largest random change of the original's exposure, in powers of two of the exponent,
             with a third of it for each channel on its own; the expert's version follows.
         finished_share: Share of the samples in which the expert's version stands on both sides,
-            so that a finished photo is left alone.
-        coarse_from: PRNet learns from photos that took a random share of CENet's map, from this
-            to all of it. CENet is surer on the photos it learned from than on others; PRNet
-            must not count on that.
+            so that a finished photo is left alone; some lie on plain ground, which stays plain.
     """
 
     epochs: int = 200
@@ -121,7 +118,6 @@ class StageConfig:
     zoom: float = 1.0
     jitter: float = 0.0
     finished_share: float = 0.0
-    coarse_from: float = 1.0
 
 
 @dataclass(frozen=True)

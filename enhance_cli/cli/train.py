@@ -194,15 +194,6 @@ def train(
             rich_help_panel=_LEARNING,
         ),
     ] = None,
-    coarse_from: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Smallest share of CENet's map in the photos that PRNet learns from.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
     average: Annotated[
         float | None,
         typer.Option(
@@ -296,7 +287,6 @@ def train(
         zoom=zoom,
         jitter=jitter,
         finished_share=finished_share,
-        coarse_from=coarse_from,
     )
     _run(with_stages(config, **stage_options), five=variant == "all")
 

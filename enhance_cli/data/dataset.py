@@ -27,6 +27,10 @@ BALANCE_FOLLOWS = 1.2
 """The same for a cast, 1.2 to 1.3: colours are made stronger, casts among them."""
 
 
+MATTED = 0.3
+"""Share of the finished samples that lie on plain ground."""
+
+
 class Sample(NamedTuple):
     """One square of a pair, or a batch of them with a leading axis.
 
@@ -37,7 +41,6 @@ class Sample(NamedTuple):
         view: The whole original in the square that CENet sees, ``(3, V, V)``; empty where the
             framing asks for none.
         number: int64; which pair it comes from.
-        share: How much of CENet's map PRNet's input has taken, in [0, 1].
     """
 
     original: Tensor
@@ -45,7 +48,6 @@ class Sample(NamedTuple):
     mask: Tensor
     view: Tensor
     number: Tensor
-    share: Tensor
 
 
 class Framing(NamedTuple):
@@ -117,7 +119,6 @@ class PairDataset(Dataset[Sample]):
         framing: How squares are cut.
         finished_share: Share of samples in which the expert's version is the original too.
         seed: Of all random choices.
-        coarse_from: Smallest share of CENet's map that a sample asks for.
     """
 
     def __init__(
@@ -127,14 +128,12 @@ class PairDataset(Dataset[Sample]):
         framing: Framing,
         finished_share: float = 0.0,
         seed: int = 0,
-        coarse_from: float = 1.0,
     ) -> None:
         self.pairs = pairs
         self.store = store
         self.framing = framing
         self.finished_share = finished_share
         self.seed = seed
-        self.coarse_from = coarse_from
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -158,7 +157,6 @@ class PairDataset(Dataset[Sample]):
             mask,
             _viewed(both[:1], self.framing.view, distort),
             torch.tensor(turn.number),
-            torch.tensor(draw.uniform(self.coarse_from, 1)),
         )
 
     def _both(
@@ -166,9 +164,10 @@ class PairDataset(Dataset[Sample]):
     ) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Original and expert, and what is still to be done to the first once it is cut to size."""
         expert = photos[-1]
-        twice = torch.stack([expert, expert])
         if draw.random() < self.finished_share:
-            return twice, _unchanged
+            finished = matted(expert, draw) if draw.random() < MATTED else expert
+            return torch.stack([finished, finished]), _unchanged
+        twice = torch.stack([expert, expert])
         if len(photos) == 1:
             finished = draw.random() < UNDEGRADED
             return twice, _unchanged if finished else draw_distortion(expert, draw)
@@ -217,6 +216,29 @@ def jittered(photos: Tensor, stops: float, draw: random.Random) -> Tensor:
     exponents = 2 ** (-exposure * torch.tensor([1, EXPOSURE_FOLLOWS]))
     gains = 2 ** (balance * torch.tensor([[1], [BALANCE_FOLLOWS]]))
     return (photos ** exponents[:, None, None, None] * gains[..., None, None]).clamp(0, 1)
+
+
+def matted(photo: Tensor, draw: random.Random) -> Tensor:
+    """Leave a part of a finished photo, from nearly all to nothing, and make the rest plain.
+
+    A studio's ground, a white sky or a black one shall stay as plain as it is; among finished
+    photos there are too few of them to learn that from.
+
+    Args:
+        photo: ``(3, H, W)``, sRGB in [0, 1].
+        draw: Source of the random choices: half of the grounds are white, a quarter black, and
+            the others grey or of any colour.
+    """
+    height, width = photo.shape[-2:]
+    grey = draw.random()
+    colour = [draw.random() for _ in range(3)]
+    choices = [[1.0] * 3, [1.0] * 3, [0.0] * 3, draw.choice([[grey] * 3, colour])]
+    ground = photo.new_tensor(draw.choice(choices))[:, None, None].repeat(1, height, width)
+    tall, wide = (round(side * draw.random()) for side in (height, width))
+    top, left = draw.randint(0, height - tall), draw.randint(0, width - wide)
+    window = slice(top, top + tall), slice(left, left + wide)
+    ground[:, *window] = photo[:, *window]
+    return ground
 
 
 def frame(photos: Tensor, framing: Framing, draw: random.Random) -> tuple[Tensor, Tensor]:

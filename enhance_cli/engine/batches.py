@@ -60,9 +60,9 @@ def make_loader(
     pairs: Collection, stage: Stage, batches: Batches, config: TrainConfig
 ) -> DataLoader[Sample]:
     """Draw the samples of a stage, batch by batch, in ``config.workers`` processes."""
-    finished, coarse_from = stage.config.finished_share, stage.config.coarse_from
+    finished = stage.config.finished_share
     return DataLoader(
-        PairDataset(pairs.learnt, pairs.store, stage.framing, finished, config.seed, coarse_from),
+        PairDataset(pairs.learnt, pairs.store, stage.framing, finished, config.seed),
         batch_sampler=batches,
         collate_fn=_collate,
         num_workers=config.workers,

@@ -71,8 +71,7 @@ def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
         with torch.no_grad(), fabric.autocast():
             mapping = cenet.eval()(batch.view)
         # Not under autocast: photos keep full precision.
-        share = batch.share[:, None, None, None]
-        return batch.original + share * mapping.residual(batch.original)
+        return batch.original + mapping.residual(batch.original)
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         start = coarse(batch)

@@ -54,7 +54,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         *("--learning-rate", 0.5, "--momentum", 0.8, "--weight-decay", 0.1, "--loss", "l1"),
         *("--schedule", "cosine", "--decay", 0.2, "--decay-steps", 9, "--flip", "--seed", 3),
         *("--finished-share", 0.2, "--average", 0.9, "--precision", "bf16", "--split", "none"),
-        *("--keep", "last", "--grow-from", 48, "--coarse-from", 0.4),
+        *("--keep", "last", "--grow-from", 48),
         *("--zoom", 0.5, "--jitter", 0.3, "--init", "w.safetensors", "--learn", "refine"),
     )
     config = seen[1]
@@ -64,7 +64,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         assert (stage.learning_rate, stage.momentum, stage.weight_decay) == (0.5, 0.8, 0.1)
         assert (stage.schedule, stage.decay, stage.decay_steps) == ("cosine", 0.2, 9)
         assert (stage.loss, stage.zoom, stage.jitter) == ("l1", 0.5, 0.3)
-        assert (stage.finished_share, stage.grow_from, stage.coarse_from) == (0.2, 48, 0.4)
+        assert (stage.finished_share, stage.grow_from) == (0.2, 48)
     assert (str(config.init), config.learn) == ("w.safetensors", "refine")
     assert config.data.split is None and len(config.data.sources) == 2 and config.seed == 3
     assert (config.flip, config.average) == (True, 0.9)

@@ -15,6 +15,7 @@ from enhance_cli.data.dataset import (
     epoch_turns,
     frame,
     jittered,
+    matted,
 )
 from enhance_cli.data.pairs import find_pairs, find_photos
 from enhance_cli.data.prepared import PreparedPairs
@@ -150,13 +151,34 @@ class TestGrowing:
         assert pairs[Turn(4, 0)].original.shape == (3, 64, 64)
 
 
-def test_the_share_of_the_coarse_map_is_drawn_from_its_range(dataset):
-    whole = dataset(Framing(16, crop=True))
-    assert {whole[Turn(epoch, 0)].share.item() for epoch in range(5)} == {1.0}
-    part = dataset(Framing(16, crop=True), coarse_from=0.25)
-    shares = [part[Turn(epoch, 0)].share.item() for epoch in range(50)]
-    assert 0.25 <= min(shares) < 0.4 and 0.9 < max(shares) <= 1
-    assert shares == [part[Turn(epoch, 0)].share.item() for epoch in range(50)]
+class TestMatted:
+    def test_what_is_not_photo_is_plain_and_mostly_white(self):
+        photo = torch.full((3, 20, 30), 0.3)
+        grounds, covered = [], []
+        for seed in range(400):
+            sheet = matted(photo, random.Random(seed)).flatten(1)
+            ground = sheet[:, (sheet != 0.3).any(0)]
+            assert torch.equal(ground, ground[:, :1].expand_as(ground))
+            covered.append(1 - ground.shape[1] / 600)
+            grounds += [tuple(ground[:, 0].tolist())] if ground.shape[1] else []
+        assert 0.45 < grounds.count((1.0, 1.0, 1.0)) / len(grounds) < 0.55
+        assert 0.2 < grounds.count((0.0, 0.0, 0.0)) / len(grounds) < 0.3
+        assert sum(covered) / len(covered) == pytest.approx(0.25, abs=0.03)  # U * U, in the mean
+
+    def test_the_photo_stays_where_it_was(self):
+        photo = torch.rand(3, 20, 30) * 0.8 + 0.1
+        sheet = matted(photo, random.Random(0))
+        left = (sheet == photo).all(0)
+        rows, columns = left.any(1).nonzero(), left.any(0).nonzero()
+        assert left.sum() == (rows.max() - rows.min() + 1) * (columns.max() - columns.min() + 1)
+
+    def test_only_finished_samples_are_matted(self, dataset):
+        some = dataset(Framing(64), finished_share=0.5)
+        samples = [some[Turn(epoch, 0)] for epoch in range(200)]
+        whites = [(one.expert.amin(0) == 1).float().mean().item() > 0.05 for one in samples]
+        finished = [torch.equal(one.original, one.expert) for one in samples]
+        assert 5 < sum(whites) < 40
+        assert all(done for done, white in zip(finished, whites, strict=True) if white)
 
 
 class TestDistorted:
