@@ -219,22 +219,23 @@ def jittered(photos: Tensor, stops: float, draw: random.Random) -> Tensor:
 
 
 def matted(photo: Tensor, draw: random.Random) -> Tensor:
-    """Leave a part of a finished photo, from nearly all to nothing, and make the rest plain.
+    """Leave a part of a finished photo, or nothing of it, and make the rest plain.
 
     A studio's ground, a white sky or a black one shall stay as plain as it is; among finished
     photos there are too few of them to learn that from.
 
     Args:
         photo: ``(3, H, W)``, sRGB in [0, 1].
-        draw: Source of the random choices: half of the grounds are white, a quarter black, and
-            the others grey or of any colour.
+        draw: Source of the random choices. A third of the grounds are white, a third of any
+            colour, the others black or grey; on a third there is no photo at all.
     """
     height, width = photo.shape[-2:]
-    grey = draw.random()
+    white, black, grey = [1.0] * 3, [0.0] * 3, [draw.random()] * 3
     colour = [draw.random() for _ in range(3)]
-    choices = [[1.0] * 3, [1.0] * 3, [0.0] * 3, draw.choice([[grey] * 3, colour])]
-    ground = photo.new_tensor(draw.choice(choices))[:, None, None].repeat(1, height, width)
-    tall, wide = (round(side * draw.random()) for side in (height, width))
+    chosen = draw.choice([white, white, black, grey, colour, colour])
+    ground = photo.new_tensor(chosen)[:, None, None].repeat(1, height, width)
+    share = draw.choice([0.0, 1.0, 1.0])
+    tall, wide = (round(side * share * draw.random()) for side in (height, width))
     top, left = draw.randint(0, height - tall), draw.randint(0, width - wide)
     window = slice(top, top + tall), slice(left, left + wide)
     ground[:, *window] = photo[:, *window]

@@ -161,9 +161,10 @@ class TestMatted:
             assert torch.equal(ground, ground[:, :1].expand_as(ground))
             covered.append(1 - ground.shape[1] / 600)
             grounds += [tuple(ground[:, 0].tolist())] if ground.shape[1] else []
-        assert 0.45 < grounds.count((1.0, 1.0, 1.0)) / len(grounds) < 0.55
-        assert 0.2 < grounds.count((0.0, 0.0, 0.0)) / len(grounds) < 0.3
-        assert sum(covered) / len(covered) == pytest.approx(0.25, abs=0.03)  # U * U, in the mean
+        assert 0.28 < grounds.count((1.0, 1.0, 1.0)) / len(grounds) < 0.39
+        assert 0.12 < grounds.count((0.0, 0.0, 0.0)) / len(grounds) < 0.22
+        assert 0.28 < covered.count(0) / len(covered) < 0.42
+        assert sum(covered) / len(covered) == pytest.approx(0.25 * 2 / 3, abs=0.03)  # U * U
 
     def test_the_photo_stays_where_it_was(self):
         photo = torch.rand(3, 20, 30) * 0.8 + 0.1
@@ -177,7 +178,7 @@ class TestMatted:
         samples = [some[Turn(epoch, 0)] for epoch in range(200)]
         whites = [(one.expert.amin(0) == 1).float().mean().item() > 0.05 for one in samples]
         finished = [torch.equal(one.original, one.expert) for one in samples]
-        assert 5 < sum(whites) < 40
+        assert 3 < sum(whites) < 30
         assert all(done for done, white in zip(finished, whites, strict=True) if white)
 
 
