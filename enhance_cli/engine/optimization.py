@@ -124,9 +124,9 @@ def make_optimizer(net: nn.Module, config: StageConfig) -> torch.optim.Optimizer
             momentum=config.momentum,
             weight_decay=config.weight_decay,
         )
-    rates = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "muon":
         from timm.optim.muon import Muon  # late: it takes seconds to import
 
-        return Muon(net.parameters(), nesterov=True, **rates)
-    return torch.optim.AdamW(net.parameters(), fused=True, **rates)
+        return Muon(net.parameters(), lr=rate, weight_decay=decay, nesterov=True)
+    return torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=decay, fused=True)
