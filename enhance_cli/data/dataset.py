@@ -26,7 +26,6 @@ the next, between versions of 814 photos retouched by two published systems."""
 BALANCE_FOLLOWS = 1.2
 """The same for a cast, 1.2 to 1.3: colours are made stronger, casts among them."""
 
-
 MATTED = 0.3
 """Share of the finished samples that lie on plain ground."""
 

@@ -26,8 +26,8 @@ class EdgeConv2d(nn.Conv2d):
 def extend_edges(photo: Tensor, margins: Margins) -> Tensor:
     """Repeat the outermost pixels; the same as ``F.pad(photo, margins, mode="replicate")``.
 
-    PyTorch's own takes as long on CPUs as all of PRNet's convolutions, since it reorders the
-    pixels before and after; this one copies them as they lie.
+    PyTorch's own reorders channels-last pixels before and after on CPUs; this one copies them as
+    they lie, and a step of PRNet takes 0.8 to 0.9 of the time.
 
     Args:
         photo: ``(B, C, H, W)``, any floating dtype.

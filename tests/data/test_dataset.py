@@ -152,7 +152,7 @@ class TestGrowing:
 
 
 class TestMatted:
-    def test_what_is_not_photo_is_plain_and_mostly_white(self):
+    def test_what_is_not_photo_is_plain_and_a_third_of_it_white(self):
         photo = torch.full((3, 20, 30), 0.3)
         grounds, covered = [], []
         for seed in range(400):
