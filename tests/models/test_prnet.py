@@ -70,3 +70,22 @@ def test_a_photo_does_not_depend_on_its_batch():
     net, photos = awake(PRNet()).eval(), torch.rand(3, 3, 33, 21)
     with torch.no_grad():
         torch.testing.assert_close(net(photos)[1:2], net(photos[1:2]), rtol=1e-4, atol=1e-5)
+
+
+def test_an_even_photo_comes_out_even():
+    """The four pixels that a deconvolution makes of one have taps of their own, of equal sums."""
+    features = torch.rand(2, 8, 1, 1).expand(2, 8, 5, 6)
+    grown = Deconvolution(8, 4)(features)
+    torch.testing.assert_close(grown, grown[..., :1, :1].expand_as(grown))
+    result = awake(PRNet()).eval()(torch.rand(1, 3, 1, 1).expand(1, 3, 21, 34))
+    torch.testing.assert_close(result, result[..., :1, :1].expand_as(result))
+
+
+def test_a_deconvolution_with_balanced_taps_is_pytorchs_own():
+    ours = Deconvolution(3, 2)
+    with torch.no_grad():  # of a separable kernel like this one all four sums are equal
+        ours.weight.copy_(torch.rand(3, 2, 1, 1) * torch.tensor([[1.0, 3, 3, 1]]).T * torch.ones(4))
+    theirs = nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    photo = torch.rand(1, 3, 7, 9)
+    torch.testing.assert_close(ours(photo)[..., 2:-2, 2:-2], theirs(photo)[..., 2:-2, 2:-2])
