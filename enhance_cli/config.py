@@ -99,6 +99,9 @@ class StageConfig:
             whole photos.
         jitter: Largest random change of the original's exposure, in powers of two of the exponent,
             with a third of it for each channel on its own; the expert's version follows.
+        jitter_until: Share of the epochs after which photos are learned from as they are.
+        blend: Share of the samples that lie between two versions of their photo, of which a
+            ``list.csv`` beside the pairs tells.
         finished_share: Share of the samples in which the expert's version stands on both sides,
             so that a finished photo is left alone; some lie on plain ground, which stays plain.
     """
@@ -117,6 +120,8 @@ class StageConfig:
     grow_from: int = 0
     zoom: float = 1.0
     jitter: float = 0.0
+    jitter_until: float = 1.0
+    blend: float = 0.0
     finished_share: float = 0.0
 
 
@@ -256,20 +261,37 @@ class ApplyConfig:
 PAPER = TrainConfig()
 """Section 3.2 to the letter."""
 
-_SHIPPED_STAGE = StageConfig(
-    optimizer="adamw", schedule="cosine", loss="lab", zoom=0.75, finished_share=0.1
+_SHIPPED_COARSE = StageConfig(
+    epochs=24,
+    batch_size=32,
+    optimizer="adamw",
+    learning_rate=1e-3,
+    weight_decay=0.05,
+    schedule="cosine",
+    loss="lab",
+    zoom=0.75,
+    jitter=0.2,
+    blend=0.5,
+    finished_share=0.1,
 )
 _SHIPPED_REFINE = replace(
-    _SHIPPED_STAGE, epochs=30, batch_size=16, learning_rate=2e-3, weight_decay=0.01, crop=128
+    _SHIPPED_COARSE,
+    epochs=140,
+    optimizer="muon",
+    learning_rate=2e-3,
+    crop=112,
+    grow_from=64,
+    jitter_until=0.77,
 )
 
 SHIPPED = TrainConfig(
-    model=ModelConfig(canvas=128, fit="squash"),
-    coarse=replace(_SHIPPED_STAGE, epochs=12, batch_size=32, learning_rate=5e-4, weight_decay=0.05),
+    model=ModelConfig(canvas=32, fit="squash"),
+    coarse=_SHIPPED_COARSE,
     refine=_SHIPPED_REFINE,
-    joint=replace(_SHIPPED_REFINE, epochs=10, learning_rate=2e-4, weight_decay=0.02),
+    joint=replace(_SHIPPED_REFINE, epochs=20, learning_rate=5e-4),
     flip=True,
-    average=0.995,
+    average=0.998,
+    keep="last",
     precision="bf16",
 )
 """What made the weights that come with the package: little data, a short time, two CPU cores."""

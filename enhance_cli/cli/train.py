@@ -182,6 +182,21 @@ def train(
             rich_help_panel=_LEARNING,
         ),
     ] = None,
+    jitter_until: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Share of the epochs with jitter.", rich_help_panel=_LEARNING
+        ),
+    ] = None,
+    blend: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of samples between two versions of a photo (list.csv beside --pairs).",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
     flip: Annotated[
         bool | None, typer.Option(help="Mirror at random.", rich_help_panel=_LEARNING)
     ] = None,
@@ -286,6 +301,8 @@ def train(
         grow_from=grow_from,
         zoom=zoom,
         jitter=jitter,
+        jitter_until=jitter_until,
+        blend=blend,
         finished_share=finished_share,
     )
     _run(with_stages(config, **stage_options), five=variant == "all")

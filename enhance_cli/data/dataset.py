@@ -26,8 +26,14 @@ the next, between versions of 814 photos retouched by two published systems."""
 BALANCE_FOLLOWS = 1.2
 """The same for a cast, 1.2 to 1.3: colours are made stronger, casts among them."""
 
+BEYOND = 0.3
+"""How far beyond two versions of a photo, as a share of their distance, a blend may lie."""
+
 MATTED = 0.3
 """Share of the finished samples that lie on plain ground."""
+
+GRAINY = 0.25
+"""Share of the grounds that are not plain after all."""
 
 
 class Sample(NamedTuple):
@@ -59,10 +65,11 @@ class Framing(NamedTuple):
         zoom: Smallest share of width and height in that part.
         keep_aspect: The part is a square too; otherwise it is squashed to one.
         flip: Mirror left to right at random.
-        jitter: Largest random change of exposure, see :func:`jittered`.
+        jitter: Largest random change of exposure, see :func:`draw_jitter`.
         view: How the whole original is shown beside its part; None leaves it out.
         grow_from: Side in epoch 0, where it is smaller.
         grown_after: Epochs after which the side has been reached.
+        jittered_for: Epochs with jitter; None has it in all.
     """
 
     side: int = LONG_EDGE
@@ -74,18 +81,21 @@ class Framing(NamedTuple):
     view: View | None = None
     grow_from: int = 0
     grown_after: float = 0.0
+    jittered_for: float | None = None
 
     def at(self, epoch: int) -> Framing:
         """The framing of an epoch; large squares cost more, so its side grows slowly at first.
 
         Padded photos do not grow: a smaller square would cut them.
         """
+        rests = self.jittered_for is not None and epoch >= self.jittered_for
+        framing = self._replace(jitter=0.0) if rests else self
         grows = self.crop and 0 < self.grow_from < self.side
         if not grows or epoch >= self.grown_after:
-            return self
+            return framing
         share = (epoch / self.grown_after) ** 2
         side = self.grow_from + share * (self.side - self.grow_from)
-        return self._replace(side=GRID * max(1, round(side / GRID)))
+        return framing._replace(side=GRID * max(1, round(side / GRID)))
 
 
 class View(NamedTuple):
@@ -93,6 +103,20 @@ class View(NamedTuple):
 
     side: int
     fit: Fit
+
+
+def _unchanged(photo: Tensor) -> Tensor:
+    return photo
+
+
+class Change(NamedTuple):
+    """What is done to a pair at random, photo by photo, ``(3, H, W)``, sRGB in [0, 1].
+
+    Made once they are cut to size, since it costs as much as all the rest.
+    """
+
+    original: Callable[[Tensor], Tensor] = _unchanged
+    expert: Callable[[Tensor], Tensor] = _unchanged
 
 
 class Turn(NamedTuple):
@@ -117,6 +141,7 @@ class PairDataset(Dataset[Sample]):
         store: Where their pixels come from.
         framing: How squares are cut.
         finished_share: Share of samples in which the expert's version is the original too.
+        blend: Share of samples that lie between two versions of their photo, where there are more.
         seed: Of all random choices.
     """
 
@@ -126,12 +151,15 @@ class PairDataset(Dataset[Sample]):
         store: PreparedPairs,
         framing: Framing,
         finished_share: float = 0.0,
+        blend: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.pairs = pairs
         self.store = store
         self.framing = framing
         self.finished_share = finished_share
+        self.blend = blend
+        self._versions = _versions(pairs) if blend else {}
         self.seed = seed
 
     def __len__(self) -> int:
@@ -145,34 +173,55 @@ class PairDataset(Dataset[Sample]):
             PhotoError: One of them cannot be read.
         """
         draw = random.Random(f"{self.seed}/{turn.epoch}/{turn.number}/{turn.again}")
-        photos = self.store.load(self.pairs[turn.number]).float() / 255
-        both, distort = self._both(photos, draw)
+        framing = self.framing.at(turn.epoch)
+        both, change = self._drawn(turn.number, framing.jitter, draw)
         if self.framing.flip and draw.random() < 0.5:
             both = both.flip(-1)
-        squares, mask = frame(both, self.framing.at(turn.epoch), draw)
+        squares, mask = frame(both, framing, draw)
         return Sample(
-            distort(squares[0]) * mask,
-            squares[1],
+            change.original(squares[0]) * mask,
+            change.expert(squares[1]) * mask,
             mask,
-            _viewed(both[:1], self.framing.view, distort),
+            _viewed(both[:1], self.framing.view, change.original),
             torch.tensor(turn.number),
         )
 
-    def _both(
-        self, photos: Tensor, draw: random.Random
-    ) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Original and expert, and what is still to be done to the first once it is cut to size."""
+    def _drawn(self, number: int, stops: float, draw: random.Random) -> tuple[Tensor, Change]:
+        """Original and expert, and what is still to be done to them once they are cut to size."""
+        photos = self._load(number)
         expert = photos[-1]
         if draw.random() < self.finished_share:
             finished = matted(expert, draw) if draw.random() < MATTED else expert
-            return torch.stack([finished, finished]), _unchanged
-        twice = torch.stack([expert, expert])
+            return torch.stack([finished, finished]), Change()
         if len(photos) == 1:
-            finished = draw.random() < UNDEGRADED
-            return twice, _unchanged if finished else draw_distortion(expert, draw)
-        if self.framing.jitter:
-            return jittered(photos, self.framing.jitter, draw), _unchanged
-        return photos, _unchanged
+            both = torch.stack([expert, expert])
+            degraded = draw.random() >= UNDEGRADED
+            return both, Change(draw_distortion(expert, draw)) if degraded else Change()
+        if draw.random() < self.blend:
+            photos = self._blended(number, photos, draw)
+        return photos, draw_jitter(stops, draw) if stops else Change()
+
+    def _blended(self, number: int, photos: Tensor, draw: random.Random) -> Tensor:
+        """What lies between, or a little beyond, two versions of one photo, before and after."""
+        others = [one for one in self._versions.get(number, ()) if one != number]
+        if not others:
+            return photos
+        other = self._load(draw.choice(others))
+        if other.shape != photos.shape:
+            return photos
+        return photos.lerp(other, draw.uniform(-BEYOND, 1 + BEYOND)).clamp(0, 1)
+
+    def _load(self, number: int) -> Tensor:
+        return self.store.load(self.pairs[number]).float() / 255
+
+
+def _versions(pairs: list[Pair]) -> dict[int, list[int]]:
+    """For each pair that is one of several versions of a photo, the numbers of all of them."""
+    groups: dict[str, list[int]] = {}
+    for number, pair in enumerate(pairs):
+        if pair.photo is not None:
+            groups.setdefault(pair.photo, []).append(number)
+    return {number: group for group in groups.values() for number in group if len(group) > 1}
 
 
 def epoch_turns(weights: list[float], epoch: int, draw: random.Random) -> list[Turn]:
@@ -197,48 +246,64 @@ def epoch_turns(weights: list[float], epoch: int, draw: random.Random) -> list[T
     return turns
 
 
-def jittered(photos: Tensor, stops: float, draw: random.Random) -> Tensor:
-    """Change the exposure and colour balance of a pair a little, at random.
+def draw_jitter(stops: float, draw: random.Random) -> Change:
+    """Draw a small change of a pair's exposure and colour balance.
 
     Who retouches a darker photo of the same scene hands in a darker result, though not by as much,
     and keeps its cast; so the expert's version follows.
 
     Args:
-        photos: Original and expert, ``(2, 3, H, W)``, sRGB in [0, 1].
         stops: Largest change: of the exponent that all channels share, in powers of two, and, a
             third as much, of the gain of each. Black stays black, and white about white.
         draw: Source of the random choices.
     """
     exposure = draw.uniform(-stops, stops)
     balance = torch.tensor([draw.uniform(-stops, stops) / 3 for _ in range(3)])
-    balance -= balance.mean()
-    exponents = 2 ** (-exposure * torch.tensor([1, EXPOSURE_FOLLOWS]))
-    gains = 2 ** (balance * torch.tensor([[1], [BALANCE_FOLLOWS]]))
-    return (photos ** exponents[:, None, None, None] * gains[..., None, None]).clamp(0, 1)
+    balance = (balance - balance.mean())[:, None, None]
+
+    def changed(photo: Tensor, exposure: float, balance: Tensor) -> Tensor:
+        return (photo ** (2**-exposure) * 2**balance).clamp(0, 1)
+
+    return Change(
+        lambda photo: changed(photo, exposure, balance),
+        lambda photo: changed(photo, EXPOSURE_FOLLOWS * exposure, BALANCE_FOLLOWS * balance),
+    )
 
 
 def matted(photo: Tensor, draw: random.Random) -> Tensor:
-    """Leave a part of a finished photo, or nothing of it, and make the rest plain.
+    """Leave a part of a finished photo, or nothing of it, and make the rest plain or noisy.
 
-    A studio's ground, a white sky or a black one shall stay as plain as it is; among finished
-    photos there are too few of them to learn that from.
+    A studio's ground, a white sky or a black one shall stay as plain as it is, and grain may not
+    bring a cast; among finished photos there are too few of them to learn that from.
 
     Args:
         photo: ``(3, H, W)``, sRGB in [0, 1].
         draw: Source of the random choices. A third of the grounds are white, a third of any
-            colour, the others black or grey; on a third there is no photo at all.
+            colour, the others black or grey; every fourth has grain of any strength and size.
+            On a third there is no photo at all.
     """
     height, width = photo.shape[-2:]
     white, black, grey = [1.0] * 3, [0.0] * 3, [draw.random()] * 3
     colour = [draw.random() for _ in range(3)]
     chosen = draw.choice([white, white, black, grey, colour, colour])
     ground = photo.new_tensor(chosen)[:, None, None].repeat(1, height, width)
+    if draw.random() < GRAINY:
+        ground = ground.lerp(_grain(height, width, draw), draw.random())
     share = draw.choice([0.0, 1.0, 1.0])
     tall, wide = (round(side * share * draw.random()) for side in (height, width))
     top, left = draw.randint(0, height - tall), draw.randint(0, width - wide)
     window = slice(top, top + tall), slice(left, left + wide)
     ground[:, *window] = photo[:, *window]
     return ground
+
+
+def _grain(height: int, width: int, draw: random.Random) -> Tensor:
+    """Squares of 1 to 4 pixels, each of a colour of its own."""
+    side = draw.randint(1, 4)
+    source = torch.Generator().manual_seed(draw.getrandbits(32))
+    colours = torch.rand(3, -(-height // side), -(-width // side), generator=source)
+    squares = colours.repeat_interleave(side, 1).repeat_interleave(side, 2)
+    return squares[:, :height, :width]
 
 
 def frame(photos: Tensor, framing: Framing, draw: random.Random) -> tuple[Tensor, Tensor]:
@@ -266,10 +331,6 @@ def _viewed(photo: Tensor, view: View | None, distort: Callable[[Tensor], Tensor
     size = (view.side, view.side)
     squashed = F.interpolate(photo, size, mode="bilinear", align_corners=False, antialias=True)
     return distort(squashed[0])
-
-
-def _unchanged(photo: Tensor) -> Tensor:
-    return photo
 
 
 def _pad(photos: Tensor, side: int) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enhance_cli.errors import PairsError
@@ -12,6 +13,8 @@ from enhance_cli.imaging.formats import photos_below
 
 ORIGINAL_FOLDERS = ("input", "original", "before")
 EXPERT_FOLDERS = ("expertC", "expert", "target", "output", "after", "taught")
+
+LIST = "list.csv"
 
 _FIVEK_ID = re.compile(r"^a\d{4}(?!\d)")
 
@@ -26,11 +29,13 @@ class Pair:
         original: The photo before retouching; None where there is none, and the original is to be
             made from the expert's version by distorting it.
         expert: The photo after retouching.
+        photo: Which photo this is a version of, where there are several; see :func:`find_pairs`.
     """
 
     key: str
     original: Path | None
     expert: Path
+    photo: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,8 @@ def find_pairs(root: Path) -> Found:
 
     Args:
         root: Holds one folder of originals and one of retouched versions, under equal names; the
-            suffixes may differ, and there may be folders within.
+            suffixes may differ, and there may be folders within. A ``list.csv`` beside them, with
+            the columns ``file`` and ``source``, may say which pairs are versions of one photo.
 
     Raises:
         PairsError: A folder is missing, or holds no photo.
@@ -76,7 +82,22 @@ def find_pairs(root: Path) -> Found:
     )
     if not pairs and not bad:
         raise PairsError(f"{root}: not a single photo in {before.name}/ and {after.name}/")
+    sources = _sources(root / LIST)
+    pairs = tuple(replace(pair, photo=sources.get(_name(pair.expert, after))) for pair in pairs)
     return Found(root, f"{before.name}/ and {after.name}/", pairs, bad)
+
+
+def _sources(path: Path) -> dict[str, str]:
+    """The photo that each pair, by its name without suffix, is a version of."""
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+            named = {row["file"]: str.strip(row["source"]) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as problem:
+        raise PairsError(f"{path}: needs the columns file and source ({problem!r})") from problem
+    return {Path(name).with_suffix("").as_posix(): photo for name, photo in named.items() if photo}
 
 
 def find_photos(root: Path) -> Found:

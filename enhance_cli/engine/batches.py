@@ -60,9 +60,12 @@ def make_loader(
     pairs: Collection, stage: Stage, batches: Batches, config: TrainConfig
 ) -> DataLoader[Sample]:
     """Draw the samples of a stage, batch by batch, in ``config.workers`` processes."""
-    finished = stage.config.finished_share
+    learns = stage.config
+    samples = PairDataset(
+        pairs.learnt, pairs.store, stage.framing, learns.finished_share, learns.blend, config.seed
+    )
     return DataLoader(
-        PairDataset(pairs.learnt, pairs.store, stage.framing, finished, config.seed),
+        samples,
         batch_sampler=batches,
         collate_fn=_collate,
         num_workers=config.workers,

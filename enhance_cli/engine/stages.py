@@ -129,4 +129,8 @@ def _part_of(config: TrainConfig, stage: StageConfig) -> Framing:
 
 
 def _growing(framing: Framing, stage: StageConfig) -> Framing:
-    return framing._replace(grow_from=stage.grow_from, grown_after=GROWN * stage.epochs)
+    return framing._replace(
+        grow_from=stage.grow_from,
+        grown_after=GROWN * stage.epochs,
+        jittered_for=stage.jitter_until * stage.epochs,
+    )

@@ -1,6 +1,7 @@
 import math
 import random
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -12,9 +13,9 @@ from enhance_cli.data.dataset import (
     PairDataset,
     Turn,
     View,
+    draw_jitter,
     epoch_turns,
     frame,
-    jittered,
     matted,
 )
 from enhance_cli.data.pairs import find_pairs, find_photos
@@ -93,6 +94,54 @@ def test_the_view_shows_the_whole_original_as_cenet_sees_it(dataset, fit):
     torch.testing.assert_close(sample.view, plain.original)
 
 
+def jittered(photos: torch.Tensor, stops: float, draw: random.Random) -> torch.Tensor:
+    change = draw_jitter(stops, draw)
+    return torch.stack([change.original(photos[0]), change.expert(photos[1])])
+
+
+class TestBlend:
+    @pytest.fixture
+    def versions(self, write_photo, tmp_path):
+        """Three versions of one photo, plain grey before and after, and a photo without any."""
+        for name, before, after in (("a", 40, 60), ("b", 80, 140), ("c", 120, 100), ("d", 20, 30)):
+            for folder, level in (("input", before), ("expert", after)):
+                plain = np.full((24, 24, 3), level, np.uint8)
+                write_photo(tmp_path / "in" / folder / f"{name}.png", plain)
+        (tmp_path / "in" / "list.csv").write_text(
+            "file,source,kind\na.png,x.jpg,one\nb.png,x.jpg,two\nc.png,x.jpg,three\nd.png,y.jpg,\n"
+        )
+
+        def make(**options) -> PairDataset:
+            pairs = list(find_pairs(tmp_path / "in").pairs)
+            store = PreparedPairs(tmp_path / "cache")
+            return PairDataset(pairs, store, Framing(24, crop=True), **options)
+
+        return make
+
+    def test_samples_lie_on_the_lines_between_versions(self, versions):
+        blended = versions(blend=1.0)
+        met = set()
+        for epoch in range(60):
+            sample = blended[Turn(epoch, 0)]
+            levels = [255 * one.mean().item() for one in (sample.original, sample.expert)]
+            for name, before, after in (("b", 80, 140), ("c", 120, 100)):
+                share = (levels[0] - 40) / (before - 40)
+                if levels[1] == pytest.approx(60 + share * (after - 60), abs=0.01):
+                    assert -0.3 <= share <= 1.3
+                    met.add((name, round(share)))
+        assert met == {("b", 0), ("b", 1), ("c", 0), ("c", 1)}
+
+    def test_a_photo_with_one_version_stays_as_it_is(self, versions):
+        blended = versions(blend=1.0)
+        levels = {round(255 * blended[Turn(epoch, 3)].original.mean().item()) for epoch in range(9)}
+        assert levels == {20}
+
+    def test_without_blend_nothing_is_blended(self, versions):
+        plain = versions()
+        levels = {round(255 * plain[Turn(epoch, 0)].original.mean().item()) for epoch in range(9)}
+        assert levels == {40}
+
+
 class TestJitter:
     def test_exposure_changes_and_the_expert_follows_by_less(self):
         photos = torch.full((2, 3, 4, 4), 0.4)
@@ -114,6 +163,15 @@ class TestJitter:
             torch.log2(one[:, 0, 0]) - torch.log2(one[:, 0, 0]).mean() for one in (original, expert)
         ]
         torch.testing.assert_close(casts[1], BALANCE_FOLLOWS * casts[0])
+
+    def test_it_may_rest_towards_the_end(self, dataset):
+        pairs = dataset(Framing(16, crop=True, jitter=0.3, jittered_for=2.0))
+        plain = dataset(Framing(16, crop=True))
+        same = [
+            torch.equal(pairs[Turn(epoch, 0)].expert, plain[Turn(epoch, 0)].expert)
+            for epoch in range(4)
+        ]
+        assert same == [False, False, True, True]
 
     def test_black_stays_black_and_nothing_leaves_the_range(self):
         photos = torch.rand(2, 3, 8, 8)
@@ -155,16 +213,33 @@ class TestMatted:
     def test_what_is_not_photo_is_plain_and_a_third_of_it_white(self):
         photo = torch.full((3, 20, 30), 0.3)
         grounds, covered = [], []
-        for seed in range(400):
+        grainy = 0
+        for seed in range(600):
             sheet = matted(photo, random.Random(seed)).flatten(1)
             ground = sheet[:, (sheet != 0.3).any(0)]
-            assert torch.equal(ground, ground[:, :1].expand_as(ground))
             covered.append(1 - ground.shape[1] / 600)
-            grounds += [tuple(ground[:, 0].tolist())] if ground.shape[1] else []
+            if not torch.equal(ground, ground[:, :1].expand_as(ground)):
+                grainy += 1
+            elif ground.shape[1]:
+                grounds.append(tuple(ground[:, 0].tolist()))
+        assert 0.2 < grainy / 600 < 0.3
         assert 0.28 < grounds.count((1.0, 1.0, 1.0)) / len(grounds) < 0.39
         assert 0.12 < grounds.count((0.0, 0.0, 0.0)) / len(grounds) < 0.22
         assert 0.28 < covered.count(0) / len(covered) < 0.42
         assert sum(covered) / len(covered) == pytest.approx(0.25 * 2 / 3, abs=0.03)  # U * U
+
+    def test_grain_has_all_sizes_and_strengths_and_no_cast(self):
+        photo = torch.rand(3, 64, 64)
+        sheets = [matted(photo, random.Random(seed)) for seed in range(600)]
+        empty = [sheet for sheet in sheets if not (sheet == photo).all(0).any()]
+        spreads = torch.stack([sheet.std((1, 2)).mean() for sheet in empty])
+        assert (spreads > 0.2).sum() > 5 and (spreads.gt(0.02) & spreads.lt(0.1)).sum() > 5
+        steps = {
+            (sheet[0].diff(dim=1) != 0).float().mean().mul(4).round().item() for sheet in empty
+        }
+        assert steps >= {1, 2, 4}
+        strong = [sheet for sheet, spread in zip(empty, spreads, strict=True) if spread > 0.24]
+        assert all(sheet.mean((1, 2)).std() < 0.1 for sheet in strong)
 
     def test_the_photo_stays_where_it_was(self):
         photo = torch.rand(3, 20, 30) * 0.8 + 0.1

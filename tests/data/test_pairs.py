@@ -49,3 +49,19 @@ def test_folders_that_hold_no_pairs(tmp_path):
         find_pairs(tmp_path)
     with pytest.raises(PairsError, match="not a single photo"):
         find_photos(tmp_path)
+
+
+def test_a_list_says_which_pairs_are_versions_of_one_photo(write_pairs):
+    root = write_pairs(names=("a", "b", "c"))
+    (root / "list.csv").write_text("file,source,kind\na.avif,one.jpg,x\nc.avif,one.jpg,y\n")
+    assert [pair.photo for pair in find_pairs(root).pairs] == ["one.jpg", None, "one.jpg"]
+
+
+@pytest.mark.parametrize(
+    "content", ["name,photo\na,b\n", "file,source\n\x00\n", "file\na\n", "\xff"]
+)
+def test_a_list_that_cannot_be_used_is_an_error(write_pairs, content):
+    root = write_pairs(names=("a", "b"))
+    (root / "list.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(PairsError, match=r"list\.csv: needs the columns file and source"):
+        find_pairs(root)
