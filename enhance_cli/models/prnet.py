@@ -14,6 +14,9 @@ FIRST_MAPS = 16
 STRIDE = 4
 """What the two stride-2 convolutions divide height and width by."""
 
+_TRIMMED = 3
+"""What a deconvolution cuts at each edge: a pixel for its kernel, two for the one that came in."""
+
 
 class Deconvolution(nn.ConvTranspose2d):
     """Stride-2 deconvolution that treats the edge of a photo like its middle.
@@ -24,8 +27,7 @@ class Deconvolution(nn.ConvTranspose2d):
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        # One pixel more at each edge comes in, so two more go; the kernel itself takes one.
-        super().__init__(inputs, outputs, 4, stride=2, padding=3, bias=False)
+        super().__init__(inputs, outputs, 4, stride=2, padding=_TRIMMED, bias=False)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
         """``(B, C, H, W)`` to ``(B, C', 2 H, 2 W)``."""
@@ -33,7 +35,7 @@ class Deconvolution(nn.ConvTranspose2d):
         means = taps.mean((2, 4), keepdim=True)  # of each output pixel's four
         balanced = (taps - means + means.mean((3, 5), keepdim=True)).flatten(4, 5).flatten(2, 3)
         extended = extend_edges(input, (1, 1, 1, 1))
-        return F.conv_transpose2d(extended, balanced, stride=self.stride, padding=self.padding)
+        return F.conv_transpose2d(extended, balanced, stride=2, padding=_TRIMMED)
 
 
 class ResidualBlock(nn.Module):
