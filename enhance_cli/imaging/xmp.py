@@ -1,0 +1,76 @@
+"""XMP packets, made true of a result and otherwise left as they are.
+
+A packet is text that any program may have written in its own way, so it is not parsed and written
+anew: the few properties that the result changes are found by their names, which all programs spell
+alike, as attributes (``tiff:Orientation="6"``) or as elements.
+"""
+
+from __future__ import annotations
+
+import re
+
+NAMESPACE = b"http://ns.adobe.com/xap/1.0/\x00"
+"""What stands before a packet in a JPEG's APP1 segment (XMP part 3, 1.1.3)."""
+
+EXTENSION = b"http://ns.adobe.com/xmp/extension/\x00"
+"""What stands before a part of a long packet in a JPEG."""
+
+_WIDTH = rb"(?:tiff:ImageWidth|exif:PixelXDimension)"
+_HEIGHT = rb"(?:tiff:ImageLength|exif:PixelYDimension)"
+_PLACE = rb"[\w.-]+:G[Pp][Ss]\w*"
+_THUMBNAILS = rb"(?:xmp|xap):Thumbnails"
+_GAIN_MAP = rb"(?:hdrgm|HDRGainMap|apdi):\w+"
+_PARTS = rb"(?:G?Container):Directory"
+_LONG = rb"xmpNote:HasExtendedXMP"
+
+
+def is_readable(packet: bytes) -> bool:
+    """Whether the packet is in UTF-8, as all but a few very old ones are."""
+    return b"<" in packet and b"\x00<" not in packet and b"<\x00" not in packet
+
+
+def names_gain_map(packet: bytes) -> bool:
+    """Whether the packet speaks of an HDR gain map (Adobe's, Google's or Apple's)."""
+    return re.search(rb"hdrgm:Version|HDRGainMap|hdrgainmap", packet) is not None
+
+
+def carried(packet: bytes, size: tuple[int, int], *, gps: bool = True, long: bool = False) -> bytes:
+    """Make a packet true of the result.
+
+    Args:
+        packet: In UTF-8.
+        size: Width and height of the result.
+        gps: Whether the place may stay.
+        long: Whether the rest of a long packet, in a JPEG's further segments, comes along.
+    """
+    width, height = (str(side).encode() for side in size)
+    packet = _valued(packet, rb"tiff:Orientation", b"1")
+    packet = _valued(packet, _WIDTH, width)
+    packet = _valued(packet, _HEIGHT, height)
+    gone = [_THUMBNAILS, _GAIN_MAP, _PARTS]
+    gone += [] if gps else [_PLACE]
+    gone += [] if long else [_LONG]
+    for name in gone:
+        packet = _without(packet, name)
+    return packet
+
+
+def _valued(packet: bytes, name: bytes, value: bytes) -> bytes:
+    packet = re.sub(rb"\b(" + name + rb"""\s*=\s*["'])[^"']*""", rb"\g<1>" + value, packet)
+    return re.sub(rb"(<(" + name + rb")\s*>)[^<]*(</\2\s*>)", rb"\g<1>" + value + rb"\g<3>", packet)
+
+
+def _without(packet: bytes, name: bytes) -> bytes:
+    packet = re.sub(rb"""\s""" + name + rb"""\s*=\s*(?:"[^"]*"|'[^']*')""", b"", packet)
+    kept, done = [], 0
+    for opening in re.finditer(rb"<(" + name + rb")(?:\s[^<>]*)?>", packet):
+        end = opening.end()
+        if not opening.group().endswith(b"/>"):
+            closing = b"</" + opening.group(1) + b">"
+            end = packet.find(closing, end) + len(closing)
+            if end < len(closing):
+                break  # damaged from here on
+        if opening.start() >= done:
+            kept.append(packet[done : opening.start()])
+            done = end
+    return b"".join([*kept, packet[done:]])
