@@ -18,6 +18,11 @@ Optimizer = Literal["sgd", "adamw", "muon"]
 Learn = Literal["both", "coarse", "refine", "joint"]
 Expert = Literal["a", "b", "c", "d", "e"]
 Keep = Literal["best", "last"]
+KeepMetadata = Literal["all", "no-gps", "none"]
+RawPairs = Literal["raw", "jpeg", "both"]
+Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
+OnConflict = Literal["skip", "overwrite", "rename", "error"]
+Format = Literal["keep", "jpg", "png", "tiff", "webp", "avif"]
 SourceKind = Literal["fivek", "pairs", "photos"]
 
 VARIANTS: tuple[Variant, ...] = ("ce", "pr", "prnl", "ce+pr", "ce+prnl")
@@ -25,6 +30,9 @@ VARIANTS: tuple[Variant, ...] = ("ce", "pr", "prnl", "ce+pr", "ce+prnl")
 
 LONG_EDGE = 500
 """Longer edge, in pixels, at which the paper works (section 3.1)."""
+
+MAX_PIXELS = 500_000_000
+"""Photos with more are refused: a few kilobytes can claim to be gigapixels."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +242,21 @@ class EvalConfig:
 
 
 @dataclass(frozen=True)
+class Encoding:
+    """How results are written.
+
+    Attributes:
+        quality: Of JPEG, WebP and AVIF, 1 to 100.
+        subsampling: Of colour in JPEG and AVIF.
+        bits: Per channel in PNG and TIFF, 8 or 16; None keeps what the photo has.
+    """
+
+    quality: int = 95
+    subsampling: Subsampling = "4:4:4"
+    bits: int | None = None
+
+
+@dataclass(frozen=True)
 class ApplyConfig:
     """Which photos to enhance, and how.
 
@@ -243,9 +266,20 @@ class ApplyConfig:
         coarse_only: Leave PRNet out.
         weights: Weights file; None looks it up.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        long_edge: Longer edge of the results in pixels; a smaller photo keeps its size.
-        overwrite: Redo photos whose result is already there.
-        quality: Of JPEG and WebP, 1 to 100.
+        long_edge: Longer edge of the results in pixels; a smaller photo keeps its size, and None
+            is the size of every photo.
+        on_conflict: What to do about files in the place of results.
+        strength: 0 gives the photos back, 1 the networks' results; beyond 1 exaggerates them.
+        format: Of the results; ``"keep"`` is that of the photo, and JPEG for RAW and HEIF.
+        encoding: How they are written.
+        srgb: Convert photos of other colour spaces.
+        keep_metadata: All, all but the place where it was taken, or nothing but the colour profile.
+        pairs: What is retouched of a RAW and the camera's JPEG beside it.
+        exclude: Patterns of names, or of paths below an input folder, that are passed over.
+        max_pixels: A photo with more is refused.
+        lut: Folder for each photo's coarse map, as a ``.cube`` file.
+        compare: Folder for a picture of each photo before and after.
+        gallery: HTML file that shows all photos before and after.
     """
 
     inputs: tuple[Path, ...]
@@ -253,9 +287,19 @@ class ApplyConfig:
     coarse_only: bool = False
     weights: Path | None = None
     device: str = "auto"
-    long_edge: int = LONG_EDGE
-    overwrite: bool = False
-    quality: int = 95
+    long_edge: int | None = LONG_EDGE
+    on_conflict: OnConflict = "skip"
+    strength: float = 1.0
+    format: Format = "keep"
+    encoding: Encoding = field(default_factory=Encoding)
+    srgb: bool = False
+    keep_metadata: KeepMetadata = "all"
+    pairs: RawPairs = "both"
+    exclude: tuple[str, ...] = ()
+    max_pixels: int = MAX_PIXELS
+    lut: Path | None = None
+    compare: Path | None = None
+    gallery: Path | None = None
 
 
 PAPER = TrainConfig()

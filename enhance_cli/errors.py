@@ -21,6 +21,10 @@ class PhotoError(EnhanceError):
     """One photo cannot be read or written; the others are not concerned."""
 
 
+class RetouchError(EnhanceError):
+    """What the networks make of a photo cannot be used."""
+
+
 class OutputError(EnhanceError):
     """Nothing more can be written where the results go."""
 

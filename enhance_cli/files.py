@@ -7,6 +7,15 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+UNFINISHED = r"\.[0-9a-f]{12}\.part"
+"""Names of files that are being written, as a regular expression."""
+
+
+def new_unfinished(path: Path) -> Path:
+    """A hidden path beside ``path`` that nobody else writes to."""
+    # Short, so that a name at the file system's limit can still be written.
+    return path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -20,8 +29,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: A folder cannot be made, or the file not be renamed.
     """
-    # Short, so that a name at the file system's limit can still be written.
-    unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+    unfinished = new_unfinished(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield unfinished

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
+from enhance_cli.cli.batch import run_batch
 from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
-    messages,
     results,
     say,
     say_error,
     say_warning,
 )
-from enhance_cli.config import LONG_EDGE, ApplyConfig
+from enhance_cli.config import (
+    LONG_EDGE,
+    ApplyConfig,
+    Encoding,
+    Format,
+    OnConflict,
+    RawPairs,
+    Subsampling,
+)
+from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from enhance_cli.engine.application import Application, PhotoOutcome
+    from enhance_cli.engine.application import PhotoOutcome
+
+
+BitDepth = Literal["8", "16"]
 
 
 @error_boundary
@@ -47,14 +50,73 @@ def apply(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     long_edge: Annotated[
-        int,
-        typer.Option(min=1, max=1000, help="Longer edge of the results in pixels; never enlarged."),
-    ] = LONG_EDGE,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Longer edge of the results in pixels; never enlarged.",
+            show_default=str(LONG_EDGE),
+        ),
+    ] = None,
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Results as large as the photos.")
+    ] = False,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1.5, help="0 leaves photos as they are, 1 is the result.")
+    ] = ApplyConfig.strength,
+    result_format: Annotated[
+        Format, typer.Option("--format", help="keep: the photo's own; JPEG for RAW and HEIC.")
+    ] = ApplyConfig.format,
     quality: Annotated[
         int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")
-    ] = ApplyConfig.quality,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Redo photos whose result is already there.")
+    ] = Encoding.quality,
+    subsampling: Annotated[
+        Subsampling, typer.Option(help="Of colour in JPEG and AVIF.")
+    ] = Encoding.subsampling,
+    bit_depth: Annotated[
+        BitDepth | None,
+        typer.Option(help="Of PNG and TIFF.", show_default="the photo's own"),
+    ] = None,
+    srgb: Annotated[
+        bool, typer.Option("--srgb", help="Convert to sRGB photos that have other colours.")
+    ] = False,
+    strip_gps: Annotated[
+        bool, typer.Option("--strip-gps", help="Leave out where photos were taken.")
+    ] = False,
+    strip_metadata: Annotated[
+        bool,
+        typer.Option("--strip-metadata", help="Leave out all metadata but the colour profile."),
+    ] = False,
+    pairs: Annotated[
+        RawPairs, typer.Option(help="Of a RAW with the camera's JPEG beside it, what is retouched.")
+    ] = ApplyConfig.pairs,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Names or paths to pass over, such as '*_edit.*'. May be repeated.",
+        ),
+    ] = None,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="Photos with more are refused.")
+    ] = ApplyConfig.max_pixels,
+    lut: Annotated[
+        Path | None,
+        typer.Option(help="Folder for each photo's coarse colour map, as a .cube file."),
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Folder for a picture of each photo before and after.")
+    ] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="HTML file that shows all photos before and after.")
+    ] = None,
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(
+            help="Files in the place of results that are not enhance's own, or were changed since."
+        ),
+    ] = ApplyConfig.on_conflict,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run as one JSON document.")
@@ -62,24 +124,39 @@ def apply(
 ) -> None:
     """Retouch photos and write the results to a folder of their own.
 
-    Reads JPEG, PNG, TIFF, WebP, AVIF and camera RAW. Originals are never changed.
+    Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC and camera RAW. Originals are never changed.
     """
-    outcomes, interrupted = run_batch(
-        ApplyConfig(
-            inputs=tuple(inputs),
-            out=out,
-            coarse_only=coarse_only,
-            weights=weights,
-            device=device,
-            long_edge=long_edge,
-            overwrite=overwrite,
-            quality=quality,
-        )
+    if full_size and long_edge:
+        raise UsageError("--full-size and --long-edge: give one of the two")
+    size = None if full_size else long_edge or LONG_EDGE
+    config = ApplyConfig(
+        inputs=tuple(inputs),
+        out=out,
+        coarse_only=coarse_only,
+        weights=weights,
+        device=device,
+        long_edge=size,
+        on_conflict=on_conflict,
+        strength=strength,
+        format=result_format,
+        encoding=Encoding(quality, subsampling, int(bit_depth) if bit_depth else None),
+        srgb=srgb,
+        keep_metadata="none" if strip_metadata else "no-gps" if strip_gps else "all",
+        pairs=pairs,
+        exclude=tuple(exclude or ()),
+        max_pixels=max_pixels,
+        lut=lut,
+        compare=compare,
+        gallery=gallery,
     )
+    if dry_run:
+        _show_plan(config, as_json)
+        return
+    outcomes, interrupted = run_batch(config)
     if as_json:
         print(json.dumps(_document(outcomes), ensure_ascii=False, indent=2))
     else:
-        results.print(_summary(outcomes, out, long_edge), markup=False, soft_wrap=True)
+        results.print(_summary(outcomes, out, size), markup=False, soft_wrap=True)
     if interrupted:
         say_error("interrupted; the same command goes on where this run stopped")
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -87,86 +164,53 @@ def apply(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def run_batch(config: ApplyConfig) -> tuple[list[PhotoOutcome], bool]:
-    """Run a batch and show how it goes.
-
-    Returns:
-        The outcomes, and whether Ctrl-C cut them short.
-
-    Raises:
-        EnhanceError: The run cannot start or go on.
-    """
+def _show_plan(config: ApplyConfig, as_json: bool) -> None:
+    """Print what a run would do."""
     from enhance_cli.engine.application import Application
 
     run = Application(config)
     for warning in run.plan.warnings:
         say_warning(warning)
-    outcomes: list[PhotoOutcome] = []
-    try:
-        for outcome in _shown(run):
-            outcomes.append(outcome)
-    except KeyboardInterrupt:
-        return outcomes, True
-    return outcomes, False
-
-
-def _shown(run: Application) -> Iterator[PhotoOutcome]:
-    """Pass outcomes on, with a progress bar on a terminal and a line a photo elsewhere."""
-    total = len(run.plan.photos)
-    if messages.is_terminal:
-        yield from _with_bar(run, total)
+    decisions = run.decisions()
+    if as_json:
+        photos = [
+            {
+                "input": str(one.photo.input),
+                "output": str(one.photo.output),
+                "skipped": one.skipped,
+                "reason": str(one.reason),
+            }
+            for one in decisions
+        ]
+        print(json.dumps({"photos": photos}, ensure_ascii=False, indent=2))
         return
-    for number, outcome in enumerate(run, start=1):
-        _say_problems(outcome)
-        if outcome.status != "failed":
-            say(f"[{number}/{total}] {outcome.input}: {outcome.status}")
-        yield outcome
+    for one in decisions:
+        what = "skip" if one.skipped else "write"
+        line = f"{what} {one.photo.output} from {one.photo.input} ({one.reason})"
+        results.print(line, markup=False, soft_wrap=True)
+    skipped = sum(one.skipped for one in decisions)
+    say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
 
 
-def _with_bar(outcomes: Iterable[PhotoOutcome], total: int) -> Iterator[PhotoOutcome]:
-    columns = (
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, console=messages, transient=True) as progress:
-        task = progress.add_task("", total=total, rate="")
-        for outcome in outcomes:
-            _say_problems(outcome)
-            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
-            progress.update(
-                task,
-                advance=1,
-                description=outcome.input.name,
-                rate=f"{speed:.1f} photos/s" if speed else "",
-            )
-            yield outcome
-
-
-def _say_problems(outcome: PhotoOutcome) -> None:
-    if outcome.error:
-        say_error(outcome.error)
-    for warning in outcome.warnings:
-        say_warning(f"{outcome.input}: {warning}")
-
-
-def _summary(outcomes: list[PhotoOutcome], out: Path, long_edge: int) -> str:
+def _summary(outcomes: list[PhotoOutcome], out: Path, long_edge: int | None) -> str:
     count = _counts(outcomes)
     lines = [
         f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; in {out}"
     ]
-    if count["skipped"]:
-        lines.append("Skipped photos have a result there already; --overwrite redoes them.")
+    strangers = sum(one.reason == "there already, and not as enhance left it" for one in outcomes)
+    if strangers:
+        lines.append(
+            f"{strangers} of the skipped have a file in their place that enhance did not write or "
+            "that was changed since; --on-conflict overwrite or rename does them."
+        )
     if count["failed"]:
         lines.append("Failed photos are named above, each with the reason.")
-    default = " (the default)" if long_edge == LONG_EDGE else ""
-    lines.append(
-        f"Results measure {long_edge} px on the longer edge{default}, smaller photos keep their "
-        "size; --long-edge changes it."
-    )
+    if long_edge:
+        default = " (the default)" if long_edge == LONG_EDGE else ""
+        lines.append(
+            f"Results measure {long_edge} px on the longer edge{default}, smaller photos keep "
+            "their size; --full-size keeps the size of all."
+        )
     return "\n".join(lines)
 
 
@@ -176,7 +220,9 @@ def _document(outcomes: list[PhotoOutcome]) -> dict[str, object]:
             "input": str(one.input),
             "output": str(one.output) if one.output else None,
             "status": str(one.status),
+            "reason": str(one.reason),
             "error": one.error,
+            "warnings": list(one.warnings),
             "seconds": round(one.seconds, 3),
         }
         for one in outcomes

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.apply import run_batch
+from enhance_cli.cli.batch import run_batch
 from enhance_cli.cli.console import ExitCode, error_boundary, results, say
 from enhance_cli.config import ApplyConfig
 
@@ -26,7 +26,7 @@ def demo(
     inputs = tuple(write_demo_photos(photos))
     say(f"wrote {len(inputs)} photos to {photos}")
     outcomes, interrupted = run_batch(
-        ApplyConfig(inputs=inputs, out=retouched, device=device, overwrite=True)
+        ApplyConfig(inputs=inputs, out=retouched, device=device, on_conflict="overwrite")
     )
     if interrupted:
         raise KeyboardInterrupt

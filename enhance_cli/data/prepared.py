@@ -24,13 +24,14 @@ from torch import Tensor
 from enhance_cli.config import LONG_EDGE
 from enhance_cli.data.pairs import BadPair, Pair
 from enhance_cli.errors import OutputError, PairsError, PhotoError
-from enhance_cli.imaging.decoding import decode, resize_pixels
-from enhance_cli.imaging.encoding import eight_bits
+from enhance_cli.imaging.decoding import decode
 from enhance_cli.imaging.formats import is_raw
 from enhance_cli.imaging.likeness import same_photo
 from enhance_cli.imaging.lossless import read_png, write_png
+from enhance_cli.imaging.photo import quantized
+from enhance_cli.imaging.resizing import resize_pixels
 
-RENDERING = 1
+RENDERING = 2
 """To be raised whenever rendering changes, so that old pictures are not used again."""
 
 BYTES_PER_PIXEL = 2.0
@@ -197,20 +198,24 @@ def render(pair: Pair, long_edge: int = LONG_EDGE) -> NDArray[np.uint8]:
         PairsError: They differ in shape, or show different photos.
         PhotoError: One of them cannot be read.
     """
-    expert = decode(pair.expert, long_edge).pixels
+    expert = decode(pair.expert, long_edge).as_srgb()
     if pair.original is None:
-        return eight_bits(expert)[None]
-    original = decode(pair.original, long_edge).pixels
+        return _eight_bits(expert)[None]
+    original = decode(pair.original, long_edge).as_srgb()
     tolerance = RAW_BORDER if is_raw(pair.original) else ROUNDING
     sides = zip(original.shape[:2], expert.shape[:2], strict=True)
     if any(abs(one / other - 1) > tolerance for one, other in sides):
         sizes = [f"{photo.shape[1]} x {photo.shape[0]}" for photo in (original, expert)]
         raise PairsError(f"{pair.original} is {sizes[0]}, {pair.expert} is {sizes[1]}")
     original = resize_pixels(original, (expert.shape[1], expert.shape[0]))
-    both = np.stack([eight_bits(original), eight_bits(expert)])
+    both = np.stack([_eight_bits(original), _eight_bits(expert)])
     if not same_photo(both[0], both[1]):
         raise PairsError(f"{pair.original} and {pair.expert} show different photos")
     return both
+
+
+def _eight_bits(photo: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(quantized(photo, np.dtype(np.uint8)), np.uint8)
 
 
 def _sources(pair: Pair) -> list[Path]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-
 from enhance_cli.config import ApplyConfig, ModelConfig
-from enhance_cli.engine.device import pick_device
-from enhance_cli.engine.inference import enhance_pixels
+from enhance_cli.engine.conflicts import Decision, Reason, decide
+from enhance_cli.engine.enhancer import Enhancer
+from enhance_cli.engine.manifest import Manifest, Stamp, settings_digest
 from enhance_cli.engine.planning import PlannedPhoto, make_plan
-from enhance_cli.engine.weights import find_weights, load_weights
-from enhance_cli.errors import OutputError, PhotoError, UsageError
+from enhance_cli.engine.retouching import Retouch
+from enhance_cli.engine.showing import Showing
+from enhance_cli.errors import EnhanceError, OutputError, PhotoError, RetouchError, UsageError
 from enhance_cli.imaging import metadata
-from enhance_cli.imaging.decoding import Photo, decode
-from enhance_cli.imaging.encoding import encode, to_image
+from enhance_cli.imaging.decoding import decode
+from enhance_cli.imaging.encoding import write_photo
+from enhance_cli.imaging.photo import Photo
 
 
 class Status(StrEnum):
@@ -36,7 +38,8 @@ class PhotoOutcome:
     Attributes:
         input: The photo.
         output: Its result; None where there is none.
-        status: Done, failed, or skipped because the result was there already.
+        status: Done, failed, or skipped.
+        reason: Why it was retouched or skipped.
         error: Why it failed.
         seconds: That it took.
         warnings: What was lost on the way, each in one line.
@@ -45,6 +48,7 @@ class PhotoOutcome:
     input: Path
     output: Path | None
     status: Status
+    reason: Reason
     error: str | None = None
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
@@ -65,53 +69,130 @@ class Application:
     def __init__(self, config: ApplyConfig) -> None:
         self.config = config
         self.plan = make_plan(config)
-        self.device = pick_device(config.device)
-        _make_folder(config.out)
-        self.weights = load_weights(find_weights(config.weights), self.device)
-        _refuse_what_the_model_cannot(config, self.weights.model.config)
+        self.showing = Showing(config)
+        self.enhancer = Enhancer.load(config.weights, config.device)
+        _refuse_what_the_model_cannot(config, self.enhancer.weights.model.config)
+        self.settings = settings_digest(config, self.enhancer.weights.path)
+        self.manifest = Manifest(config.out)
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End the iteration after the photo that is being worked on."""
+        self._stopping = True
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether somebody asked for the end."""
+        return self._stopping
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """What a run would do with each photo; nothing is written.
+
+        Raises:
+            UsageError: Files are in the way, and that is to be an error.
+        """
+        self.manifest.read()
+        return decide(
+            self.plan.photos,
+            self.manifest,
+            self.settings,
+            self.config.on_conflict,
+            self.showing.lacks,
+        )
 
     def __iter__(self) -> Iterator[PhotoOutcome]:
         """Enhance every photo; one that cannot be read or written does not stop the others.
 
         Raises:
-            OutputError: Nothing more can be written at all.
+            OutputError: Nothing more can be written at all, or another run writes there.
+            UsageError: Files are in the way, and that is to be an error.
         """
-        for planned in self.plan.photos:
-            if planned.output.exists() and not self.config.overwrite:
-                yield PhotoOutcome(planned.input, planned.output, Status.SKIPPED)
-                continue
-            started = time.perf_counter()
+        _make_folder(self.config.out)
+        with self.manifest.held():
+            decisions = self.decisions()
+            self.showing.open()
             try:
-                notes = self._enhance(planned)
-            except PhotoError as problem:
-                seconds = time.perf_counter() - started
-                yield PhotoOutcome(planned.input, None, Status.FAILED, str(problem), seconds)
-            else:
-                seconds = time.perf_counter() - started
-                yield PhotoOutcome(
-                    planned.input, planned.output, Status.DONE, seconds=seconds, warnings=notes
-                )
+                for decision in decisions:
+                    if self._stopping:
+                        return
+                    yield self._outcome(decision)
+            finally:
+                self.showing.close()
+
+    def _outcome(self, decision: Decision) -> PhotoOutcome:
+        photo, reason = decision.photo, decision.reason
+        if decision.skipped:
+            self.showing.add_skipped(photo)
+            return PhotoOutcome(photo.input, photo.output, Status.SKIPPED, reason)
+        started = time.perf_counter()
+        stamp = Stamp.of(photo.input)
+        try:
+            notes = self._enhance_whatever_happens(photo)
+        except PhotoError as problem:
+            self.showing.add_failed(photo, str(problem))
+            seconds = time.perf_counter() - started
+            return PhotoOutcome(photo.input, None, Status.FAILED, reason, str(problem), seconds)
+        if stamp is not None:
+            self.manifest.add(photo.input, stamp, photo.output, self.settings)
+        seconds = time.perf_counter() - started
+        return PhotoOutcome(
+            photo.input, photo.output, Status.DONE, reason, seconds=seconds, warnings=notes
+        )
+
+    def _enhance_whatever_happens(self, planned: PlannedPhoto) -> tuple[str, ...]:
+        """Let not even a fault of our own in one photo cost the thousands after it."""
+        try:
+            return self._enhance(planned)
+        except EnhanceError:
+            raise
+        except Exception as problem:
+            place = traceback.extract_tb(problem.__traceback__)[-1]
+            raise PhotoError(
+                f"{planned.input}: {type(problem).__name__}: {' '.join(str(problem).split())} "
+                f"({Path(place.filename).name}, line {place.lineno}); this is a fault in enhance, "
+                "please report it"
+            ) from problem
 
     def _enhance(self, planned: PlannedPhoto) -> tuple[str, ...]:
-        photo = decode(planned.input, self.config.long_edge)
-        pixels = enhance_pixels(
-            self.weights.model, photo.pixels, self.device, self.config.coarse_only
+        settings = self.config
+        photo = decode(planned.input, settings.long_edge, settings.max_pixels)
+        try:
+            result, seen = self._retouched(photo)
+        except RetouchError as problem:
+            raise PhotoError(f"{planned.input}: {problem}") from problem
+        carried, lost = metadata.for_result(
+            planned.input,
+            photo.metadata,
+            result.size,
+            srgb=result.colours.is_srgb,
+            keep=settings.keep_metadata,
         )
-        if not np.isfinite(pixels).all():
-            raise PhotoError(f"{planned.input}: the network's result is not finite")
-        exif, notes = _exif_of(planned.input, photo)
-        image = to_image(pixels, photo.alpha, photo.grey)
-        encode(image, planned.output, self.config.quality, exif)
-        return (*photo.warnings, *notes)
+        both = self.showing.made_small(photo), self.showing.made_small(result)
+        notes = [*photo.warnings, *lost, *self.enhancer.notes]
+        self.enhancer.notes.clear()
+        del photo  # while the result is written, large photos need the memory
+        notes += write_photo(result, planned.output, settings.encoding, carried)
+        return (*notes, *self._shown(planned, *both, seen))
 
+    def _retouched(self, photo: Photo) -> tuple[Photo, Retouch | None]:
+        settings = self.config
+        if settings.strength == 0 and not settings.srgb:
+            return photo, None
+        seen = self.enhancer.look(photo, settings.coarse_only)
+        return self.enhancer.carry_out(photo, seen, settings.strength, settings.srgb), seen
 
-def _exif_of(path: Path, photo: Photo) -> tuple[bytes | None, tuple[str, ...]]:
-    """The EXIF block for the result; a failure is a warning, never a lost photo."""
-    height, width = photo.pixels.shape[:2]
-    try:
-        return metadata.for_result(path, photo.exif, width, height), ()
-    except metadata.MetadataError as problem:
-        return None, (str(problem),)
+    def _shown(
+        self,
+        planned: PlannedPhoto,
+        before: Photo | None,
+        after: Photo | None,
+        seen: Retouch | None,
+    ) -> tuple[str, ...]:
+        try:
+            self.showing.add(planned, before, after, seen)
+        except PhotoError as problem:
+            return (str(problem),)
+        return ()
 
 
 def _make_folder(folder: Path) -> None:
@@ -122,10 +203,6 @@ def _make_folder(folder: Path) -> None:
 
 
 def _refuse_what_the_model_cannot(config: ApplyConfig, model: ModelConfig) -> None:
-    if config.coarse_only and not model.has_cenet:
-        raise UsageError(f"--coarse-only: weights of the variant {model.variant} have no CENet")
-    if model.fit == "pad" and config.long_edge > model.canvas:
-        raise UsageError(
-            f"--long-edge {config.long_edge}: these weights see photos of up to {model.canvas} px; "
-            f"use --long-edge {model.canvas}"
-        )
+    for option, asked in (("--coarse-only", config.coarse_only), ("--lut", config.lut)):
+        if asked and not model.has_cenet:
+            raise UsageError(f"{option}: weights of the variant {model.variant} have no CENet")

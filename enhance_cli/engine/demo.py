@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from enhance_cli.config import Encoding
 from enhance_cli.engine.application import PhotoOutcome
-from enhance_cli.imaging.encoding import encode, to_image
+from enhance_cli.imaging.encoding import encode, write_photo
+from enhance_cli.imaging.photo import Photo, quantized
 from enhance_cli.imaging.sheet import before_after_sheet
 
 SHEET = "before-after.jpg"
@@ -34,7 +36,7 @@ def write_demo_photos(folder: Path) -> list[Path]:
             (folder / f"{name}-flat.jpg", flattened(photo)),
         ):
             if not path.exists():
-                encode(to_image(pixels), path)
+                write_photo(Photo(quantized(pixels, np.dtype(np.uint8))), path)
             written.append(path)
     return written
 
@@ -57,4 +59,4 @@ def write_sheet(outcomes: list[PhotoOutcome], path: Path) -> None:
         EnhanceError: The file cannot be written.
     """
     pairs = [(one.input, one.output) for one in outcomes if one.output is not None]
-    encode(before_after_sheet(pairs), path, quality=90)
+    encode(before_after_sheet(pairs), path, Encoding(quality=90))

@@ -245,7 +245,7 @@ class _Outputs:
 
     def pixels(self, pair: Pair, shape: tuple[int, int]) -> Pixels:
         path = self._paths[_output_name(pair.key)]
-        pixels = decode(path, max(shape)).pixels
+        pixels = decode(path, max(shape)).as_srgb()
         if pixels.shape[:2] != shape:
             raise PairsError(
                 f"{pair.key}: {path} is {pixels.shape[1]} x {pixels.shape[0]} where the pair is "

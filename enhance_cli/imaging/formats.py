@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -11,7 +11,11 @@ PNG = frozenset({".png"})
 TIFF = frozenset({".tif", ".tiff"})
 WEBP = frozenset({".webp"})
 AVIF = frozenset({".avif"})
-BITMAPS = JPEG | PNG | TIFF | WEBP | AVIF
+HEIF = frozenset({".heic", ".heif", ".hif"})
+WRITTEN = JPEG | PNG | TIFF | WEBP | AVIF
+"""Formats in which results are written."""
+
+BITMAPS = WRITTEN | HEIF
 
 RAW = frozenset({
     ".3fr", ".ari", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf",
@@ -38,13 +42,13 @@ def is_raw(path: Path) -> bool:
 
 
 def photos_below(
-    folder: Path, without: Path | None = None, warnings: list[str] | None = None
+    folder: Path, without: Collection[Path] = (), warnings: list[str] | None = None
 ) -> Iterator[Path]:
     """Walk a folder and all below it in the order of names; hidden folders are passed over.
 
     Args:
         folder: Where to begin.
-        without: A folder that is not entered.
+        without: Folders that are not entered, resolved.
         warnings: Takes a line for each folder that cannot be read.
     """
 
@@ -59,7 +63,7 @@ def photos_below(
             for name in folders
             if not name.startswith(".")
             and name not in PASSED_OVER
-            and (without is None or (here / name).resolve() != without)
+            and not (without and (here / name).resolve() in without)
         )
         for name in sorted(files):
             if is_photo(here / name):

@@ -1,152 +1,130 @@
-"""EXIF that goes with a photo into its result.
-
-An EXIF block from a JPEG, PNG or WebP file is carried byte by byte, since MakerNotes hold offsets
-that no library rewrites; the few values that the result changes are patched where they stand. The
-block of a TIFF or RAW file is the file itself, so what matters to a photographer is copied out.
-"""
+"""What a file says of a photo beside its pixels, and what of it goes into the result."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import piexif
 import rawpy
+import tifffile
+from PIL import Image
 
+from enhance_cli.config import KeepMetadata
+from enhance_cli.imaging import exif, xmp
 from enhance_cli.imaging.formats import TIFF, is_raw
 
-_PREFIX = b"Exif\x00\x00"
+IPTC_RESOURCE = 0x0404
+"""Photoshop's resource that holds the IPTC records (IPTC-NAA)."""
 
-_EXIF_POINTER = 0x8769
-_SIZES = {3: "H", 4: "I"}  # SHORT and LONG, the types in which EXIF gives the values patched here
+TIFF_XMP, TIFF_IPTC, _TIFF_PHOTOSHOP = 700, 33723, 34377
+_LIMIT = 2**22
+"""Bytes of a block that is carried; more is no photographer's text."""
 
-_IMAGE_TAGS = frozenset(
-    {
-        piexif.ImageIFD.ImageDescription,
-        piexif.ImageIFD.Make,
-        piexif.ImageIFD.Model,
-        piexif.ImageIFD.Software,
-        piexif.ImageIFD.DateTime,
-        piexif.ImageIFD.Artist,
-        piexif.ImageIFD.Copyright,
-        piexif.ImageIFD.Rating,
-    }
-)
-_NOT_THE_RESULTS = frozenset(
-    {
-        piexif.ExifIFD.MakerNote,  # its offsets point into the file that it comes from
-        piexif.ExifIFD.ColorSpace,
-        piexif.ExifIFD.PixelXDimension,
-        piexif.ExifIFD.PixelYDimension,
-        piexif.ExifIFD.InteroperabilityTag,
-        piexif.ExifIFD.CFAPattern,
-    }
-)
+PNG_XMP = "XML:com.adobe.xmp"
+"""Keyword of the text that holds a PNG's XMP packet (XMP part 3, 1.1.5)."""
 
-
-class MetadataError(Exception):
-    """A block that cannot be understood; a photo never fails for it."""
+_ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """Where an IFD entry of one inline number stands."""
+class Metadata:
+    """What a file says of a photo.
 
-    tag: int
-    kind: int
-    offset: int
-    value: int
+    Attributes:
+        exif: The EXIF block, as it stands in the file.
+        xmp: The XMP packet.
+        long_xmp: The parts of a JPEG's long packet, each as it stands in its segment.
+        iptc: The IPTC records.
+        comment: Of a JPEG.
+        texts: Of a PNG: titles, authors and the like.
+        dots: Per inch, across and down.
+        gain_map: Whether the file holds an HDR gain map, which no result does.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    long_xmp: tuple[bytes, ...] = ()
+    iptc: bytes | None = None
+    comment: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    dots: tuple[float, float] | None = None
+    gain_map: bool = False
 
 
-def for_result(path: Path, exif: bytes | None, width: int, height: int) -> bytes | None:
-    """Find the EXIF block that belongs into a photo's result.
+NOTHING = Metadata()
+
+
+def found_in(image: Image.Image) -> Metadata:
+    """Collect what Pillow found in an opened picture; what is damaged is left out."""
+    info = image.info
+    packet = info.get("xmp")
+    return Metadata(
+        exif=_block(info.get("exif")),
+        xmp=_block(packet.encode() if isinstance(packet, str) else packet),
+        long_xmp=tuple(part for part in _segments(image, 1) if part.startswith(xmp.EXTENSION)),
+        iptc=_block(_iptc(image)),
+        comment=_block(info.get("comment")) if image.format in {"JPEG", "MPO"} else None,
+        texts=_texts(image),
+        dots=_dots(info.get("dpi")),
+        gain_map=_has_gain_map(image),
+    )
+
+
+def for_result(
+    path: Path,
+    found: Metadata,
+    size: tuple[int, int],
+    *,
+    srgb: bool = True,
+    keep: KeepMetadata = "all",
+) -> tuple[Metadata, tuple[str, ...]]:
+    """Make a photo's metadata true of its result.
 
     Args:
         path: The photo.
-        exif: The block that its decoder found, if any.
-        width: Of the result.
-        height: Of the result.
+        found: What its decoder found in it.
+        size: Width and height of the result.
+        srgb: Whether the result is sRGB.
+        keep: All, all but the place, or nothing.
 
     Returns:
-        The block, or None where the photo has none.
-
-    Raises:
-        MetadataError: The photo's EXIF cannot be read.
+        The metadata, and a line for each part that was lost; a photo never fails for it.
     """
+    notes = ["its HDR gain map was left out"] if found.gain_map else []
+    if keep == "none":
+        return NOTHING, tuple(notes)
+    gps = keep != "no-gps"
+    block = None
+    try:
+        block = _exif_for(path, found.exif, size, srgb, gps)
+    except exif.ExifError as problem:
+        notes.append(str(problem))
+    packet, parts = found.xmp, found.long_xmp if gps else ()
+    if packet is not None and xmp.is_readable(packet):
+        packet = xmp.carried(packet, size, gps=gps, long=bool(parts))
+    elif packet is not None:
+        packet = None
+        notes.append("its XMP packet cannot be read and was left out")
+    return replace(found, exif=block, xmp=packet, long_xmp=parts), tuple(notes)
+
+
+def _exif_for(
+    path: Path, block: bytes | None, size: tuple[int, int], srgb: bool, gps: bool
+) -> bytes | None:
     if is_raw(path):
-        return _of_raw(path, width, height)
-    if exif:
-        return carried(exif, width, height)
+        return _of_raw(path, size, gps)
     if path.suffix.lower() in TIFF:
-        return copied(path, width, height)
-    return None
+        return exif.copied(path, size, srgb=srgb, gps=gps)
+    return exif.carried(block, size, srgb=srgb, gps=gps) if block else None
 
 
-def carried(exif: bytes, width: int, height: int) -> bytes:
-    r"""Make an EXIF block true of the result and leave all other bytes as they are.
-
-    Orientation becomes 1, the pixel dimensions those of the result, and the thumbnail, which would
-    be stale, is unlinked.
-
-    Args:
-        exif: The block as it stands in the file, with or without ``Exif\0\0``.
-        width: Of the result.
-        height: Of the result.
-
-    Returns:
-        The block with ``Exif\0\0`` in front.
-
-    Raises:
-        MetadataError: The block is damaged.
-    """
-    block = bytearray(exif.removeprefix(_PREFIX))
+def _of_raw(path: Path, size: tuple[int, int], gps: bool) -> bytes:
     try:
-        order = {b"II": "<", b"MM": ">"}[bytes(block[:2])]
-        first = struct.unpack_from(f"{order}I", block, 4)[0]
-        _patch(block, order, first, {0x0112: 1, 0x0100: width, 0x0101: height})
-        for entry in _entries(block, order, first):
-            if entry.tag == _EXIF_POINTER:
-                _patch(block, order, entry.value, {0xA002: width, 0xA003: height, 0xA001: 1})
-        count = struct.unpack_from(f"{order}H", block, first)[0]
-        struct.pack_into(f"{order}I", block, first + 2 + 12 * count, 0)
-    except (KeyError, struct.error) as problem:
-        raise MetadataError("its EXIF block is damaged and was left out") from problem
-    return _PREFIX + bytes(block)
-
-
-def copied(source: Path | bytes, width: int, height: int) -> bytes:
-    """Build an EXIF block from what a TIFF or RAW file says of camera, lens, exposure and place.
-
-    Args:
-        source: A file built like a TIFF, or a JPEG's bytes.
-        width: Of the result.
-        height: Of the result.
-
-    Raises:
-        MetadataError: The file holds no EXIF that can be read.
-    """
-    try:
-        loaded = piexif.load(source if isinstance(source, bytes) else str(source))
-        image = {tag: value for tag, value in loaded["0th"].items() if tag in _IMAGE_TAGS}
-        exposure = {
-            tag: value for tag, value in loaded["Exif"].items() if tag not in _NOT_THE_RESULTS
-        }
-        image[piexif.ImageIFD.Orientation] = 1
-        exposure[piexif.ExifIFD.ColorSpace] = 1
-        exposure[piexif.ExifIFD.PixelXDimension] = width
-        exposure[piexif.ExifIFD.PixelYDimension] = height
-        return piexif.dump({"0th": image, "Exif": exposure, "GPS": loaded["GPS"]})
-    # A damaged block makes piexif raise whatever its indexing runs into.
-    except Exception as problem:
-        raise MetadataError("its EXIF cannot be read and was left out") from problem
-
-
-def _of_raw(path: Path, width: int, height: int) -> bytes:
-    try:
-        return copied(path, width, height)
-    except MetadataError:
+        return exif.copied(path, size, gps=gps)
+    except exif.ExifError:
         # Not built like a TIFF; its preview is a JPEG, which often holds the same EXIF.
         try:
             with rawpy.imread(str(path)) as raw:
@@ -155,19 +133,76 @@ def _of_raw(path: Path, width: int, height: int) -> bytes:
             preview = None
         if not isinstance(preview, bytes):
             raise
-        return copied(preview, width, height)
+        return exif.copied(preview, size, gps=gps)
 
 
-def _entries(block: bytearray, order: str, directory: int) -> Iterator[_Entry]:
-    count = struct.unpack_from(f"{order}H", block, directory)[0]
-    for offset in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind, length = struct.unpack_from(f"{order}HHI", block, offset)
-        if kind in _SIZES and length == 1:
-            value = struct.unpack_from(f"{order}{_SIZES[kind]}", block, offset + 8)[0]
-            yield _Entry(tag, kind, offset + 8, value)
+def _block(value: object) -> bytes | None:
+    """Bytes that are neither empty nor absurd."""
+    return value if isinstance(value, bytes) and 0 < len(value) <= _LIMIT else None
 
 
-def _patch(block: bytearray, order: str, directory: int, values: dict[int, int]) -> None:
-    for entry in _entries(block, order, directory):
-        if entry.tag in values:
-            struct.pack_into(f"{order}{_SIZES[entry.kind]}", block, entry.offset, values[entry.tag])
+def _iptc(image: Image.Image) -> object:
+    if image.format == "TIFF":
+        # Pillow keeps one number of records that are stored as LONGs, as Adobe's programs do.
+        with tifffile.TiffFile(image.filename) as tiff:  # type: ignore[attr-defined]
+            records, resources = (_tag_bytes(tiff, tag) for tag in (TIFF_IPTC, _TIFF_PHOTOSHOP))
+        return records or _resource(resources, IPTC_RESOURCE)
+    return image.info.get("photoshop", {}).get(IPTC_RESOURCE)
+
+
+def _tag_bytes(tiff: tifffile.TiffFile, number: int) -> bytes | None:
+    tag = tiff.pages.first.tags.get(number)
+    if tag is None or tag.valuebytecount > _LIMIT:
+        return None
+    tiff.filehandle.seek(tag.valueoffset)
+    return tiff.filehandle.read(tag.valuebytecount)
+
+
+def _resource(block: object, number: int) -> bytes | None:
+    """One of Photoshop's image resources (Adobe Photoshop File Formats, image resource blocks)."""
+    at = 0
+    while isinstance(block, bytes) and block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
+        found, name = struct.unpack_from(">HB", block, at + 4)
+        start = at + 6 + (name + 2) // 2 * 2
+        if start + 4 > len(block):
+            break
+        length = struct.unpack_from(">I", block, start)[0]
+        if found == number:
+            return block[start + 4 : start + 4 + length]
+        at = start + 4 + (length + 1) // 2 * 2
+    return None
+
+
+def _segments(image: Image.Image, number: int) -> Iterator[bytes]:
+    """A JPEG's application segments of one number."""
+    for name, content in getattr(image, "applist", []):
+        if name == f"APP{number}":
+            yield content
+
+
+def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
+    if image.format != "PNG":
+        return ()
+    return tuple(
+        (str(key), str(value))
+        for key, value in image.info.items()
+        if isinstance(value, str) and len(value) <= _LIMIT and key != PNG_XMP
+    )
+
+
+def _dots(value: Any) -> tuple[float, float] | None:
+    try:
+        across, down = (float(one) for one in value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if min(across, down) >= 1 and max(across, down) < 2**15 else None
+
+
+def _has_gain_map(image: Image.Image) -> bool:
+    """By the marks of Adobe, Google, Apple and ISO 21496-1."""
+    if any("hdrgainmap" in str(name).lower() for name in image.info.get("aux", ())):
+        return True
+    packet = image.info.get("xmp")
+    if isinstance(packet, bytes) and xmp.names_gain_map(packet):
+        return True
+    return any(content.startswith(_ISO_GAIN_MAP) for content in _segments(image, 2))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from enhance_cli.imaging.encoding import to_image
+from enhance_cli.imaging.photo import quantized
 
 _CELL = (500, 375)
 _MARGIN = 16
@@ -35,7 +35,7 @@ def labelled_sheet(
         f"({chr(ord('a') + number)}) " if number < 26 else "" for number in range(len(cells))
     )
     labelled = [
-        (letter + label, to_image(pixels))
+        (letter + label, Image.fromarray(quantized(pixels, np.dtype(np.uint8))))
         for letter, (label, pixels) in zip(letters, cells, strict=True)
     ]
     return np.asarray(_sheet(labelled, min(columns, len(cells))))

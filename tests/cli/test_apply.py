@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from enhance_cli.cli.main import app
+from enhance_cli.errors import UsageError
 
 runner = CliRunner()
 
@@ -51,7 +52,7 @@ def test_json_is_one_document_and_nothing_else(photos, tmp_path, identity_weight
         "skipped": 0,
     }
     done, bad = document["photos"][0], document["photos"][1]
-    assert set(done) == {"input", "output", "status", "error", "seconds"}
+    assert set(done) == {"input", "output", "status", "reason", "error", "warnings", "seconds"}
     assert done["output"] == str(tmp_path / "out" / "a.jpg") and done["error"] is None
     assert bad["output"] is None and "bad.jpg" in bad["error"]
     assert json.loads(apply(*arguments).stdout)["skipped"] == 2
@@ -99,7 +100,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     told = apply(photos, "--out", tmp_path / "out", "--weights", identity_weights)
     assert told.exit_code == 130
     assert "1 done" in told.stdout and "goes on" in told.stderr
-    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["a.jpg"]
+    assert [path.name for path in (tmp_path / "out").rglob("[!.]*.*")] == ["a.jpg"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -117,4 +118,74 @@ def test_a_real_interrupt_exits_with_130(tmp_path, write_photo, identity_weights
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and b"Traceback" not in said
     assert 0 < len(list(tmp_path.glob("out/*.jpg"))) < 300
-    assert not list(tmp_path.glob("out/.*"))
+    assert not list(tmp_path.glob("out/.*.part"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_the_first_interrupt_lets_the_photo_in_hand_be_finished(
+    photos, tmp_path, monkeypatch, identity_weights
+):
+    from enhance_cli.engine.application import Application
+
+    real = Application._enhance
+
+    def interrupted_meanwhile(self, planned):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(self, planned)
+
+    monkeypatch.setattr(Application, "_enhance", interrupted_meanwhile)
+    arguments = (photos, "--out", tmp_path / "out", "--weights", identity_weights)
+    told = apply(*arguments)
+    assert told.exit_code == 130 and "1 done" in told.stdout
+    assert "Ctrl-C again stops at once" in told.stderr and "goes on" in told.stderr
+    monkeypatch.setattr(Application, "_enhance", real)
+    assert "1 done, 0 failed, 1 skipped" in apply(*arguments).stdout
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(photos, tmp_path, identity_weights):
+    out = tmp_path / "out"
+    arguments = (photos, "--out", out, "--weights", identity_weights)
+    told = apply(*arguments, "--dry-run")
+    assert told.exit_code == 0 and not out.exists()
+    assert f"write {out / 'a.jpg'} from {photos / 'a.jpg'} (new)" in told.stdout
+    apply(*arguments)
+    assert "skip" in apply(*arguments, "--dry-run").stdout
+    planned = json.loads(apply(*arguments, "--dry-run", "--json", "--quality", 80).stdout)
+    assert {one["reason"] for one in planned["photos"]} == {"settings or weights have changed"}
+
+
+def test_full_size_and_a_long_edge_exclude_each_other(photos, tmp_path):
+    told = apply(photos, "--out", tmp_path / "out", "--full-size", "--long-edge", 800)
+    assert told.exit_code == 2 and "give one of the two" in told.stderr
+
+
+def test_a_warning_that_many_photos_share_is_told_a_few_times(
+    tmp_path, write_photo, identity_weights
+):
+    for number in range(7):
+        write_photo(tmp_path / "in" / f"{number}.png", exif=b"Exif\x00\x00II*\x00\xff\xff\x00\x00")
+    ran = apply(tmp_path / "in", "--out", tmp_path / "out", "--weights", identity_weights)
+    assert ran.exit_code == 0
+    assert ran.stderr.count("its EXIF block is damaged") == 4
+    assert "7 photos in all, 4 of them not named: its EXIF" in ran.stderr.replace("\n", " ")
+
+
+def test_every_dial_reaches_the_run(tmp_path, photos, monkeypatch):
+    seen = []
+
+    def stop(config):
+        seen.append(config)
+        raise UsageError("stop here")
+
+    monkeypatch.setattr("enhance_cli.engine.application.Application", stop)
+    words = (
+        "--strip-gps --pairs raw --exclude a --exclude b/* --max-pixels 99 --lut l --compare c "
+        "--gallery g.html --format tiff --bit-depth 16 --srgb --strength 0.5 --full-size"
+    )
+    apply(photos, "--out", tmp_path, *words.split())
+    (config,) = seen
+    assert (config.keep_metadata, config.pairs, config.exclude) == ("no-gps", "raw", ("a", "b/*"))
+    assert (config.max_pixels, config.lut, config.compare) == (99, Path("l"), Path("c"))
+    assert config.gallery == Path("g.html") and config.encoding.bits == 16
+    assert (config.format, config.srgb, config.strength) == ("tiff", True, 0.5)
+    assert config.long_edge is None

@@ -1,4 +1,5 @@
 import hashlib
+import struct
 
 import numpy as np
 import piexif
@@ -6,8 +7,11 @@ import pytest
 from PIL import Image
 
 from enhance_cli.config import ApplyConfig
+from enhance_cli.engine import application
 from enhance_cli.engine.application import Application, Status
 from enhance_cli.errors import OutputError, UsageError
+from enhance_cli.imaging import encoding
+from enhance_cli.imaging.metadata import NOTHING
 
 
 @pytest.fixture
@@ -50,6 +54,8 @@ def test_a_folder_with_every_kind_of_photo_and_some_that_are_none(tmp_path, run,
                 assert max(result.size) <= 500
     written = {str(path.relative_to(tmp_path / "out")) for path in digests(tmp_path / "out")}
     assert written == {
+        ".enhance-run.jsonl",
+        ".enhance-run.lock",
         "a.jpg",
         "deep/b c é.png",
         "deep/panorama.tif",
@@ -119,7 +125,7 @@ def test_what_is_there_is_skipped_unless_told_otherwise(tmp_path, run, write_pho
     (skipped,) = run(path)
     assert skipped.status is Status.SKIPPED
     assert (tmp_path / "out" / "a.jpg").read_bytes() == b"mine"
-    (done,) = run(path, overwrite=True)
+    (done,) = run(path, on_conflict="overwrite")
     assert done.status is Status.DONE
     assert (tmp_path / "out" / "a.jpg").read_bytes() != b"mine"
 
@@ -128,12 +134,12 @@ def test_a_result_that_is_not_finite_is_reported_and_not_written(
     tmp_path, run, write_photo, monkeypatch
 ):
     path = write_photo(tmp_path / "a.jpg")
-    monkeypatch.setattr(
-        "enhance_cli.engine.application.enhance_pixels", lambda *_: np.full((4, 4, 3), np.nan)
-    )
+    from enhance_cli.models.cenet import ColorMapping
+
+    monkeypatch.setattr(ColorMapping, "residual", lambda _, photo: photo * float("nan"))
     (outcome,) = run(path)
     assert outcome.status is Status.FAILED and "not finite" in str(outcome.error)
-    assert not list((tmp_path / "out").iterdir())
+    assert not list((tmp_path / "out").glob("[!.]*"))
 
 
 def test_an_output_folder_that_cannot_be(tmp_path, run, write_photo):
@@ -152,5 +158,67 @@ def test_what_the_weights_cannot_do_is_refused(tmp_path, run, write_photo):
     save_weights(weights, Cascade(ModelConfig("prnl")), Provenance())
     with pytest.raises(UsageError, match="no CENet"):
         run(path, weights=weights, coarse_only=True)
-    with pytest.raises(UsageError, match="up to 500 px"):
-        run(path, weights=weights, long_edge=501)
+
+
+def test_a_second_run_does_only_what_is_new_or_changed(tmp_path, run, write_photo):
+    photos = tmp_path / "photos"
+    for name in ("a", "b", "c"):
+        write_photo(photos / f"{name}.jpg")
+    assert {one.status for one in run(photos)} == {Status.DONE}
+    write_photo(photos / "b.jpg", size=(30, 20))
+    write_photo(photos / "d.jpg")
+    reasons = {one.input.name: str(one.reason) for one in run(photos)}
+    assert reasons == {
+        "a.jpg": "up to date",
+        "b.jpg": "the photo has changed",
+        "c.jpg": "up to date",
+        "d.jpg": "new",
+    }
+    assert {str(one.reason) for one in run(photos, strength=0.5)} == {
+        "settings or weights have changed"
+    }
+
+
+def test_every_format_at_full_size(tmp_path, run, write_photo):
+    path = write_photo(tmp_path / "a.jpg", size=(900, 600))
+    for kind in ("jpg", "png", "tiff", "webp", "avif"):
+        (outcome,) = run(path, format=kind, long_edge=None, out=tmp_path / kind)
+        with Image.open(outcome.output) as result, Image.open(path) as original:
+            assert result.size == (900, 600) and outcome.output.suffix in {".jpg", f".{kind}"}
+            difference = np.asarray(result.convert("RGB"), float) - np.asarray(original)
+        assert np.abs(difference).mean() < 1.5
+
+
+def test_metadata_that_cannot_be_written_is_a_warning(tmp_path, run, write_photo, monkeypatch):
+    def broken(*_):
+        raise struct.error("argument out of range")
+
+    monkeypatch.setattr("enhance_cli.imaging.containers._append", broken)
+    exif = piexif.dump({"0th": {271: b"Maker"}, "Exif": {33434: (1, 250)}})
+    path = write_photo(tmp_path / "a.jpg", exif=exif)
+    real = encoding.write_tiff
+
+    def mended_without_metadata(*arguments):
+        if arguments[-1] == NOTHING:
+            monkeypatch.undo()
+        return real(*arguments)
+
+    monkeypatch.setattr(encoding, "write_tiff", mended_without_metadata)
+    (outcome,) = run(path, format="tiff")
+    assert outcome.status is Status.DONE and "metadata cannot be written" in outcome.warnings[0]
+    assert (tmp_path / "out" / "a.tiff").stat().st_size
+
+
+def test_a_fault_of_our_own_costs_one_photo(tmp_path, run, write_photo, monkeypatch):
+    for name in "abc":
+        write_photo(tmp_path / "in" / f"{name}.jpg")
+    real = application.decode
+
+    def faulty(path, *rest):
+        return {}["key\nof two lines"] if path.name == "b.jpg" else real(path, *rest)
+
+    monkeypatch.setattr(application, "decode", faulty)
+    outcomes = run(tmp_path / "in")
+    assert [one.status for one in outcomes] == [Status.DONE, Status.FAILED, Status.DONE]
+    assert "KeyError" in outcomes[1].error and "please report" in outcomes[1].error
+    assert "\n" not in outcomes[1].error

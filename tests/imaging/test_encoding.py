@@ -7,24 +7,26 @@ import pytest
 from PIL import Image, ImageCms
 
 from enhance_cli.errors import OutputError, PhotoError
-from enhance_cli.imaging.encoding import encode, to_image
+from enhance_cli.imaging.encoding import encode, to_image, write_photo
+from enhance_cli.imaging.photo import Photo
 
 PIXELS = np.linspace(0, 1, 24 * 16 * 3, dtype=np.float32).reshape(16, 24, 3)
+PHOTO = Photo(PIXELS)
 
 
 def test_values_are_rounded_and_clamped():
     pixels = np.array([[[-0.2, 0.5, 1.7]]], np.float32)
-    assert to_image(pixels).getpixel((0, 0)) == (0, 128, 255)
+    assert to_image(Photo(pixels)).getpixel((0, 0)) == (0, 128, 255)
 
 
 def test_a_grey_photo_is_written_without_colour(tmp_path):
-    encode(to_image(PIXELS, grey=True), tmp_path / "grey.jpg")
+    encode(to_image(Photo(PIXELS, grey=True)), tmp_path / "grey.jpg")
     with Image.open(tmp_path / "grey.jpg") as image:
         assert image.mode == "L"
 
 
 def test_jpeg_keeps_every_pixels_colour(tmp_path):
-    encode(to_image(PIXELS), tmp_path / "a.jpg")
+    encode(to_image(PHOTO), tmp_path / "a.jpg")
     with Image.open(tmp_path / "a.jpg") as image:
         sampling = {tuple(component[1:3]) for component in image.layer}
     assert sampling == {(1, 1)}, "chroma is subsampled"
@@ -33,7 +35,7 @@ def test_jpeg_keeps_every_pixels_colour(tmp_path):
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".tif", ".webp", ".avif"])
 def test_every_format_comes_back(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    encode(to_image(PIXELS), path)
+    write_photo(PHOTO, path)
     with Image.open(path) as image:
         profile = image.info["icc_profile"]
         back = np.asarray(image.convert("RGB"), np.float32) / 255
@@ -43,7 +45,7 @@ def test_every_format_comes_back(tmp_path, suffix):
 
 
 def test_transparency_is_laid_on_white_in_jpeg(tmp_path):
-    clear = to_image(np.zeros((8, 8, 3), np.float32), alpha=np.zeros((8, 8), np.float32))
+    clear = to_image(Photo(np.zeros((8, 8, 3), np.float32), alpha=np.zeros((8, 8), np.float32)))
     encode(clear, tmp_path / "a.jpg")
     encode(clear, tmp_path / "a.png")
     with Image.open(tmp_path / "a.jpg") as image:
@@ -69,14 +71,14 @@ class TestWholeOrNotAtAll:
         path.write_bytes(b"the old one")
         failing(errno.EIO)
         with pytest.raises(PhotoError, match=r"a\.jpg"):
-            encode(to_image(PIXELS), path)
+            encode(to_image(PHOTO), path)
         assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
         assert path.read_bytes() == b"the old one"
 
     def test_a_full_disk_stops_the_run(self, tmp_path, failing):
         failing(errno.ENOSPC)
         with pytest.raises(OutputError, match="No space left"):
-            encode(to_image(PIXELS), tmp_path / "a.jpg")
+            encode(to_image(PHOTO), tmp_path / "a.jpg")
         assert not list(tmp_path.iterdir())
 
 

@@ -1,0 +1,125 @@
+"""One page that shows every photo before and after."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import TextIO
+from urllib.parse import quote
+
+from enhance_cli.files import new_unfinished
+from enhance_cli.models.cenet import ColorMapping
+
+_PAGE = "gallery.html"
+_PHOTOS, _FAILED = "<!-- photos -->", "<!-- failed -->"
+
+
+class Gallery:
+    """A page that grows by a photo at a time, so that thousands need no memory.
+
+    It appears under its name when :meth:`close` is called, and holds all that it shows.
+
+    Args:
+        path: Where to; folders are made.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        page = resources.files("enhance_cli.engine").joinpath(_PAGE).read_text(encoding="utf-8")
+        head, rest = page.split(_PHOTOS)
+        middle, self._foot = rest.split(_FAILED)
+        self._middle = middle
+        self._failed: list[str] = []
+        self._count = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._unfinished = new_unfinished(path)
+        self._file: TextIO = self._unfinished.open("w", encoding="utf-8")
+        self._file.write(head)
+
+    def add(
+        self,
+        name: str,
+        before: bytes,
+        after: bytes,
+        size: tuple[int, int],
+        output: Path,
+        mapping: ColorMapping | None,
+    ) -> None:
+        """Show a photo.
+
+        Args:
+            name: As it is to be called.
+            before: A small WebP picture.
+            after: The same.
+            size: Width and height of the two.
+            output: Its result, to which the page links.
+            mapping: Its coarse map, or None.
+        """
+        self._count += 1
+        values = {
+            "name": html.escape(name),
+            "before": _data(before),
+            "after": _data(after),
+            "ratio": f"{size[0]} / {size[1]}",
+            "link": html.escape(_link(output, self.path.parent)),
+            "map": _numbers(mapping) if mapping is not None else "",
+        }
+        self._file.write(_PHOTO.substitute(values))
+
+    def add_failed(self, name: str, reason: str) -> None:
+        """Name a photo that has no result, and why."""
+        self._failed.append(f"<li><b>{html.escape(name)}</b> {html.escape(reason)}</li>\n")
+
+    def close(self) -> None:
+        """Finish the page and put it under its name."""
+        heading = f"<h2>Failed ({len(self._failed)})</h2>\n<ul>\n" if self._failed else ""
+        failed = heading + "".join(self._failed) + ("</ul>\n" if self._failed else "")
+        self._file.write(self._middle + failed + self._foot)
+        self._file.close()
+        self._unfinished.replace(self.path)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._file.close()
+        self._unfinished.unlink(missing_ok=True)
+
+
+_PHOTO = Template("""<figure>
+<div class="pair" style="aspect-ratio:$ratio">
+<img src="$before" alt="before" decoding="async" loading="lazy">
+<img class="after" src="$after" alt="after" decoding="async" loading="lazy">
+<input type="range" min="0" max="100" value="50" aria-label="before and after of $name">
+</div>
+<figcaption><a href="$link">$name</a>$map</figcaption>
+</figure>
+""")
+
+
+def _data(picture: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(picture).decode()
+
+
+def _link(output: Path, folder: Path) -> str:
+    try:
+        return quote(Path(os.path.relpath(output.resolve(), folder.resolve())).as_posix())
+    except ValueError:  # on another drive
+        return output.resolve().as_uri()
+
+
+def _numbers(mapping: ColorMapping) -> str:
+    """``coarse = (1 + W_s) p + b_s``, row by row (eq. 1 and 3)."""
+    rows = []
+    for channel, name in enumerate("RGB"):
+        row = [*mapping.matrix[0, channel].tolist(), mapping.offset[0, channel].item()]
+        row[channel] += 1
+        cells = "".join(f"<td>{value:+.3f}</td>" for value in row)
+        rows.append(f"<tr><th>{name}</th>{cells}</tr>")
+    head = "<tr><th></th><th>R</th><th>G</th><th>B</th><th>1</th></tr>"
+    return f"<details><summary>coarse map</summary><table>{head}{''.join(rows)}</table></details>"
