@@ -49,6 +49,19 @@ _NOT_THE_RESULTS = frozenset(
     }
 )
 
+_IMAGE_DEMANDED = {
+    piexif.ImageIFD.XResolution: (72, 1),
+    piexif.ImageIFD.YResolution: (72, 1),
+    piexif.ImageIFD.ResolutionUnit: 2,
+    piexif.ImageIFD.YCbCrPositioning: 1,
+}
+_EXIF_DEMANDED = {
+    piexif.ExifIFD.ExifVersion: b"0232",
+    piexif.ExifIFD.ComponentsConfiguration: b"\x01\x02\x03\x00",
+    piexif.ExifIFD.FlashpixVersion: b"0100",
+}
+"""What a block must hold (Exif 2.32, table 4 and 7), and RAW files often do not."""
+
 
 class ExifError(Exception):
     """A block that cannot be understood; a photo never fails for it."""
@@ -111,6 +124,9 @@ def copied(
         image[piexif.ImageIFD.Orientation] = 1
         exposure[piexif.ExifIFD.ColorSpace] = 1 if srgb else 0xFFFF
         exposure[piexif.ExifIFD.PixelXDimension], exposure[piexif.ExifIFD.PixelYDimension] = size
+        for tags, demanded in ((image, _IMAGE_DEMANDED), (exposure, _EXIF_DEMANDED)):
+            for tag, value in demanded.items():
+                tags.setdefault(tag, value)
         place = loaded["GPS"] if gps else {}
         return piexif.dump({"0th": image, "Exif": exposure, "GPS": place})
     # A damaged block makes piexif raise whatever its indexing runs into.

@@ -127,6 +127,15 @@ class TestCopied:
         assert piexif.ExifIFD.MakerNote not in loaded["Exif"]
         assert loaded["GPS"] and loaded["thumbnail"] is None
 
+    @pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
+    def test_exiftool_finds_nothing_missing(self, block, tmp_path):
+        path, result = tmp_path / "a.jpg", tmp_path / "b.jpg"
+        Image.new("RGB", (8, 8)).save(path, exif=block)
+        Image.new("RGB", (334, 500)).save(result, exif=copied(path, (334, 500)))
+        command = ["exiftool", "-s3", "-validate", "-warning", "-a", result]
+        told = subprocess.run(command, capture_output=True, check=True, text=True)
+        assert "Missing required" not in told.stdout
+
     def test_no_exif_to_be_read(self, tmp_path):
         path = tmp_path / "a.raf"
         path.write_bytes(b"FUJIFILMCCD-RAW " * 8)
