@@ -92,7 +92,7 @@ class Gallery:
 
 
 _PHOTO = Template("""<figure>
-<div class="pair" style="aspect-ratio:$ratio">
+<div class="pair" style="--ratio: $ratio">
 <img src="$before" alt="before" decoding="async" loading="lazy">
 <img class="after" src="$after" alt="after" decoding="async" loading="lazy">
 <input type="range" min="0" max="100" value="50" aria-label="before and after of $name">
