@@ -128,6 +128,8 @@ def copied(
             for tag, value in demanded.items():
                 tags.setdefault(tag, value)
         place = loaded["GPS"] if gps else {}
+        if place:
+            place = {piexif.GPSIFD.GPSVersionID: (2, 3, 0, 0)} | place
         return piexif.dump({"0th": image, "Exif": exposure, "GPS": place})
     # A damaged block makes piexif raise whatever its indexing runs into.
     except Exception as problem:
