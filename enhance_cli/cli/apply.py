@@ -193,11 +193,13 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
 
 
 def _summary(outcomes: list[PhotoOutcome], out: Path, long_edge: int | None) -> str:
+    from enhance_cli.engine.conflicts import Reason
+
     count = _counts(outcomes)
     lines = [
         f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; in {out}"
     ]
-    strangers = sum(one.reason == "there already, and not as enhance left it" for one in outcomes)
+    strangers = sum(one.reason is Reason.NOT_OURS for one in outcomes)
     if strangers:
         lines.append(
             f"{strangers} of the skipped have a file in their place that enhance did not write or "

@@ -157,7 +157,9 @@ class Application:
         settings = self.config
         photo = decode(planned.input, settings.long_edge, settings.max_pixels)
         try:
-            result, seen = self._retouched(photo)
+            result, seen = self.enhancer.retouch_and_tell(
+                photo, settings.coarse_only, settings.strength, settings.srgb
+            )
         except RetouchError as problem:
             raise PhotoError(f"{planned.input}: {problem}") from problem
         carried, lost = metadata.for_result(
@@ -173,13 +175,6 @@ class Application:
         del photo  # while the result is written, large photos need the memory
         notes += write_photo(result, planned.output, settings.encoding, carried)
         return (*notes, *self._shown(planned, *both, seen))
-
-    def _retouched(self, photo: Photo) -> tuple[Photo, Retouch | None]:
-        settings = self.config
-        if settings.strength == 0 and not settings.srgb:
-            return photo, None
-        seen = self.enhancer.look(photo, settings.coarse_only)
-        return self.enhancer.carry_out(photo, seen, settings.strength, settings.srgb), seen
 
     def _shown(
         self,

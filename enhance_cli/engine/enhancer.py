@@ -110,9 +110,16 @@ class Enhancer:
         Raises:
             RetouchError: The networks' result is not finite, or there is no memory for it.
         """
+        return self.retouch_and_tell(photo, coarse_only, strength, srgb)[0]
+
+    def retouch_and_tell(
+        self, photo: Photo, coarse_only: bool, strength: float, srgb: bool
+    ) -> tuple[Photo, Retouch | None]:
+        """The same, with what was done to the photo; None where nothing was to be done."""
         if strength == 0 and not srgb:
-            return photo
-        return self.carry_out(photo, self.look(photo, coarse_only), strength, srgb)
+            return photo, None
+        seen = self.look(photo, coarse_only)
+        return self.carry_out(photo, seen, strength, srgb), seen
 
     def look(self, photo: Photo, coarse_only: bool = False) -> Retouch:
         """Let the networks look at a decoded photo.

@@ -71,7 +71,6 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._records: dict[str, Record] = {}
-        self._by_input: dict[str, Record] = {}
         self._file: TextIO | None = None
 
     @contextmanager
@@ -106,10 +105,6 @@ class Manifest:
         """What is known of a result."""
         return self._records.get(self._key(output))
 
-    def of_input(self, photo: Path) -> Record | None:
-        """The newest result of a photo."""
-        return self._by_input.get(str(photo.resolve()))
-
     def add(self, photo: Path, source: Stamp, output: Path, settings: str) -> None:
         """Record a result that has just been written.
 
@@ -123,16 +118,12 @@ class Manifest:
         if result is None or self._file is None:
             return
         record = Record(self._key(output), str(photo.resolve()), source, settings, result)
-        self._take(record)
+        self._records[record.output] = record
         self._file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
         self._file.flush()
 
     def _key(self, output: Path) -> str:
         return output.relative_to(self.folder).as_posix()
-
-    def _take(self, record: Record) -> None:
-        self._records[record.output] = record
-        self._by_input[record.input] = record
 
     def read(self) -> None:
         """Read what earlier runs have recorded.
@@ -150,7 +141,7 @@ class Manifest:
         for line in lines:
             record = _parsed(line)
             if record is not None:
-                self._take(record)
+                self._records[record.output] = record
 
     def _end_torn_line(self, file: TextIO) -> None:
         path = self.folder / NAME
