@@ -91,8 +91,9 @@ def look(model: Cascade, photo: Photo, device: torch.device, coarse_only: bool =
         raise RetouchError("the network's result is not finite")
     residual = None if seen.residual is None else seen.residual[0]
     local = None
-    if residual is not None and photo.pixels.shape[:2] != view.shape[:2]:
-        local = LocalAffine.fit(seen.coarse[0], residual)
+    height, width = photo.pixels.shape[:2]
+    if residual is not None and view.shape[:2] != (height, width):
+        local = LocalAffine.fit(seen.coarse[0], residual, (height, width))
     return Retouch(seen.mapping, residual, local, device)
 
 
