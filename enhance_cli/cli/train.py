@@ -131,6 +131,14 @@ def train(
     fit: Annotated[
         Fit | None, typer.Option(help="How a photo gets into it.", rich_help_panel=_MODEL)
     ] = None,
+    pooling: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of the squares that the non-local block attends to; 1 is the paper's.",
+            min=1,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
     optimizer: Annotated[Optimizer | None, typer.Option(rich_help_panel=_LEARNING)] = None,
@@ -283,7 +291,9 @@ def train(
         resume=resume,
         validate_every=validate_every,
         log_dir=log_dir,
-        model=replace(base.model, **_given(variant=chosen, canvas=canvas, fit=fit)),
+        model=replace(
+            base.model, **_given(variant=chosen, canvas=canvas, fit=fit, pooling=pooling)
+        ),
         **_given(flip=flip, average=average, precision=precision, keep=keep),
     )
     stage_options = _given(

@@ -42,7 +42,7 @@ class Cascade(nn.Module):
         self.config = config or ModelConfig()
         self.cenet = CENet() if self.config.has_cenet else None
         self.prnet = (
-            PRNet(self.config.residual_blocks, self.config.non_local)
+            PRNet(self.config.residual_blocks, self.config.non_local, self.config.pooling)
             if self.config.has_prnet
             else None
         )

@@ -15,11 +15,14 @@ class NonLocalBlock(nn.Module):
 
     Args:
         channels: Channels of the input and of the output; even.
+        pooling: Side of the squares over which ``phi`` and ``g`` are averaged: the subsampling
+            trick of the non-local paper (its section 3.3, there by maxima). 1 keeps every position.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, pooling: int = 1) -> None:
         super().__init__()
         inner = channels // 2
+        self.pooling = pooling
         self.theta = nn.Conv2d(channels, inner, 1)
         self.phi = nn.Conv2d(channels, inner, 1)
         self.g = nn.Conv2d(channels, inner, 1)
@@ -41,12 +44,17 @@ class NonLocalBlock(nn.Module):
         # It does so for contiguous tensors only; on transposed views it silently builds the matrix.
         attended = F.scaled_dot_product_attention(
             _positions_first(self.theta(features)),
-            _positions_first(self.phi(features)),
-            _positions_first(self.g(features)),
+            _positions_first(self._pooled(self.phi(features))),
+            _positions_first(self._pooled(self.g(features))),
             scale=1.0,
         )
         attended = attended.squeeze(1).transpose(1, 2).reshape(batch, -1, height, width)
         return features + self.out(attended)
+
+    def _pooled(self, features: Tensor) -> Tensor:
+        if self.pooling == 1:
+            return features
+        return F.avg_pool2d(features, self.pooling, ceil_mode=True, count_include_pad=False)
 
 
 def _positions_first(features: Tensor) -> Tensor:

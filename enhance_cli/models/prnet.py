@@ -35,7 +35,7 @@ class Deconvolution(nn.ConvTranspose2d):
         means = taps.mean((2, 4), keepdim=True)  # of each output pixel's four
         balanced = (taps - means + means.mean((3, 5), keepdim=True)).flatten(4, 5).flatten(2, 3)
         extended = extend_edges(input, (1, 1, 1, 1))
-        return F.conv_transpose2d(extended, balanced, stride=2, padding=_TRIMMED)
+        return F.conv_transpose2d(extended, balanced, self.bias, stride=2, padding=_TRIMMED)
 
 
 class ResidualBlock(nn.Module):
@@ -66,9 +66,10 @@ class PRNet(nn.Module):
     Args:
         residual_blocks: 3, or 18 for the paper's PR.
         non_local: Whether the non-local block stands at the front of the second stage.
+        pooling: Of that block, see :class:`NonLocalBlock`.
     """
 
-    def __init__(self, residual_blocks: int = 3, non_local: bool = True) -> None:
+    def __init__(self, residual_blocks: int = 3, non_local: bool = True, pooling: int = 1) -> None:
         super().__init__()
         narrow, middle, wide = FIRST_MAPS, 2 * FIRST_MAPS, 4 * FIRST_MAPS
         self.down = nn.Sequential(
@@ -76,7 +77,7 @@ class PRNet(nn.Module):
             _conv(narrow, middle, kernel=3, stride=2),
             _conv(middle, wide, kernel=3, stride=2),
         )
-        blocks: list[nn.Module] = [NonLocalBlock(wide)] if non_local else []
+        blocks: list[nn.Module] = [NonLocalBlock(wide, pooling)] if non_local else []
         blocks += [ResidualBlock(wide) for _ in range(residual_blocks)]
         self.transform = nn.Sequential(*blocks)
         self.up = nn.Sequential(_deconv(wide, middle), _deconv(middle, narrow))
@@ -94,6 +95,7 @@ class PRNet(nn.Module):
             ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.
         """
         height, width = coarse.shape[-2:]
+        coarse = coarse.to(self.to_rgb.weight.dtype)
         padded = extend_edges(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
         features = self.up(self.transform(self.down(padded)))
         return self.to_rgb(features)[..., :height, :width]

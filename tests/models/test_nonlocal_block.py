@@ -31,6 +31,24 @@ def test_agrees_with_the_formula_written_out(shape):
     torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("pooling", [2, 4])
+def test_pooled_it_attends_to_the_means_of_squares(pooling):
+    """The same formula, over squares; at the edges they hold what there is."""
+    torch.manual_seed(0)
+    block, x = awake(NonLocalBlock(8, pooling)), torch.randn(1, 8, 9, 14)
+    theta, phi, g = block.theta(x)[0].flatten(1), block.phi(x)[0], block.g(x)[0]
+    corners = [(y, z) for y in range(0, 9, pooling) for z in range(0, 14, pooling)]
+    means = [
+        torch.stack([
+            features[:, y : y + pooling, z : z + pooling].mean((1, 2)) for y, z in corners
+        ])
+        for features in (phi, g)
+    ]  # fmt: skip
+    weights = torch.softmax(theta.T @ means[0].T, dim=1)
+    y = (weights @ means[1]).T.reshape(1, 4, 9, 14)
+    torch.testing.assert_close(block(x), x + block.out(y), rtol=1e-4, atol=1e-5)
+
+
 def test_starts_as_identity():
     x = torch.randn(2, 16, 6, 5)
     assert torch.equal(NonLocalBlock(16)(x), x)
