@@ -22,6 +22,7 @@ OWNERS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "PIL": {"imaging"},
+    "numba": {"imaging"},
     "pillow_heif": {"imaging"},
     "rawpy": {"imaging"},
     "piexif": {"imaging"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,15 +15,14 @@ from torch import Tensor
 
 from enhance_cli.config import LONG_EDGE
 from enhance_cli.engine.device import pick_device
+from enhance_cli.engine.inference import swift_precision
 from enhance_cli.engine.retouching import Retouch, look, retouched
 from enhance_cli.engine.weights import Weights, find_weights, load_weights
 from enhance_cli.errors import RetouchError
 from enhance_cli.imaging.bitmaps import PillowImage, photo_of
 from enhance_cli.imaging.encoding import to_image
 from enhance_cli.imaging.photo import Photo, has_no_color
-
-SMALL_STRIP = 2**16
-"""Pixels worked on at a time where a GPU has no memory for more."""
+from enhance_cli.models.folding import folded
 
 Picture = TypeVar("Picture", PillowImage, NDArray[Any], Tensor)
 
@@ -42,6 +42,8 @@ class Enhancer:
         self.weights = weights
         self.device = device
         self.notes: list[str] = []
+        self._folded = folded(weights.model, swift_precision(device))
+        self._gpu = threading.Lock()
 
     @classmethod
     def load(cls, weights: Path | str | None = None, device: str = "auto") -> Enhancer:
@@ -122,17 +124,33 @@ class Enhancer:
         return self.carry_out(photo, seen, strength, srgb), seen
 
     def look(self, photo: Photo, coarse_only: bool = False) -> Retouch:
-        """Let the networks look at a decoded photo.
+        """Let the networks look at a decoded photo; several threads may ask at once.
 
         Raises:
             RetouchError: Their result is not finite, or there is no memory for it.
         """
         with _memory_told():
-            try:
-                return look(self.weights.model, photo, self.device, coarse_only)
-            except torch.OutOfMemoryError:
-                self._leave_gpu()
-                return look(self.weights.model, photo, self.device, coarse_only)
+            if self.device.type == "cpu":
+                return self._look(photo, coarse_only)
+            with self._gpu:
+                return self._look_on_gpu(photo, coarse_only)
+
+    def _look_on_gpu(self, photo: Photo, coarse_only: bool) -> Retouch:
+        try:
+            return self._look(photo, coarse_only)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+        try:
+            return self._look(photo, coarse_only)
+        except torch.OutOfMemoryError:
+            self._leave_gpu()
+            return self._look(photo, coarse_only)
+
+    def _look(self, photo: Photo, coarse_only: bool) -> Retouch:
+        try:
+            return look(self._folded, photo, self.device, coarse_only)
+        except RetouchError:  # not finite; the networks as they are have more range
+            return look(self.weights.model, photo, self.device, coarse_only)
 
     def carry_out(
         self, photo: Photo, seen: Retouch, strength: float = 1.0, srgb: bool = False
@@ -143,15 +161,7 @@ class Enhancer:
             RetouchError: There is no memory for it.
         """
         with _memory_told():
-            try:
-                return retouched(photo, seen, strength, srgb)
-            except torch.OutOfMemoryError:
-                torch.cuda.empty_cache()
-            try:
-                return retouched(photo, seen, strength, srgb, SMALL_STRIP)
-            except torch.OutOfMemoryError:
-                self._leave_gpu()
-                return retouched(photo, seen.to(self.device), strength, srgb)
+            return retouched(photo, seen, strength, srgb)
 
     def _leave_gpu(self) -> None:
         """Go on without the GPU, from this photo on."""
@@ -159,6 +169,7 @@ class Enhancer:
             raise MemoryError
         self.device = torch.device("cpu")
         self.weights.model.to(self.device)
+        self._folded = folded(self.weights.model, swift_precision(self.device))
         torch.cuda.empty_cache()
         self.notes.append("the GPU is out of memory; the run goes on without it, more slowly")
 

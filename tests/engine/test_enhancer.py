@@ -14,6 +14,7 @@ from enhance_cli import Enhancer
 from enhance_cli.config import ApplyConfig
 from enhance_cli.engine import enhancer as module
 from enhance_cli.engine.application import Application
+from enhance_cli.engine.retouching import look
 from enhance_cli.errors import RetouchError, WeightsError
 from enhance_cli.imaging.photo import Photo
 
@@ -117,51 +118,34 @@ class TestMemory:
     def on_gpu(self, brightening, monkeypatch):
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
         brightening.device = torch.device("cuda")
-        tried: list[tuple[str, str, int | None]] = []
+        tried: list[str] = []
 
-        def play(name, fails):
-            real = getattr(module, name)
-
-            def stand_in(first, second, *rest):
-                device = brightening.device.type
-                strip = rest[2] if name == "retouched" and len(rest) > 2 else None
-                tried.append((name, device, strip))
-                if device == "cuda" and fails(strip):
+        def play(failures: int) -> None:
+            def stand_in(model, photo, device, coarse_only):
+                tried.append(device.type)
+                if device.type == "cuda" and len(tried) <= failures:
                     raise torch.OutOfMemoryError("CUDA out of memory")
-                cpu = torch.device("cpu")
-                if name == "look":
-                    return real(first, second, cpu, *rest[1:])
-                return real(first, second, *rest)
+                return look(model, photo, torch.device("cpu"), coarse_only)
 
-            monkeypatch.setattr(module, name, stand_in)
+            monkeypatch.setattr(module, "look", stand_in)
 
         return brightening, play, tried
 
     def test_no_room_for_the_network(self, on_gpu):
         enhancer, play, tried = on_gpu
-        play("look", lambda _: True)
+        play(failures=100)
         photo = Photo(np.full((8, 8, 3), 100, np.uint8))
         assert enhancer.retouch(photo).pixels[4, 4, 0] == 100 + STEP
         enhancer.retouch(photo)
-        assert [device for _, device, _ in tried] == ["cuda", "cpu", "cpu"]
+        assert tried == ["cuda", "cuda", "cpu", "cpu"]
         assert len(enhancer.notes) == 1 and "GPU" in enhancer.notes[0], "said once"
 
-    def test_room_for_small_work_only(self, on_gpu):
+    def test_room_again_once_the_cache_is_emptied(self, on_gpu):
         enhancer, play, tried = on_gpu
-        play("look", lambda _: False)
-        play("retouched", lambda strip: strip is None)
+        play(failures=1)
         photo = Photo(np.full((8, 8, 3), 100, np.uint8))
         assert enhancer.retouch(photo).pixels[4, 4, 0] == 100 + STEP
-        strips = [(device, strip) for name, device, strip in tried if name == "retouched"]
-        assert strips == [("cuda", None), ("cuda", module.SMALL_STRIP)] and not enhancer.notes
-
-    def test_no_room_at_all(self, on_gpu):
-        enhancer, play, tried = on_gpu
-        play("look", lambda _: False)
-        play("retouched", lambda _: True)
-        photo = Photo(np.full((8, 8, 3), 100, np.uint8))
-        assert enhancer.retouch(photo).pixels[4, 4, 0] == 100 + STEP
-        assert tried[-1][1] == "cpu" and len(enhancer.notes) == 1
+        assert tried == ["cuda", "cuda"] and not enhancer.notes
 
     def test_no_memory_on_the_cpu_is_a_failed_photo(self, brightening, monkeypatch):
         def no_memory(*_):
@@ -175,4 +159,20 @@ class TestMemory:
 def test_a_jpeg_read_from_memory(brightening, coffee):
     content = BytesIO()
     Image.fromarray(coffee).save(content, "JPEG")
-    assert brightening.enhance(Image.open(content)).size == (500, 333)
+    photo = Image.open(content)
+    assert brightening.enhance(photo).size == (500, 333)
+    assert photo.size == (600, 400), "the caller's picture stays as it is"
+
+
+def test_what_is_not_finite_in_half_precision_is_looked_at_again(brightening, monkeypatch):
+    seen = []
+
+    def overflowing(model, *rest):
+        seen.append(model)
+        if model is not brightening.weights.model:
+            raise RetouchError("the network's result is not finite")
+        return look(model, *rest)
+
+    monkeypatch.setattr(module, "look", overflowing)
+    result = brightening.retouch(Photo(np.full((8, 8, 3), 100, np.uint8)))
+    assert result.pixels[4, 4, 0] == 100 + STEP and len(seen) == 2

@@ -8,8 +8,11 @@ import torch
 from skimage import data
 from skimage.color import rgb2lab
 
+from enhance_cli import Enhancer
 from enhance_cli.data.splits import held_out_keys
+from enhance_cli.engine.inference import enhance_pixels
 from enhance_cli.engine.weights import find_weights, load_weights
+from enhance_cli.imaging.photo import Photo
 
 SIDE = 64
 
@@ -88,3 +91,15 @@ def test_a_flattened_photo_comes_back_nearer_to_what_it_was(enhance, name):
         for one in (flat, enhance(flat))
     ]
     assert errors[1] < 0.8 * errors[0]
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
+@pytest.mark.parametrize("flatten", [False, True])
+def test_what_runs_by_default_agrees_with_the_plain_networks(shipped, name, flatten):
+    """Folded, in half precision where the processor has it; and float32, as it was learned."""
+    photo = Photo(getattr(data, name)()).fitted(500).pixels
+    photo = (30 + photo * 0.45).astype(np.uint8) if flatten else photo
+    plain = enhance_pixels(shipped.model, photo.astype(np.float32) / 255, torch.device("cpu"))
+    default = Enhancer(shipped, torch.device("cpu")).enhance(photo)
+    difference = np.abs(default.astype(float) - 255 * plain)
+    assert difference.mean() < 1 and difference.max() <= 4
