@@ -53,12 +53,12 @@ def run_batch(config: ApplyConfig) -> tuple[list[PhotoOutcome], bool]:
 
 @contextlib.contextmanager
 def _ctrl_c_stops(run: Application) -> Iterator[None]:
-    """Let the first Ctrl-C end the run after the photo in hand, and a second one at once."""
+    """Let the first Ctrl-C end the run after the photos in hand, and a second one at once."""
 
     def first(_number: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, before)
         run.stop()
-        say("stopping after this photo; Ctrl-C again stops at once")
+        say("stopping after the photos in hand; Ctrl-C again stops at once")
 
     before = signal.signal(signal.SIGINT, first)
     try:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from enhance_cli.config import ApplyConfig, ModelConfig
 from enhance_cli.engine.conflicts import Decision, Reason, decide
+from enhance_cli.engine.crew import AbandonedError, cores_shared_out, crew_for
 from enhance_cli.engine.enhancer import Enhancer
+from enhance_cli.engine.gallery import Exhibit
 from enhance_cli.engine.manifest import Manifest, Stamp, settings_digest
 from enhance_cli.engine.planning import PlannedPhoto, make_plan
-from enhance_cli.engine.retouching import Retouch
 from enhance_cli.engine.showing import Showing
 from enhance_cli.errors import EnhanceError, OutputError, PhotoError, RetouchError, UsageError
 from enhance_cli.imaging import metadata
 from enhance_cli.imaging.decoding import decode
 from enhance_cli.imaging.encoding import write_photo
-from enhance_cli.imaging.photo import Photo
 
 
 class Status(StrEnum):
@@ -54,6 +54,23 @@ class PhotoOutcome:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A photo whose work is done, but which nobody has been told of.
+
+    Attributes:
+        photo: Which.
+        outcome: What became of it.
+        exhibit: For the gallery.
+        unshown: Why the gallery cannot show it.
+    """
+
+    photo: PlannedPhoto
+    outcome: PhotoOutcome
+    exhibit: Exhibit | None = None
+    unshown: str | None = None
+
+
 class Application:
     """One run over a batch; iterate over it, a :class:`PhotoOutcome` a photo.
 
@@ -74,16 +91,16 @@ class Application:
         _refuse_what_the_model_cannot(config, self.enhancer.weights.model.config)
         self.settings = settings_digest(config, self.enhancer.weights.path)
         self.manifest = Manifest(config.out)
-        self._stopping = False
+        self.crew = crew_for(self.enhancer.device)
 
     def stop(self) -> None:
-        """End the iteration after the photo that is being worked on."""
-        self._stopping = True
+        """End the iteration after the photos that are being worked on."""
+        self.crew.stop()
 
     @property
     def was_stopped(self) -> bool:
         """Whether somebody asked for the end."""
-        return self._stopping
+        return self.crew.was_stopped
 
     def decisions(self) -> tuple[Decision, ...]:
         """What a run would do with each photo; nothing is written.
@@ -112,38 +129,54 @@ class Application:
             decisions = self.decisions()
             self.showing.open()
             try:
-                for decision in decisions:
-                    if self._stopping:
-                        return
-                    yield self._outcome(decision)
+                with cores_shared_out(self.crew.threads):
+                    for made in self.crew.run(self._made, decisions):
+                        yield self._told(made)
             finally:
                 self.showing.close()
 
-    def _outcome(self, decision: Decision) -> PhotoOutcome:
+    def _made(self, decision: Decision) -> _Made:
+        """Do all that is to be done for one photo; in any thread."""
         photo, reason = decision.photo, decision.reason
         if decision.skipped:
-            self.showing.add_skipped(photo)
-            return PhotoOutcome(photo.input, photo.output, Status.SKIPPED, reason)
+            outcome = PhotoOutcome(photo.input, photo.output, Status.SKIPPED, reason)
+            try:
+                return _Made(photo, outcome, self.showing.prepared_again(photo))
+            except PhotoError as problem:
+                return _Made(photo, outcome, unshown=str(problem))
         started = time.perf_counter()
         stamp = Stamp.of(photo.input)
         try:
-            notes = self._enhance_whatever_happens(photo)
+            notes, exhibit = self._enhance_whatever_happens(photo)
         except PhotoError as problem:
-            self.showing.add_failed(photo, str(problem))
             seconds = time.perf_counter() - started
-            return PhotoOutcome(photo.input, None, Status.FAILED, reason, str(problem), seconds)
+            outcome = PhotoOutcome(photo.input, None, Status.FAILED, reason, str(problem), seconds)
+            return _Made(photo, outcome, unshown=str(problem))
         if stamp is not None:
             self.manifest.add(photo.input, stamp, photo.output, self.settings)
         seconds = time.perf_counter() - started
-        return PhotoOutcome(
+        outcome = PhotoOutcome(
             photo.input, photo.output, Status.DONE, reason, seconds=seconds, warnings=notes
         )
+        return _Made(photo, outcome, exhibit)
 
-    def _enhance_whatever_happens(self, planned: PlannedPhoto) -> tuple[str, ...]:
+    def _told(self, made: _Made) -> PhotoOutcome:
+        """Show a photo whose turn it is, and what the run is to be told of beside it."""
+        if made.exhibit:
+            self.showing.add(made.exhibit)
+        if made.unshown:
+            self.showing.add_failed(made.photo, made.unshown)
+        notes, self.enhancer.notes = self.enhancer.notes, []
+        return replace(made.outcome, warnings=(*made.outcome.warnings, *notes))
+
+    def _enhance_whatever_happens(
+        self, planned: PlannedPhoto
+    ) -> tuple[tuple[str, ...], Exhibit | None]:
         """Let not even a fault of our own in one photo cost the thousands after it."""
         try:
-            return self._enhance(planned)
-        except EnhanceError:
+            with self.crew.room.admission() as admit:
+                return self._enhance(planned, admit)
+        except (EnhanceError, AbandonedError):
             raise
         except Exception as problem:
             place = traceback.extract_tb(problem.__traceback__)[-1]
@@ -153,9 +186,13 @@ class Application:
                 "please report it"
             ) from problem
 
-    def _enhance(self, planned: PlannedPhoto) -> tuple[str, ...]:
+    def _enhance(
+        self, planned: PlannedPhoto, admit: Callable[[int], None]
+    ) -> tuple[tuple[str, ...], Exhibit | None]:
         settings = self.config
-        photo = decode(planned.input, settings.long_edge, settings.max_pixels)
+        self.crew.go_on()
+        photo = decode(planned.input, settings.long_edge, settings.max_pixels, admit)
+        self.crew.go_on()
         try:
             result, seen = self.enhancer.retouch_and_tell(
                 photo, settings.coarse_only, settings.strength, settings.srgb
@@ -170,24 +207,15 @@ class Application:
             keep=settings.keep_metadata,
         )
         both = self.showing.made_small(photo), self.showing.made_small(result)
-        notes = [*photo.warnings, *lost, *self.enhancer.notes]
-        self.enhancer.notes.clear()
+        notes = [*photo.warnings, *lost]
         del photo  # while the result is written, large photos need the memory
+        self.crew.go_on()
         notes += write_photo(result, planned.output, settings.encoding, carried)
-        return (*notes, *self._shown(planned, *both, seen))
-
-    def _shown(
-        self,
-        planned: PlannedPhoto,
-        before: Photo | None,
-        after: Photo | None,
-        seen: Retouch | None,
-    ) -> tuple[str, ...]:
         try:
-            self.showing.add(planned, before, after, seen)
+            exhibit = self.showing.prepared(planned, *both, seen)
         except PhotoError as problem:
-            return (str(problem),)
-        return ()
+            return (*notes, str(problem)), None
+        return tuple(notes), exhibit
 
 
 def _make_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -16,6 +17,27 @@ from enhance_cli.models.cenet import ColorMapping
 
 _PAGE = "gallery.html"
 _PHOTOS, _FAILED = "<!-- photos -->", "<!-- failed -->"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A photo as a page shows it.
+
+    Attributes:
+        name: As it is to be called.
+        before: A small WebP picture.
+        after: The same.
+        size: Width and height of the two.
+        output: Its result, to which the page links.
+        mapping: Its coarse map, or None.
+    """
+
+    name: str
+    before: bytes
+    after: bytes
+    size: tuple[int, int]
+    output: Path
+    mapping: ColorMapping | None
 
 
 class Gallery:
@@ -43,32 +65,16 @@ class Gallery:
         self._file: TextIO = self._unfinished.open("w", encoding="utf-8")
         self._file.write(head)
 
-    def add(
-        self,
-        name: str,
-        before: bytes,
-        after: bytes,
-        size: tuple[int, int],
-        output: Path,
-        mapping: ColorMapping | None,
-    ) -> None:
-        """Show a photo.
-
-        Args:
-            name: As it is to be called.
-            before: A small WebP picture.
-            after: The same.
-            size: Width and height of the two.
-            output: Its result, to which the page links.
-            mapping: Its coarse map, or None.
-        """
+    def add(self, exhibit: Exhibit) -> None:
+        """Show a photo."""
         self._count += 1
+        mapping = exhibit.mapping
         values = {
-            "name": html.escape(name),
-            "before": _data(before),
-            "after": _data(after),
-            "ratio": f"{size[0]} / {size[1]}",
-            "link": html.escape(_link(output, self.path.parent)),
+            "name": html.escape(exhibit.name),
+            "before": _data(exhibit.before),
+            "after": _data(exhibit.after),
+            "ratio": f"{exhibit.size[0]} / {exhibit.size[1]}",
+            "link": html.escape(_link(exhibit.output, self.path.parent)),
             "map": _numbers(mapping) if mapping is not None else "",
         }
         self._file.write(_PHOTO.substitute(values))

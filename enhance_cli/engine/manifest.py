@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -72,6 +73,7 @@ class Manifest:
         self.folder = folder
         self._records: dict[str, Record] = {}
         self._file: TextIO | None = None
+        self._adding = threading.Lock()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -106,7 +108,7 @@ class Manifest:
         return self._records.get(self._key(output))
 
     def add(self, photo: Path, source: Stamp, output: Path, settings: str) -> None:
-        """Record a result that has just been written.
+        """Record a result that has just been written; several threads may.
 
         Args:
             photo: What it was made from.
@@ -118,9 +120,11 @@ class Manifest:
         if result is None or self._file is None:
             return
         record = Record(self._key(output), str(photo.resolve()), source, settings, result)
-        self._records[record.output] = record
-        self._file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
-        self._file.flush()
+        line = json.dumps(asdict(record), ensure_ascii=False) + "\n"
+        with self._adding:
+            self._records[record.output] = record
+            self._file.write(line)
+            self._file.flush()
 
     def _key(self, output: Path) -> str:
         return output.relative_to(self.folder).as_posix()

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from enhance_cli.config import ApplyConfig
-from enhance_cli.engine.gallery import Gallery
+from enhance_cli.engine.gallery import Exhibit, Gallery
 from enhance_cli.engine.planning import PlannedPhoto
 from enhance_cli.engine.retouching import Retouch
-from enhance_cli.errors import OutputError, PhotoError, UsageError
+from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.imaging.colour import Floats
 from enhance_cli.imaging.decoding import decode
 from enhance_cli.imaging.lut import write_cube
@@ -54,14 +54,14 @@ class Showing:
         wanted = self._config.compare or self._config.gallery
         return photo.fitted(COMPARED) if wanted else None
 
-    def add(
+    def prepared(
         self,
         photo: PlannedPhoto,
         before: Photo | None,
         after: Photo | None,
         seen: Retouch | None,
-    ) -> None:
-        """Show a photo that has just been retouched.
+    ) -> Exhibit | None:
+        """Write what stands beside a result, and make what the gallery shows; in any thread.
 
         Args:
             photo: Which.
@@ -77,22 +77,33 @@ class Showing:
         if "lut" in paths:
             self._write_lut(photo, seen, paths["lut"])
         if before is None or after is None:
-            return
+            return None
         if "compare" in paths:
             write_comparison(before, after, paths["compare"])
-        if self._gallery:
-            self._put(self._gallery, photo, before, after, seen)
+        return self._exhibit(photo, before, after, seen) if self._gallery else None
 
-    def add_skipped(self, photo: PlannedPhoto) -> None:
-        """Show a photo whose result is from an earlier run."""
+    def prepared_again(self, photo: PlannedPhoto) -> Exhibit | None:
+        """What the gallery shows of a photo whose result is from an earlier run.
+
+        Raises:
+            PhotoError: Photo or result cannot be read.
+        """
         if self._gallery is None or not photo.output.exists():
-            return
-        try:
-            before, after = (decode(path, THUMBNAIL) for path in (photo.input, photo.output))
-        except PhotoError as problem:
-            self.add_failed(photo, str(problem))
-        else:
-            self._put(self._gallery, photo, before, after, None)
+            return None
+        before, after = (decode(path, THUMBNAIL) for path in (photo.input, photo.output))
+        return self._exhibit(photo, before, after, None)
+
+    def add(self, exhibit: Exhibit) -> None:
+        """Put a photo onto the gallery, after those before it.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        if self._gallery:
+            try:
+                self._gallery.add(exhibit)
+            except OSError as problem:
+                raise _unwritable("--gallery", self._gallery.path, problem) from problem
 
     def add_failed(self, photo: PlannedPhoto, reason: str) -> None:
         """Name a photo that has no result."""
@@ -132,22 +143,13 @@ class Showing:
         except OSError as problem:
             raise _unwritable("--lut", path, problem) from problem
 
-    def _put(
-        self,
-        gallery: Gallery,
-        photo: PlannedPhoto,
-        before: Photo,
-        after: Photo,
-        seen: Retouch | None,
-    ) -> None:
+    def _exhibit(
+        self, photo: PlannedPhoto, before: Photo, after: Photo, seen: Retouch | None
+    ) -> Exhibit:
         small = after.fitted(THUMBNAIL)
         name = str(photo.output.relative_to(self._config.out))
         mapping = seen.mapping if seen else None
-        pictures = thumbnail(before), thumbnail(small)
-        try:
-            gallery.add(name, *pictures, small.size, photo.output, mapping)
-        except OSError as problem:
-            raise _unwritable("--gallery", gallery.path, problem) from problem
+        return Exhibit(name, thumbnail(before), thumbnail(small), small.size, photo.output, mapping)
 
 
 def _refuse_bad_places(config: ApplyConfig) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -11,9 +13,10 @@ import pillow_heif
 from PIL import Image, ImageCms, ImageOps
 
 from enhance_cli.imaging.colour import SRGB, ColorSpace, ProfileError
-from enhance_cli.imaging.deep import is_deep, read_deep
+from enhance_cli.imaging.deep import is_deep, read_deep, upright
+from enhance_cli.imaging.jpeg import read_jpeg
 from enhance_cli.imaging.metadata import found_in
-from enhance_cli.imaging.photo import Photo, has_no_color, refuse_too_many
+from enhance_cli.imaging.photo import Photo, Pixels, has_no_color, refuse_too_many
 from enhance_cli.imaging.resizing import fitted, resize_image
 
 USELESS_PROFILE = "its colour profile cannot be used, taken as sRGB"
@@ -24,20 +27,34 @@ PillowImage = Image.Image
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
 
+# What Pillow remarks on damaged metadata is told photo by photo, by metadata.py. Once for all,
+# since filters belong to the process, and several threads decode.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+
 # Pillow's own limit stops at 179 megapixels, which panoramas pass; refuse_too_many has ours.
 Image.MAX_IMAGE_PIXELS = None
 pillow_heif.register_heif_opener()
 
 
-def decode_bitmap(path: Path, long_edge: int | None, max_pixels: int) -> Photo:
+def decode_bitmap(
+    path: Path, long_edge: int | None, max_pixels: int, admit: Callable[[int], None]
+) -> Photo:
     """Read a picture upright, with its colour profile beside it."""
-    with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+    with Image.open(path) as image:
         refuse_too_many(path, image.size, max_pixels)
         notes: list[str] = []
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # that holds previews
             notes.append("holds several pictures, only the first was read")
+        if long_edge:
+            # JPEG alone: decode at a fraction of the size, twice what is needed at least.
+            image.draft(None, fitted(image.size, 2 * long_edge))
+        admit(math.prod(image.size))
         if is_deep(image):
             return _deep_photo(path, image, notes).fitted(long_edge)
+        if long_edge is None and image.format in {"JPEG", "MPO"} and image.mode == "RGB":
+            pixels = read_jpeg(path)
+            if pixels is not None:
+                return _photo_of_array(image, upright(pixels, image), None, False, notes)
         return photo_of(image, long_edge, notes)
 
 
@@ -47,8 +64,7 @@ def photo_of(
     """Take a photo out of Pillow's hands, upright.
 
     Args:
-        image: Of any mode but floating point; a JPEG that is not loaded yet is decoded no larger
-            than it must be.
+        image: Of any mode but floating point.
         long_edge: Longer edge of the result, in pixels; a smaller photo keeps its size.
         notes: Takes a line for all that is lost.
 
@@ -56,9 +72,6 @@ def photo_of(
         ValueError: The pixels are floats.
     """
     notes = [] if notes is None else notes
-    if long_edge:
-        # JPEG alone: decode at a fraction of the size, twice what is needed at least.
-        image.draft(None, fitted(image.size, 2 * long_edge))
     image.load()  # a PNG's metadata may stand behind its pixels
     metadata, profile = found_in(image), image.info.get("icc_profile")
     grey = image.mode in GREY_MODES
@@ -85,11 +98,17 @@ def photo_of(
 def _deep_photo(path: Path, image: Image.Image, notes: list[str]) -> Photo:
     if image.format == "PNG":
         image.load()  # metadata may stand behind the pixels
-    metadata, profile = found_in(image), image.info.get("icc_profile")
     picture = read_deep(path, image)
-    colours = SRGB if picture.grey else _colours(profile, notes)
-    grey = picture.grey or has_no_color(picture.pixels)
-    return Photo(picture.pixels, colours, picture.alpha, grey, metadata, tuple(notes))
+    return _photo_of_array(image, picture.pixels, picture.alpha, picture.grey, notes)
+
+
+def _photo_of_array(
+    image: Image.Image, pixels: Pixels, alpha: Pixels | None, grey: bool, notes: list[str]
+) -> Photo:
+    """Take all but the pixels out of Pillow's hands."""
+    metadata, profile = found_in(image), image.info.get("icc_profile")
+    colours = SRGB if grey else _colours(profile, notes)
+    return Photo(pixels, colours, alpha, grey or has_no_color(pixels), metadata, tuple(notes))
 
 
 def _colours(profile: bytes | None, notes: list[str]) -> ColorSpace:

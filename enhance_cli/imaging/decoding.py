@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import rawpy
@@ -15,7 +16,12 @@ from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.raw import decode_raw
 
 
-def decode(path: Path, long_edge: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
+def decode(
+    path: Path,
+    long_edge: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    admit: Callable[[int], None] = lambda _pixels: None,
+) -> Photo:
     """Read a photo: a camera RAW, or any bitmap that Pillow reads.
 
     EXIF orientation is applied. RAW files are developed with the camera's white balance and without
@@ -24,15 +30,15 @@ def decode(path: Path, long_edge: int | None = None, max_pixels: int = MAX_PIXEL
     Args:
         path: The file.
         long_edge: Longer edge of the result, in pixels; a smaller photo keeps its size.
-
         max_pixels: A photo with more is refused.
+        admit: Told how many pixels will be in memory, before they are read; it may wait.
 
     Raises:
         PhotoError: The file cannot be read as a photo.
     """
     try:
         read = decode_raw if is_raw(path) else decode_bitmap
-        return read(path, long_edge, max_pixels)
+        return read(path, long_edge, max_pixels, admit)
     except PhotoError:
         raise
     except MemoryError as problem:

@@ -52,11 +52,10 @@ def read_deep(path: Path, image: Image.Image) -> DeepPicture:
         path: The file.
         image: The same, opened.
     """
-    turned = _UPRIGHT.get(image.getexif().get(0x0112, 1), _as_it_is)
     if image.format == "TIFF":
-        deep = turned(_from_tiff(path))
+        deep = upright(_from_tiff(path), image)
     elif image.format == "PNG":
-        deep = turned(imagecodecs.png_decode(path.read_bytes()))
+        deep = upright(imagecodecs.png_decode(path.read_bytes()), image)
     else:  # HEIF turns its pictures itself
         deep = np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))
     if deep.dtype != np.uint16:
@@ -77,8 +76,10 @@ def _from_tiff(path: Path) -> NDArray[Any]:
     return np.moveaxis(deep, 0, -1) if planes else deep
 
 
-def _as_it_is(pixels: NDArray[Any]) -> NDArray[Any]:
-    return pixels
+def upright(pixels: NDArray[Any], image: Image.Image) -> NDArray[Any]:
+    """Turn an array as the EXIF orientation of its opened picture asks for."""
+    turn = _UPRIGHT.get(image.getexif().get(0x0112, 1))
+    return np.ascontiguousarray(turn(pixels)) if turn else pixels
 
 
 _UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {

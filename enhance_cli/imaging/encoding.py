@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import struct
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from enhance_cli.files import written_whole
 from enhance_cli.imaging.containers import jpeg_segments, write_deep_png, write_tiff
 from enhance_cli.imaging.exif import without_orientation
 from enhance_cli.imaging.formats import AVIF, JPEG, PNG, TIFF, WEBP
+from enhance_cli.imaging.jpeg import jpeg_bytes
 from enhance_cli.imaging.metadata import NOTHING, PNG_XMP, Metadata
 from enhance_cli.imaging.photo import Photo, in_kind
 
@@ -85,6 +85,12 @@ def _write(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> 
         kind = np.uint16 if deep else np.uint8
         with _told(path), written_whole(path) as unfinished:
             write_tiff(photo, unfinished, kind, _profile(photo), metadata)
+    elif suffix in JPEG and photo.alpha is None and not photo.grey:
+        options = _blocks(metadata, "JPEG") | {"icc_profile": _profile(photo)}
+        pixels = in_kind(photo.pixels, np.dtype(np.uint8))
+        with _told(path), written_whole(path) as unfinished:
+            encoded = jpeg_bytes(pixels, encoding.quality, encoding.subsampling, **options)
+            unfinished.write_bytes(encoded)
     elif deep and suffix in PNG:
         with _told(path), written_whole(path) as unfinished:
             write_deep_png(photo, unfinished, _profile(photo), metadata)
@@ -184,9 +190,7 @@ _JPEG_LIMITS = {"exif": 65_533, "xmp": 65_504, "iptc": 65_500, "comment": 65_533
 def _told(path: Path) -> Iterator[None]:
     """Turn what the system or a codec says into what the user needs to know."""
     try:
-        # Pillow remarks on metadata that came as they are.
-        with warnings.catch_warnings(action="ignore"):
-            yield
+        yield
     # A codec may raise whatever it pleases over pixels or metadata that it cannot take.
     except Exception as problem:
         if isinstance(problem, OSError) and problem.errno in _NO_WAY:

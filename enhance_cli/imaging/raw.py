@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,16 @@ _QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
 """LibRaw's flip, as quarter turns against the clock."""
 
 
-def decode_raw(path: Path, long_edge: int | None, max_pixels: int) -> Photo:
+def decode_raw(
+    path: Path, long_edge: int | None, max_pixels: int, admit: Callable[[int], None]
+) -> Photo:
     """Develop with the camera's white balance and without automatic brightening, to 16-bit sRGB."""
     with rawpy.imread(str(path)) as raw:
         sizes = raw.sizes  # developing changes them
         refuse_too_many(path, (sizes.width, sizes.height), max_pixels)
         longest = max(sizes.width, sizes.height)
         half = long_edge is not None and longest >= 2 * long_edge
+        admit(sizes.raw_width * sizes.raw_height)
         developed = raw.postprocess(
             use_camera_wb=True,
             no_auto_bright=True,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+GAP = 3.0
+"""How much larger than its result a picture stays at least when whole blocks of pixels are averaged
+first: Lanczos' filter then sees all that it would keep."""
 
 
 def fitted(size: tuple[int, int], long_edge: int | None) -> tuple[int, int]:
@@ -23,11 +28,11 @@ def resize_image(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resize with Lanczos' filter, after a fast reduction where much is to go."""
     if image.size == size:
         return image
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=GAP)
 
 
 def resize_pixels(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Resize with Lanczos' filter in the precision that the pixels have.
+    """Resize like :func:`resize_image`, in the precision that the pixels have.
 
     Args:
         pixels: ``(H, W)`` or ``(H, W, C)``, uint8 or uint16 in their full range, or floats in
@@ -36,18 +41,69 @@ def resize_pixels(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """
     if pixels.shape[1::-1] == size:
         return pixels
+    height, width = pixels.shape[:2]
+    across, down = (max(1, int(n / m / GAP)) for n, m in zip((width, height), size, strict=True))
+    # What is left of a block at the right or below counts for its share.
+    box = (0, 0, width / across, height / down)
+    if across > 1 or down > 1:
+        pixels = block_means(pixels, across, down)
     if pixels.dtype == np.uint8:
-        return np.asarray(resize_image(Image.fromarray(pixels), size))
+        image = Image.fromarray(pixels)
+        return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box))
     if pixels.ndim == 2:
-        return _resize_channel(pixels, size)
-    # Channel by channel: a 45-megapixel photo as floats would take half a gigabyte.
-    channels = [_resize_channel(channel, size) for channel in np.moveaxis(pixels, 2, 0)]
+        return _resize_channel(pixels, size, box)
+    channels = [_resize_channel(channel, size, box) for channel in np.moveaxis(pixels, 2, 0)]
     return np.stack(channels, axis=2)
 
 
-def _resize_channel(channel: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+def _resize_channel(
+    channel: NDArray[Any], size: tuple[int, int], box: tuple[float, float, float, float]
+) -> NDArray[Any]:
     whole = np.issubdtype(channel.dtype, np.integer)
     white = np.iinfo(channel.dtype).max if whole else 1
-    values = resize_image(Image.fromarray(np.ascontiguousarray(channel, np.float32)), size)
-    result = np.asarray(values).clip(0, white)
+    image = Image.fromarray(np.ascontiguousarray(channel, np.float32))
+    result = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box)).clip(0, white)
     return result.round().astype(channel.dtype) if whole else result
+
+
+def block_means(pixels: NDArray[Any], across: int, down: int) -> NDArray[Any]:
+    """Average blocks of pixels, as Pillow's ``Image.reduce`` does, but without a copy before.
+
+    Args:
+        pixels: ``(H, W)`` or ``(H, W, C)``.
+        across: Width of a block.
+        down: Its height.
+
+    Returns:
+        The same kind, its sides rounded up: at the right and below, blocks may be smaller.
+    """
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim > 2 else 1
+    shape = (-(-height // down), -(-width // across), channels)
+    means = np.empty(shape, pixels.dtype)
+    half = 0.5 if np.issubdtype(pixels.dtype, np.integer) else 0.0
+    source = np.ascontiguousarray(pixels).reshape(height, width * channels)
+    _block_means(source, means, across, down, np.float32(half))
+    return means if pixels.ndim > 2 else means[..., 0]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _block_means(source, means, across, down, half):  # noqa: ANN001, ANN202
+    height = source.shape[0]
+    tall, wide, channels = means.shape
+    width = source.shape[1] // channels
+    sums = np.empty(source.shape[1], np.float32)
+    for y in range(tall):
+        top, bottom = y * down, min((y + 1) * down, height)
+        sums[:] = 0
+        for row in range(top, bottom):
+            for number in range(source.shape[1]):
+                sums[number] += source[row, number]
+        for x in range(wide):
+            left, right = x * across, min((x + 1) * across, width)
+            count = np.float32((bottom - top) * (right - left))
+            for channel in range(channels):
+                total = np.float32(0)
+                for column in range(left, right):
+                    total += sums[column * channels + channel]
+                means[y, x, channel] = total / count + half

@@ -84,23 +84,29 @@ def test_errors_are_one_line_and_no_traceback(
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
-    photos, tmp_path, monkeypatch, identity_weights
+    tmp_path, monkeypatch, write_photo, identity_weights
 ):
     from enhance_cli.engine.application import Application
 
-    real, calls = Application._enhance, []
+    for number in range(40):
+        write_photo(tmp_path / "photos" / f"{number}.jpg")
+    real, told = Application._told, []
 
-    def interrupted_at_the_second(self, planned):
-        calls.append(planned)
-        if len(calls) == 2:
+    def interrupted_after_the_first(self, made):
+        told.append(made)
+        if len(told) == 2:
             raise KeyboardInterrupt
-        return real(self, planned)
+        return real(self, made)
 
-    monkeypatch.setattr(Application, "_enhance", interrupted_at_the_second)
-    told = apply(photos, "--out", tmp_path / "out", "--weights", identity_weights)
-    assert told.exit_code == 130
-    assert "1 done" in told.stdout and "goes on" in told.stderr
-    assert [path.name for path in (tmp_path / "out").rglob("[!.]*.*")] == ["a.jpg"]
+    monkeypatch.setattr(Application, "_told", interrupted_after_the_first)
+    arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--weights", identity_weights)
+    run = apply(*arguments)
+    assert run.exit_code == 130
+    assert "1 done" in run.stdout and "goes on" in run.stderr
+    there = len(list((tmp_path / "out").glob("*.jpg")))
+    assert 2 <= there < 40 and not list((tmp_path / "out").glob("*.part"))
+    monkeypatch.setattr(Application, "_told", real)
+    assert f"{40 - there} done, 0 failed, {there} skipped" in apply(*arguments).stdout
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -122,24 +128,28 @@ def test_a_real_interrupt_exits_with_130(tmp_path, write_photo, identity_weights
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_the_first_interrupt_lets_the_photo_in_hand_be_finished(
-    photos, tmp_path, monkeypatch, identity_weights
+def test_the_first_interrupt_lets_the_photos_in_hand_be_finished(
+    tmp_path, monkeypatch, write_photo, identity_weights
 ):
     from enhance_cli.engine.application import Application
 
-    real = Application._enhance
+    for number in range(40):
+        write_photo(tmp_path / "photos" / f"{number}.jpg")
+    real = Application._told
 
-    def interrupted_meanwhile(self, planned):
-        os.kill(os.getpid(), signal.SIGINT)
-        return real(self, planned)
+    def interrupted_meanwhile(self, made):
+        if not self.was_stopped:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, made)
 
-    monkeypatch.setattr(Application, "_enhance", interrupted_meanwhile)
-    arguments = (photos, "--out", tmp_path / "out", "--weights", identity_weights)
+    monkeypatch.setattr(Application, "_told", interrupted_meanwhile)
+    arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--weights", identity_weights)
     told = apply(*arguments)
-    assert told.exit_code == 130 and "1 done" in told.stdout
+    there = len(list((tmp_path / "out").glob("*.jpg")))
+    assert told.exit_code == 130 and f"{there} done, 0 failed" in told.stdout and there < 40
     assert "Ctrl-C again stops at once" in told.stderr and "goes on" in told.stderr
-    monkeypatch.setattr(Application, "_enhance", real)
-    assert "1 done, 0 failed, 1 skipped" in apply(*arguments).stdout
+    monkeypatch.setattr(Application, "_told", real)
+    assert f"{40 - there} done, 0 failed, {there} skipped" in apply(*arguments).stdout
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(photos, tmp_path, identity_weights):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from enhance_cli.config import ApplyConfig
 from enhance_cli.engine.application import Application, Status
-from enhance_cli.engine.gallery import Gallery
+from enhance_cli.engine.gallery import Exhibit, Gallery
 from enhance_cli.errors import OutputError, UsageError
 
 
@@ -67,14 +67,16 @@ class TestGallery:
         assert [path.name for path in (tmp_path / "seen").iterdir()] == ["all.html"]
 
     def test_a_stopped_run_still_has_its_page(self, tmp_path, brightening_weights, write_photo):
-        for name in "abc":
-            write_photo(tmp_path / "in" / f"{name}.png")
+        for number in range(40):
+            write_photo(tmp_path / "in" / f"{number}.png")
         gallery = tmp_path / "all.html"
         config = ApplyConfig((tmp_path / "in",), tmp_path / "out", weights=brightening_weights)
         run = Application(ApplyConfig(**{**vars(config), "gallery": gallery, "device": "cpu"}))
+        done = 0
         for _ in run:
+            done += 1
             run.stop()
-        assert gallery.read_text().count("<figure>") == 1
+        assert gallery.read_text().count("<figure>") == done < 40
 
     def test_it_must_be_a_page(self, tmp_path, run, write_photo):
         path = write_photo(tmp_path / "a.jpg")
@@ -171,9 +173,8 @@ class TestInABrowser:
         gallery = Gallery(tmp_path / "all.html")
         for number in range(1000):
             output = tmp_path / f"{number}.jpg"
-            gallery.add(
-                output.name, content.getvalue(), content.getvalue(), (400, 267), output, None
-            )
+            pictures = content.getvalue(), content.getvalue()
+            gallery.add(Exhibit(output.name, *pictures, (400, 267), output, None))
         gallery.close()
         page = browser.new_page(viewport={"width": 1200, "height": 800})
         page.goto((tmp_path / "all.html").as_uri())

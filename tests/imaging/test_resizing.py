@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from enhance_cli.imaging.resizing import block_means, fitted, resize_image, resize_pixels
+
+
+@pytest.mark.parametrize(("across", "down"), [(2, 2), (4, 3), (7, 1)])
+@pytest.mark.parametrize("size", [(40, 60), (41, 59), (3, 5)])
+def test_blocks_are_averaged_as_pillow_does(across, down, size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(pixels).reduce((across, down)), float)
+    ours = block_means(pixels, across, down)
+    assert ours.dtype == np.uint8 and ours.shape == expected.shape
+    assert np.abs(ours - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1000, 1500), (1201, 807), (333, 3001)])
+def test_arrays_are_made_small_as_pictures_are(size):
+    draw = np.random.default_rng(0)
+    small = draw.integers(60, 200, (size[0] // 20, size[1] // 20, 3), dtype=np.uint8)
+    image = Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC)
+    target = fitted(image.size, 100)
+    expected = np.asarray(resize_image(image, target), float)
+    ours = resize_pixels(np.asarray(image), target)
+    assert np.abs(ours - expected).max() <= 2
+    deep = resize_pixels(np.asarray(image).astype(np.uint16) * 257, target)
+    assert deep.dtype == np.uint16 and np.abs(deep / 257 - expected).max() <= 2
+    floats = resize_pixels(np.asarray(image, np.float32)[..., 0] / 255, target)
+    assert floats.dtype == np.float32 and np.abs(floats * 255 - expected[..., 0]).max() <= 2
