@@ -1,0 +1,62 @@
+"""The networks alone at 500 px: photos a second by batch and precision, and peak memory on a GPU.
+
+python tests/benchmarks/network.py [--device cuda]
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+from measuring import machine
+
+from enhance_cli.engine.device import pick_device
+from enhance_cli.engine.weights import find_weights, load_weights
+from enhance_cli.models.folding import folded
+
+HEIGHT, WIDTH = 333, 500
+ROUNDS = 20
+
+
+def photos_per_second(model, batch, device) -> float:
+    """Median of some rounds, the first ones apart."""
+    seconds = []
+    with torch.inference_mode():
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            model(batch)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            seconds.append(time.perf_counter() - began)
+    return len(batch) / statistics.median(seconds[ROUNDS // 4 :])
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--batches", type=int, nargs="*", default=[1, 32])
+    given = parser.parse_args()
+    device = pick_device(given.device)
+    model = load_weights(find_weights(None), device).model
+    gpu = device.type == "cuda"
+    print(f"{torch.cuda.get_device_name(device) if gpu else machine()}, {WIDTH} x {HEIGHT} px\n")
+    print("| precision | batch | photos/s | peak, MB |\n|---|---|---|---|")
+    for name, precision, tf32 in (
+        ("float32", torch.float32, False),
+        *([("TF32", torch.float32, True)] if gpu else []),
+        ("bfloat16", torch.bfloat16, False),
+    ):
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        ready = folded(model, precision)
+        for count in given.batches:
+            if gpu:
+                torch.cuda.reset_peak_memory_stats(device)
+            batch = torch.rand(count, 3, HEIGHT, WIDTH, device=device)
+            speed = photos_per_second(ready, batch, device)
+            peak = f"{torch.cuda.max_memory_allocated(device) / 2**20:.0f}" if gpu else ""
+            print(f"| {name} | {count} | {speed:.1f} | {peak} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""``enhance apply`` beside the floor, ImageMagick and libvips, on the same files in one run.
+
+python tests/benchmarks/speed.py [--megapixels 24] [--rounds 3] [--json FILE]
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from measuring import PerPhoto, machine, per_photo
+from photos import make_photos
+
+FEW, MANY = 8, 40
+FLOOR = Path(__file__).with_name("floor.py")
+
+Commands = dict[str, Callable[[Path], Sequence[object]]]
+
+
+def commands(out: Path) -> tuple[Commands, Commands]:
+    """Those that write 500 px, and those that write full size; the floor first."""
+
+    def enhance(*options: str) -> Callable[[Path], Sequence[object]]:
+        words = [sys.executable, "-m", "enhance_cli", "apply"]
+        always = ["--out", out, "--device", "cpu", "--on-conflict", "overwrite", *options]
+        return lambda folder: [*words, folder, *always]
+
+    def floor(*options: str) -> Callable[[Path], Sequence[object]]:
+        return lambda folder: [sys.executable, FLOOR, folder, out, *options]
+
+    small: Commands = {
+        "floor, 500 px": floor("--long-edge", "500"),
+        "enhance apply": enhance(),
+        "enhance apply --coarse-only": enhance("--coarse-only"),
+    }
+    if shutil.which("mogrify"):
+        plain = ["mogrify", "-path", out]
+        hint = ["-define", "jpeg:size=1000x1000"]
+        work = ["-auto-level", "-resize", "500x500", "-quality", "95"]
+        small["mogrify -auto-level"] = lambda folder: [*plain, *work, *sorted(folder.iterdir())]
+        small["mogrify -auto-level, size hint"] = lambda folder: [
+            *plain,
+            *hint,
+            *work,
+            *sorted(folder.iterdir()),
+        ]
+    if shutil.which("vipsthumbnail"):
+        small["vipsthumbnail"] = lambda folder: [
+            *("vipsthumbnail", "--size", "500x500", "--output", f"{out}/%s.jpg[Q=95]"),
+            *sorted(folder.iterdir()),
+        ]
+    large: Commands = {
+        "floor, full size": floor(),
+        "enhance apply --full-size": enhance("--full-size"),
+        "enhance apply --full-size --coarse-only": enhance("--full-size", "--coarse-only"),
+    }
+    return small, large
+
+
+def table(results: dict[str, PerPhoto]) -> str:
+    """Markdown; the first row is what the others are measured by."""
+    floor = next(iter(results.values())).median
+    lines = [
+        "| | photos/s | x the floor's time | spread | start, s | peak, MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {1 / one.median:.2f} | {one.median / floor:.2f} | {one.spread:.0%} "
+        f"| {one.start:.1f} | {one.peak:.0f} |"
+        for name, one in results.items()
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, and print two tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megapixels", type=float, default=24)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="keep the photos here, for the next time")
+    parser.add_argument("--json", type=Path, help="write all figures here")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        base = given.folder or Path(scratch)
+        few = make_photos(base / f"few-{given.megapixels:g}", FEW, given.megapixels)
+        many = make_photos(base / f"many-{given.megapixels:g}", MANY, given.megapixels, of=few)
+        out = Path(scratch) / "out"
+        out.mkdir()
+        both = [per_photo(one, few, many, given.rounds) for one in commands(out)]
+    print(f"\n{machine()}, {given.megapixels:g} megapixels, median of {given.rounds} rounds\n")
+    print("\n\n".join(table(results) for results in both))
+    if given.json:
+        figures = {
+            name: {"seconds": one.seconds, "start": one.start, "peak_mb": one.peak}
+            for results in both
+            for name, one in results.items()
+        }
+        document = {"machine": machine(), "megapixels": given.megapixels, "per_photo": figures}
+        given.json.write_text(json.dumps(document, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
