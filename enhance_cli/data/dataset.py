@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import NamedTuple
@@ -174,7 +175,7 @@ class PairDataset(Dataset[Sample]):
         """
         draw = random.Random(f"{self.seed}/{turn.epoch}/{turn.number}/{turn.again}")
         framing = self.framing.at(turn.epoch)
-        both, change = self._drawn(turn.number, framing.jitter, draw)
+        both, change = self._drawn(turn.number, framing, draw)
         if self.framing.flip and draw.random() < 0.5:
             both = both.flip(-1)
         squares, mask = frame(both, framing, draw)
@@ -186,9 +187,9 @@ class PairDataset(Dataset[Sample]):
             torch.tensor(turn.number),
         )
 
-    def _drawn(self, number: int, stops: float, draw: random.Random) -> tuple[Tensor, Change]:
+    def _drawn(self, number: int, framing: Framing, draw: random.Random) -> tuple[Tensor, Change]:
         """Original and expert, and what is still to be done to them once they are cut to size."""
-        photos = self._load(number)
+        photos = self._load(number, framing)
         expert = photos[-1]
         if draw.random() < self.finished_share:
             finished = matted(expert, draw) if draw.random() < MATTED else expert
@@ -198,21 +199,29 @@ class PairDataset(Dataset[Sample]):
             degraded = draw.random() >= UNDEGRADED
             return both, Change(draw_distortion(expert, draw)) if degraded else Change()
         if draw.random() < self.blend:
-            photos = self._blended(number, photos, draw)
-        return photos, draw_jitter(stops, draw) if stops else Change()
+            photos = self._blended(number, photos, framing, draw)
+        return photos, draw_jitter(framing.jitter, draw) if framing.jitter else Change()
 
-    def _blended(self, number: int, photos: Tensor, draw: random.Random) -> Tensor:
+    def _blended(
+        self, number: int, photos: Tensor, framing: Framing, draw: random.Random
+    ) -> Tensor:
         """What lies between, or a little beyond, two versions of one photo, before and after."""
         others = [one for one in self._versions.get(number, ()) if one != number]
         if not others:
             return photos
-        other = self._load(draw.choice(others))
+        other = self._load(draw.choice(others), framing)
         if other.shape != photos.shape:
             return photos
         return photos.lerp(other, draw.uniform(-BEYOND, 1 + BEYOND)).clamp(0, 1)
 
-    def _load(self, number: int) -> Tensor:
-        return self.store.load(self.pairs[number]).float() / 255
+    def _load(self, number: int, framing: Framing) -> Tensor:
+        """A pair's photos, halved while they still fill the smallest part that may be cut."""
+        pair = self.pairs[number]
+        photos = self.store.load(pair)
+        if framing.crop:
+            least = framing.zoom * min(photos.shape[-2:])
+            photos = self.store.load(pair, max(0, int(math.log2(max(1, least / framing.side)))))
+        return photos.float() / 255
 
 
 def _versions(pairs: list[Pair]) -> dict[int, list[int]]:

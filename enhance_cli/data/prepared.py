@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from enhance_cli.config import LONG_EDGE
 from enhance_cli.data.pairs import BadPair, Pair
@@ -80,7 +81,7 @@ class PreparedPairs:
         self.folder = folder
         self.long_edge = long_edge
         self._free = memory
-        self._kept: dict[Pair, Tensor] = {}
+        self._kept: dict[tuple[Pair, int], Tensor] = {}
         self._paths: dict[Pair, Path] = {}
 
     def path(self, pair: Pair) -> Path:
@@ -143,8 +144,12 @@ class PreparedPairs:
         finally:
             executor.shutdown(cancel_futures=True)
 
-    def load(self, pair: Pair) -> Tensor:
+    def load(self, pair: Pair, halvings: int = 0) -> Tensor:
         """Read a pair, from memory or disk, or from its sources where it is not prepared.
+
+        Args:
+            pair: Which.
+            halvings: How often width and height are to be halved, rounding up.
 
         Returns:
             Original and expert, ``(2, 3, H, W)`` uint8, sRGB; the expert's version alone,
@@ -155,13 +160,16 @@ class PreparedPairs:
             PhotoError: One of them cannot be read.
             OutputError: The disk is full.
         """
-        if pair in self._kept:
-            return self._kept[pair]
-        pictures = self._prepare_one(pair)
-        tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
+        if (pair, halvings) in self._kept:
+            return self._kept[pair, halvings]
+        if halvings:
+            tensor = _halved(self.load(pair, halvings - 1))
+        else:
+            pictures = self._prepare_one(pair)
+            tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
         if tensor.nbytes <= self._free:
             self._free -= tensor.nbytes
-            self._kept[pair] = tensor
+            self._kept[pair, halvings] = tensor
         return tensor
 
     def _prepare_one(self, pair: Pair) -> NDArray[np.uint8]:
@@ -212,6 +220,11 @@ def render(pair: Pair, long_edge: int = LONG_EDGE) -> NDArray[np.uint8]:
     if not same_photo(both[0], both[1]):
         raise PairsError(f"{pair.original} and {pair.expert} show different photos")
     return both
+
+
+def _halved(pictures: Tensor) -> Tensor:
+    means = F.avg_pool2d(pictures.float(), 2, ceil_mode=True, count_include_pad=False)
+    return means.round().to(torch.uint8)
 
 
 def _eight_bits(photo: NDArray[np.float32]) -> NDArray[np.uint8]:

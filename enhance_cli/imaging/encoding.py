@@ -87,7 +87,7 @@ def _write(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> 
             write_tiff(photo, unfinished, kind, _profile(photo), metadata)
     elif suffix in JPEG and photo.alpha is None and not photo.grey:
         options = _blocks(metadata, "JPEG") | {"icc_profile": _profile(photo)}
-        pixels = in_kind(photo.pixels, np.dtype(np.uint8))
+        pixels = np.asarray(in_kind(photo.pixels, np.dtype(np.uint8)), np.uint8)
         with _told(path), written_whole(path) as unfinished:
             encoded = jpeg_bytes(pixels, encoding.quality, encoding.subsampling, **options)
             unfinished.write_bytes(encoded)

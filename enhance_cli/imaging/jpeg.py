@@ -49,8 +49,8 @@ def jpeg_bytes(pixels: NDArray[np.uint8], quality: int, subsampling: str, **bloc
     small = BytesIO()
     Image.new("RGB", (1, 1)).save(small, "JPEG", **blocks)
     told = b"".join(part for name, part in _segments(small.getvalue()) if _tells(name))
-    encoded = imagecodecs.jpeg8_encode(
-        pixels, level=quality, subsampling=subsampling.replace(":", "")
+    encoded = bytes(
+        imagecodecs.jpeg8_encode(pixels, level=quality, subsampling=subsampling.replace(":", ""))
     )
     own = sum(len(part) for name, part in _segments(encoded) if _tells(name))
     return encoded[:2] + told + encoded[2 + own :]

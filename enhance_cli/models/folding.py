@@ -20,9 +20,9 @@ def folded(model: Cascade, precision: torch.dtype = torch.float32) -> Cascade:
 
     Args:
         model: In eval mode; it stays as it is.
-        precision: Of PRNet, and of CENet where it sees photos large; at ``SMALL_VIEW`` and below
-            it is faster as it is. The layers that give its map keep theirs in any case: every
-            pixel depends on them.
+        precision: Of PRNet but for its first layer, and of CENet where it sees photos large; up to
+            ``SMALL_VIEW`` it is faster as it is. The layers that give its map keep theirs in any
+            case: every pixel depends on them.
 
     Returns:
         A cascade that answers as ``model`` does, up to the precision.
@@ -33,7 +33,7 @@ def folded(model: Cascade, precision: torch.dtype = torch.float32) -> Cascade:
     if copied.cenet is not None and copied.config.canvas > SMALL_VIEW:
         copied.cenet.backbone.to(precision)
     if copied.prnet is not None:
-        copied.prnet.to(precision)
+        copied.prnet.to(precision).down[0].to(torch.float32)
     return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -95,10 +95,12 @@ class PRNet(nn.Module):
             ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.
         """
         height, width = coarse.shape[-2:]
-        coarse = coarse.to(self.to_rgb.weight.dtype)
         padded = extend_edges(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
-        features = self.up(self.transform(self.down(padded)))
-        return self.to_rgb(features)[..., :height, :width]
+        # Where the network runs in half precision, colours still go into it in full.
+        features = self.down[0](padded).to(self.to_rgb.weight.dtype)
+        for narrower in self.down[1:]:
+            features = narrower(features)
+        return self.to_rgb(self.up(self.transform(features)))[..., :height, :width]
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

@@ -4,6 +4,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from enhance_cli.data.dataset import (
@@ -84,6 +85,25 @@ def test_a_crop_without_zoom_is_the_whole_photo():
     photos = torch.rand(2, 3, 30, 30)
     squares, _ = frame(photos, Framing(30, crop=True), random.Random(0))
     torch.testing.assert_close(squares, photos)
+
+
+def test_small_squares_come_from_halved_photos_and_look_the_same(tmp_path, coffee, write_photo):
+    write_photo(tmp_path / "photos" / "a.png", coffee)
+    found = list(find_photos(tmp_path / "photos").pairs)
+    store = PreparedPairs(tmp_path / "cache")
+    framing = Framing(64, crop=True, zoom=0.8)  # 500 x 333: at least 266 px, twice halved 66
+    samples = PairDataset(found, store, framing, finished_share=1.0)
+    halved = store.load(found[0], 2)
+    assert halved.shape == (1, 3, 84, 125)
+    expected = F.avg_pool2d(
+        store.load(found[0]).float(), 4, ceil_mode=True, count_include_pad=False
+    )
+    assert (halved - expected).abs().max() <= 1.5  # rounded twice
+
+    whole = samples.store.load(found[0]).float() / 255
+    small = F.interpolate(whole, (84, 125), mode="bilinear", antialias=True)
+    assert (halved / 255 - small).abs().mean() < 0.02
+    assert samples[Turn(0, 0)].expert.shape == (3, 64, 64)
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])

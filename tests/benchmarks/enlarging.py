@@ -1,0 +1,93 @@
+"""Ways to carry PRNet's residual up to a large photo, on photos seen at a quarter of their size.
+
+    python tests/benchmarks/enlarging.py PHOTO [PHOTO ...]
+
+Told are, in levels of 255: by how much a result made small again differs from what the networks
+made of the small photo; and by how much its detail (what a blur of 2 px takes away) differs at
+strong edges from what PRNet makes of the large photo itself.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude
+
+from enhance_cli.engine.weights import find_weights, load_weights
+from enhance_cli.imaging.painting import painted
+from enhance_cli.imaging.resizing import resize_pixels
+from enhance_cli.models import upsampling
+from enhance_cli.models.cascade import Cascade, Enhancement
+
+QUARTER, DETAIL, EDGES = 4, 2.0, 0.05
+
+
+def ways(model: Cascade, seen: Enhancement, large: np.ndarray) -> dict[str, np.ndarray]:
+    """The large photo as each way has it, clamped."""
+    tensor = torch.from_numpy(large).permute(2, 0, 1)[None]
+    coarse = tensor if seen.mapping is None else tensor + seen.mapping.residual(tensor)
+    size = large.shape[:2]
+    alone = torch.nn.functional.interpolate(seen.residual, size, mode="bilinear")
+    original = upsampling._sharpened
+    try:
+        upsampling._sharpened = lambda rest, _size: 0 * rest
+        affine = upsampling.affine_field(seen, size)
+        upsampling._sharpened = lambda rest, _size: rest
+        enlarged = upsampling.affine_field(seen, size)
+    finally:
+        upsampling._sharpened = original
+    field = upsampling.affine_field(seen, size)
+
+    def pixels(result: torch.Tensor) -> np.ndarray:
+        return result[0].permute(1, 2, 0).clamp(0, 1).numpy()
+
+    return {
+        "the residual enlarged by itself (bilinear)": pixels(coarse + alone),
+        "the affine fit alone": painted(large, affine.numpy()),
+        "the affine fit, and what it leaves enlarged": painted(large, enlarged.numpy()),
+        "the same, and what enlarging blurs given back": painted(large, field.numpy()),
+        "PRNet on the large photo itself, as in tiles": pixels(coarse + model.prnet(coarse)),
+    }
+
+
+@torch.inference_mode()
+def figures(model: Cascade, path: Path) -> dict[str, tuple[float, float]]:
+    """Both distances of each way, for one photo."""
+    large = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+    size = large.shape[1] // QUARTER, large.shape[0] // QUARTER
+    small = resize_pixels(large, size)
+    seen = model(torch.from_numpy(small).permute(2, 0, 1)[None])
+    expected = seen.enhanced[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    results = ways(model, seen, large)
+    gradient = gaussian_gradient_magnitude(large.mean(2), 1.0)
+    edges = gradient > np.quantile(gradient, 1 - EDGES)
+
+    def detail(photo: np.ndarray) -> np.ndarray:
+        return (photo - gaussian_filter(photo, (DETAIL, DETAIL, 0)))[edges]
+
+    reference = detail(list(results.values())[-1])
+    measured: dict[str, Callable[[np.ndarray], float]] = {
+        "small": lambda one: np.abs(resize_pixels(one, size) - expected).mean() * 255,
+        "edges": lambda one: np.abs(detail(one) - reference).mean() * 255,
+    }
+    return {name: tuple(f(one) for f in measured.values()) for name, one in results.items()}
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path, nargs="+")
+    given = parser.parse_args()
+    model = load_weights(find_weights(None)).model
+    all_figures = [figures(model, path) for path in given.photos]
+    print("| way | made small | at edges |\n|---|---|---|")
+    for name in all_figures[0]:
+        small, edges = np.mean([one[name] for one in all_figures], axis=0)
+        print(f"| {name} | {small:.1f} | {edges:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
