@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from enhance_cli.imaging.compiling import compiled
 
 Field = NDArray[np.float32]
 """``(h, w, 3, 4)``: for R, G and B of the result what R, G, B and 1 count; enlarged bilinearly."""
@@ -103,7 +104,7 @@ def _scaled(field: Field, white: int) -> Field:
 
 
 # No "nnan" and "ninf" among the liberties: what is not finite would turn into any colour.
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@compiled(fastmath={"contract", "reassoc", "nsz"})
 def _paint(  # noqa: ANN202  (one loop nest: split up, it is no longer fused)
     source,  # noqa: ANN001
     result,  # noqa: ANN001
@@ -162,7 +163,7 @@ def _paint(  # noqa: ANN202  (one loop nest: split up, it is no longer fused)
         y = end
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _place(number, scale, count):  # noqa: ANN001, ANN202
     """Where a pixel of the large photo lies in the small one: the pixel before, and how far on."""
     at = max((np.float32(number) + np.float32(0.5)) * scale - np.float32(0.5), np.float32(0))
@@ -170,7 +171,7 @@ def _place(number, scale, count):  # noqa: ANN001, ANN202
     return before, at - np.float32(before)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _enlarge(field, above, left, n, across, first, slope):  # noqa: ANN001, ANN202
     """Enlarge a row of the field, and its distance to the row below, for ``n`` pixels."""
     tall, wide = field.shape[:2]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from enhance_cli.imaging.compiling import compiled
 
 GAP = 3.0
 """How much larger than its result a picture stays at least when whole blocks of pixels are averaged
@@ -87,7 +88,7 @@ def block_means(pixels: NDArray[Any], across: int, down: int) -> NDArray[Any]:
     return means if pixels.ndim > 2 else means[..., 0]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def _block_means(source, means, across, down, half):  # noqa: ANN001, ANN202
     height = source.shape[0]
     tall, wide, channels = means.shape

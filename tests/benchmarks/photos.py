@@ -1,6 +1,7 @@
 """Folders of real-looking camera JPEGs: scikit-image's photographs, enlarged, with grain."""
 
 import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,12 @@ def make_photos(folder: Path, count: int, megapixels: float, of: Path | None = N
         if path.exists():
             continue
         first = source / f"{number % DISTINCT:05d}.jpg"
-        if first.exists():
+        if first.exists() and first != path:
             os.link(first, path)
         else:
-            _write(path, number, megapixels)
+            # In a process of its own: a child's peak is at least what its parent held.
+            with ProcessPoolExecutor(1) as process:
+                process.submit(_write, path, number, megapixels).result()
     return folder
 
 

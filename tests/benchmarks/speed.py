@@ -20,12 +20,12 @@ FLOOR = Path(__file__).with_name("floor.py")
 Commands = dict[str, Callable[[Path], Sequence[object]]]
 
 
-def commands(out: Path) -> tuple[Commands, Commands]:
+def commands(out: Path, device: str) -> tuple[Commands, Commands]:
     """Those that write 500 px, and those that write full size; the floor first."""
 
     def enhance(*options: str) -> Callable[[Path], Sequence[object]]:
         words = [sys.executable, "-m", "enhance_cli", "apply"]
-        always = ["--out", out, "--device", "cpu", "--on-conflict", "overwrite", *options]
+        always = ["--out", out, "--device", device, "--on-conflict", "overwrite", *options]
         return lambda folder: [*words, folder, *always]
 
     def floor(*options: str) -> Callable[[Path], Sequence[object]]:
@@ -80,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megapixels", type=float, default=24)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="auto")
     parser.add_argument("--folder", type=Path, help="keep the photos here, for the next time")
     parser.add_argument("--json", type=Path, help="write all figures here")
     given = parser.parse_args()
@@ -89,7 +90,7 @@ def main() -> None:
         many = make_photos(base / f"many-{given.megapixels:g}", MANY, given.megapixels, of=few)
         out = Path(scratch) / "out"
         out.mkdir()
-        both = [per_photo(one, few, many, given.rounds) for one in commands(out)]
+        both = [per_photo(one, few, many, given.rounds) for one in commands(out, given.device)]
     print(f"\n{machine()}, {given.megapixels:g} megapixels, median of {given.rounds} rounds\n")
     print("\n\n".join(table(results) for results in both))
     if given.json:
