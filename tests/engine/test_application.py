@@ -1,5 +1,7 @@
 import hashlib
+import json
 import struct
+from pathlib import Path
 
 import numpy as np
 import piexif
@@ -7,7 +9,7 @@ import pytest
 from PIL import Image
 
 from enhance_cli.config import ApplyConfig
-from enhance_cli.engine import application
+from enhance_cli.engine import application, manifest
 from enhance_cli.engine.application import Application, Status
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.imaging import encoding
@@ -222,3 +224,23 @@ def test_a_fault_of_our_own_costs_one_photo(tmp_path, run, write_photo, monkeypa
     assert [one.status for one in outcomes] == [Status.DONE, Status.FAILED, Status.DONE]
     assert "KeyError" in outcomes[1].error and "please report" in outcomes[1].error
     assert "\n" not in outcomes[1].error
+
+
+def test_no_result_bears_another_photos_name(tmp_path, identity_weights, write_photo):
+    """Sixty colours and sizes, worked on side by side: large ones take longer and are overtaken."""
+    draw = np.random.default_rng(0)
+    colours = {f"{number:02d}": draw.integers(20, 236, 3) for number in range(60)}
+    for name, colour in colours.items():
+        side = int(draw.choice([8, 40, 1200]))
+        pixels = np.broadcast_to(colour.astype(np.uint8), (side, side // 2, 3))
+        write_photo(tmp_path / "in" / f"{name}.png", pixels)
+    config = ApplyConfig((tmp_path / "in",), tmp_path / "out", weights=identity_weights)
+    outcomes = list(Application(config))
+    assert [one.input.stem for one in outcomes] == sorted(colours)
+    assert all(one.output is not None and one.output.stem == one.input.stem for one in outcomes)
+    for name, colour in colours.items():
+        with Image.open(tmp_path / "out" / f"{name}.png") as result:
+            assert result.getpixel((1, 1)) == pytest.approx(colour, abs=1)
+    for line in (tmp_path / "out" / manifest.NAME).read_text().splitlines():
+        record = json.loads(line)
+        assert Path(record["input"]).stem == Path(record["output"]).stem
