@@ -15,7 +15,6 @@ from torch import Tensor
 
 from enhance_cli.config import LONG_EDGE
 from enhance_cli.engine.device import pick_device
-from enhance_cli.engine.inference import swift_precision
 from enhance_cli.engine.retouching import Retouch, look, retouched
 from enhance_cli.engine.weights import Weights, find_weights, load_weights
 from enhance_cli.errors import RetouchError
@@ -42,7 +41,7 @@ class Enhancer:
         self.weights = weights
         self.device = device
         self.notes: list[str] = []
-        self._folded = folded(weights.model, swift_precision(device))
+        self._folded = folded(weights.model)
         self._gpu = threading.Lock()
 
     @classmethod
@@ -147,10 +146,7 @@ class Enhancer:
             return self._look(photo, coarse_only)
 
     def _look(self, photo: Photo, coarse_only: bool) -> Retouch:
-        try:
-            return look(self._folded, photo, self.device, coarse_only)
-        except RetouchError:  # not finite; the networks as they are have more range
-            return look(self.weights.model, photo, self.device, coarse_only)
+        return look(self._folded, photo, self.device, coarse_only)
 
     def carry_out(
         self, photo: Photo, seen: Retouch, strength: float = 1.0, srgb: bool = False
@@ -169,7 +165,7 @@ class Enhancer:
             raise MemoryError
         self.device = torch.device("cpu")
         self.weights.model.to(self.device)
-        self._folded = folded(self.weights.model, swift_precision(self.device))
+        self._folded = folded(self.weights.model)
         torch.cuda.empty_cache()
         self.notes.append("the GPU is out of memory; the run goes on without it, more slowly")
 

@@ -1,4 +1,4 @@
-"""How the networks run where they no longer learn."""
+"""One photo through the model."""
 
 from __future__ import annotations
 
@@ -9,20 +9,11 @@ from numpy.typing import NDArray
 from enhance_cli.models.cascade import Cascade
 
 
-def swift_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware calculates in it, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # Processors that only emulate it are slower with it.
-    able = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if able else torch.float32
-
-
 @torch.inference_mode()
 def enhance_pixels(
     model: Cascade, pixels: NDArray[np.float32], device: torch.device, coarse_only: bool = False
 ) -> NDArray[np.float32]:
-    """Enhance one photo, in the precision of the model.
+    """Enhance one photo.
 
     Args:
         model: In eval mode.

@@ -96,7 +96,7 @@ def test_a_flattened_photo_comes_back_nearer_to_what_it_was(enhance, name):
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
 @pytest.mark.parametrize("flatten", [False, True])
 def test_what_runs_by_default_agrees_with_the_plain_networks(shipped, name, flatten):
-    """Folded, in half precision where the processor has it; and float32, as it was learned."""
+    """With batch norm folded, against the networks as they were learned."""
     photo = Photo(getattr(data, name)()).fitted(500).pixels
     photo = (30 + photo * 0.45).astype(np.uint8) if flatten else photo
     plain = enhance_pixels(shipped.model, photo.astype(np.float32) / 255, torch.device("cpu"))
