@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 from datetime import timedelta
@@ -59,7 +60,14 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
         precision=plugin,
     )
     fabric.launch()
+    atexit.register(_part)
     return fabric
+
+
+def _part() -> None:
+    """Part from the other processes; left to the interpreter's end, Gloo's threads may crash it."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):
