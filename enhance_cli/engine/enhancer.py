@@ -135,15 +135,13 @@ class Enhancer:
                 return self._look_on_gpu(photo, coarse_only)
 
     def _look_on_gpu(self, photo: Photo, coarse_only: bool) -> Retouch:
-        try:
-            return self._look(photo, coarse_only)
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-        try:
-            return self._look(photo, coarse_only)
-        except torch.OutOfMemoryError:
-            self._leave_gpu()
-            return self._look(photo, coarse_only)
+        for _ in range(2):
+            try:
+                return self._look(photo, coarse_only)
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+        self._leave_gpu()
+        return self._look(photo, coarse_only)
 
     def _look(self, photo: Photo, coarse_only: bool) -> Retouch:
         return look(self._folded, photo, self.device, coarse_only)
@@ -164,8 +162,8 @@ class Enhancer:
         if self.device.type == "cpu":
             raise MemoryError
         self.device = torch.device("cpu")
-        self.weights.model.to(self.device)
-        self._folded = folded(self.weights.model)
+        for model in (self.weights.model, self._folded):
+            model.to(self.device)
         torch.cuda.empty_cache()
         self.notes.append("the GPU is out of memory; the run goes on without it, more slowly")
 

@@ -84,11 +84,9 @@ def retouched(
     """
     colours = SRGB if srgb or photo.grey else photo.colours
     if photo.colours.is_srgb:
-        field = retouch.field
         source = np.ascontiguousarray(photo.pixels)
-        return replace(
-            photo, pixels=painted(source, field, strength, photo.grey, photo.white), colours=colours
-        )
+        result = painted(source, retouch.field, strength, photo.grey, photo.white)
+        return replace(photo, pixels=result, colours=colours)
     pixels = np.empty_like(photo.pixels)
     height, width = pixels.shape[:2]
     rows = max(1, strip // width)
