@@ -26,6 +26,11 @@ EACH = np.zeros(3, np.float32)
 _BLOCK = 256
 """Pixels of a row at a time, whose coefficients fit into the processor's first cache."""
 
+_REACH = 2
+"""How far, among the numbers of a row of pixels, red and blue of one pixel lie apart."""
+
+_TAPS = 2 * _REACH + 1
+
 _FREE = np.float32(3e38)
 """A limit that is none."""
 
@@ -36,6 +41,7 @@ def painted(
     strength: float = 1.0,
     grey: bool = False,
     white: int = 1,
+    into: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Change every colour as the field says of its place.
 
@@ -45,11 +51,13 @@ def painted(
         strength: 0 changes nothing, 1 what the field says, clamped; beyond 1 exaggerates that.
         grey: Change all channels alike.
         white: The number of white in ``pixels``.
+        into: Takes the result; may be ``pixels`` itself. None asks for new memory, which takes as
+            long to get, for large photos, as all the rest.
 
     Returns:
         The same shape and kind, within 0 and ``white``.
     """
-    result = np.empty_like(pixels)
+    result = np.empty_like(pixels) if into is None else into
     half = 0.5 if np.issubdtype(pixels.dtype, np.integer) else 0.0
     _paint(
         pixels,
@@ -105,26 +113,24 @@ def _scaled(field: Field, white: int) -> Field:
 
 # No "nnan" and "ninf" among the liberties: what is not finite would turn into any colour.
 @compiled(fastmath={"contract", "reassoc", "nsz"})
-def _paint(  # noqa: ANN202  (one loop nest: split up, it is no longer fused)
-    source,  # noqa: ANN001
-    result,  # noqa: ANN001
-    field,  # noqa: ANN001
-    rows,  # noqa: ANN001
-    levels,  # noqa: ANN001
-    limits,  # noqa: ANN001
-    luma,  # noqa: ANN001
-):
+def _paint(source, result, field, rows, levels, limits, luma):  # noqa: ANN001, ANN202
+    """Paint row by row, a block at a time.
+
+    The colours stay in the order R, G, B, R, G, B, ..., which is what processors take fastest. A
+    number then depends on itself and on two neighbours on one side or the other: five taps, of
+    which the two beyond its own pixel are 0. Loops run over slices, since an index that might be
+    negative keeps the compiler from taking many numbers at once.
+    """
     top, height = rows
-    strength, white, half = levels
-    low, high = limits
-    grey = luma[1] > 0
     width = source.shape[1]
     tall, wide = field.shape[:2]
     down, across = np.float32(tall / height), np.float32(wide / width)
-    first = np.empty((12, _BLOCK), np.float32)  # coefficients at the field's row above ...
-    slope = np.empty((12, _BLOCK), np.float32)  # ... and how far it is to the row below
-    colour = np.empty((3, _BLOCK), np.float32)
-    change = np.empty((3, _BLOCK), np.float32)
+    numbers = source.reshape(len(source), 3 * width)
+    painted = result.reshape(len(source), 3 * width)
+    first = np.zeros((_TAPS + 1, 3 * _BLOCK), np.float32)  # taps at the field's row above ...
+    slope = np.zeros((_TAPS + 1, 3 * _BLOCK), np.float32)  # ... and how far to the row below
+    colours = np.zeros(3 * _BLOCK + 2 * _REACH, np.float32)
+    changes = np.empty(3 * _BLOCK, np.float32)
     y = 0
     while y < len(source):
         above = _place(top + y, down, tall)[0]
@@ -134,32 +140,21 @@ def _paint(  # noqa: ANN202  (one loop nest: split up, it is no longer fused)
         for left in range(0, width, _BLOCK):
             n = min(_BLOCK, width - left)
             _enlarge(field, above, left, n, across, first, slope)
+            change = changes[: 3 * n]
+            colour = colours[_REACH : _REACH + 3 * n]
             for row in range(y, end):
                 share = _place(top + row, down, tall)[1]
-                for x in range(n):
-                    for channel in range(3):
-                        colour[channel, x] = source[row, left + x, channel]
-                for channel in range(3):
-                    a, b = first[4 * channel :], slope[4 * channel :]
-                    for x in range(n):
-                        value = (
-                            (a[0, x] + share * b[0, x]) * colour[0, x]
-                            + (a[1, x] + share * b[1, x]) * colour[1, x]
-                            + (a[2, x] + share * b[2, x]) * colour[2, x]
-                            + (a[3, x] + share * b[3, x])
-                        )
-                        value = min(max(value, np.float32(0)), white)
-                        change[channel, x] = strength * (value - colour[channel, x])
-                if grey:
-                    for x in range(n):
-                        alike = (
-                            luma[0] * change[0, x] + luma[1] * change[1, x] + luma[2] * change[2, x]
-                        )
-                        change[0, x] = change[1, x] = change[2, x] = alike
-                for x in range(n):
-                    for channel in range(3):
-                        value = colour[channel, x] + change[channel, x]
-                        result[row, left + x, channel] = min(max(value, low), high) + half
+                before = numbers[row, 3 * left : 3 * (left + n)]
+                for number in range(3 * n):
+                    colour[number] = before[number]
+                _change(colours, first, slope, share, levels, change)
+                if luma[1] > 0:
+                    _alike(change, luma)
+                after = painted[row, 3 * left : 3 * (left + n)]
+                low, high = limits
+                for number in range(3 * n):
+                    value = min(max(colour[number] + change[number], low), high)
+                    after[number] = value + levels[2]
         y = end
 
 
@@ -175,14 +170,45 @@ def _place(number, scale, count):  # noqa: ANN001, ANN202
 def _enlarge(field, above, left, n, across, first, slope):  # noqa: ANN001, ANN202
     """Enlarge a row of the field, and its distance to the row below, for ``n`` pixels."""
     tall, wide = field.shape[:2]
-    below = min(above + 1, tall - 1)
+    upper, lower = field[above], field[min(above + 1, tall - 1)]
     for x in range(n):
         before, share = _place(left + x, across, wide)
         after = min(before + 1, wide - 1)
-        for number in range(12):
-            one = field[above, before, number]
-            one += share * (field[above, after, number] - one)
-            other = field[below, before, number]
-            other += share * (field[below, after, number] - other)
-            first[number, x] = one
-            slope[number, x] = other - one
+        for channel in range(3):
+            for part in range(4):
+                number = 4 * channel + part
+                one = upper[before, number]
+                one += share * (upper[after, number] - one)
+                other = lower[before, number]
+                other += share * (lower[after, number] - other)
+                tap = _TAPS if part == 3 else _REACH + part - channel
+                first[tap, 3 * x + channel] = one
+                slope[tap, 3 * x + channel] = other - one
+
+
+@compiled(fastmath={"contract", "reassoc", "nsz"})
+def _change(colours, first, slope, share, levels, change):  # noqa: ANN001, ANN202
+    """By how much each number of a row changes."""
+    n = len(change)
+    strength, white, _ = levels
+    a, b, c = colours[:n], colours[1 : n + 1], colours[2 : n + 2]
+    d, e = colours[3 : n + 3], colours[4 : n + 4]
+    for number in range(n):
+        value = (
+            (first[0, number] + share * slope[0, number]) * a[number]
+            + (first[1, number] + share * slope[1, number]) * b[number]
+            + (first[2, number] + share * slope[2, number]) * c[number]
+            + (first[3, number] + share * slope[3, number]) * d[number]
+            + (first[4, number] + share * slope[4, number]) * e[number]
+            + (first[5, number] + share * slope[5, number])
+        )
+        value = min(max(value, np.float32(0)), white)
+        change[number] = strength * (value - c[number])
+
+
+@compiled()
+def _alike(change, luma):  # noqa: ANN001, ANN202
+    """Change all channels of a pixel alike."""
+    for x in range(0, len(change), 3):
+        alike = luma[0] * change[x] + luma[1] * change[x + 1] + luma[2] * change[x + 2]
+        change[x] = change[x + 1] = change[x + 2] = alike
