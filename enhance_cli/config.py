@@ -47,6 +47,9 @@ class ModelConfig:
             ``"squash"`` resizes it to fill the square, for CENet alone; PRNet then sees the
             photo as it is. A global colour map has no use for the aspect ratio, and no pixel
             of the square is wasted.
+        sight: Longer edge, in pixels, at which the networks look at a photo at most. A larger one
+            is shown to them small, and what they make of it is carried up along its edges. PRNet
+            sees well what has the size at which it learned.
         pooling: Side of the squares over which the non-local block averages the positions that
             it attends to; 1 attends to each, as the paper does. 2 takes a quarter of the time.
     """
@@ -54,12 +57,18 @@ class ModelConfig:
     variant: Variant = "ce+prnl"
     canvas: int = LONG_EDGE
     fit: Fit = "pad"
+    sight: int = LONG_EDGE
     pooling: int = 1
 
     @property
     def long_edge(self) -> int:
         """Longer edge, in pixels, at which photos are learned from and scored."""
         return min(LONG_EDGE, self.canvas) if self.fit == "pad" else LONG_EDGE
+
+    @property
+    def seen_edge(self) -> int:
+        """Longer edge, in pixels, at which the networks are shown a photo."""
+        return min(self.sight, self.long_edge)
 
     @property
     def has_cenet(self) -> bool:

@@ -131,6 +131,14 @@ def train(
     fit: Annotated[
         Fit | None, typer.Option(help="How a photo gets into it.", rich_help_panel=_MODEL)
     ] = None,
+    sight: Annotated[
+        int | None,
+        typer.Option(
+            help="Longer edge at which they look at a photo, in pixels; 500 is the paper's.",
+            min=32,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     pooling: Annotated[
         int | None,
         typer.Option(
@@ -292,7 +300,8 @@ def train(
         validate_every=validate_every,
         log_dir=log_dir,
         model=replace(
-            base.model, **_given(variant=chosen, canvas=canvas, fit=fit, pooling=pooling)
+            base.model,
+            **_given(variant=chosen, canvas=canvas, fit=fit, sight=sight, pooling=pooling),
         ),
         **_given(flip=flip, average=average, precision=precision, keep=keep),
     )

@@ -193,9 +193,14 @@ class Application:
         self.crew.go_on()
         photo = decode(planned.input, settings.long_edge, settings.max_pixels, admit)
         self.crew.go_on()
+        before = self.showing.made_small(photo)
         try:
             result, seen = self.enhancer.retouch_and_tell(
-                photo, settings.coarse_only, settings.strength, settings.srgb
+                photo,
+                settings.coarse_only,
+                settings.strength,
+                settings.srgb,
+                spend=before is None,
             )
         except RetouchError as problem:
             raise PhotoError(f"{planned.input}: {problem}") from problem
@@ -206,13 +211,13 @@ class Application:
             srgb=result.colours.is_srgb,
             keep=settings.keep_metadata,
         )
-        both = self.showing.made_small(photo), self.showing.made_small(result)
+        after = self.showing.made_small(result)
         notes = [*photo.warnings, *lost]
         del photo  # while the result is written, large photos need the memory
         self.crew.go_on()
         notes += write_photo(result, planned.output, settings.encoding, carried)
         try:
-            exhibit = self.showing.prepared(planned, *both, seen)
+            exhibit = self.showing.prepared(planned, before, after, seen)
         except PhotoError as problem:
             return (*notes, str(problem)), None
         return tuple(notes), exhibit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,14 +35,15 @@ class Enhancer:
         device: Where they are.
 
     Attributes:
+        weights: The same with batch norm folded into the convolutions: good for looking, not for
+            learning.
         notes: What the run should be told of once, such as a GPU that had to be left.
     """
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
-        self.weights = weights
+        self.weights = replace(weights, model=folded(weights.model))
         self.device = device
         self.notes: list[str] = []
-        self._folded = folded(weights.model)
         self._gpu = threading.Lock()
 
     @classmethod
@@ -111,16 +113,20 @@ class Enhancer:
         Raises:
             RetouchError: The networks' result is not finite, or there is no memory for it.
         """
-        return self.retouch_and_tell(photo, coarse_only, strength, srgb)[0]
+        return self.retouch_and_tell(photo, coarse_only, strength, srgb, spend=False)[0]
 
     def retouch_and_tell(
-        self, photo: Photo, coarse_only: bool, strength: float, srgb: bool
+        self, photo: Photo, coarse_only: bool, strength: float, srgb: bool, spend: bool
     ) -> tuple[Photo, Retouch | None]:
-        """The same, with what was done to the photo; None where nothing was to be done."""
+        """The same, with what was done to the photo; None where nothing was to be done.
+
+        Where ``spend`` is set, the result may take the place of the photo's own pixels.
+        """
         if strength == 0 and not srgb:
             return photo, None
         seen = self.look(photo, coarse_only)
-        return self.carry_out(photo, seen, strength, srgb), seen
+        with _memory_told():
+            return retouched(photo, seen, strength, srgb, spend), seen
 
     def look(self, photo: Photo, coarse_only: bool = False) -> Retouch:
         """Let the networks look at a decoded photo; several threads may ask at once.
@@ -144,26 +150,14 @@ class Enhancer:
         return self._look(photo, coarse_only)
 
     def _look(self, photo: Photo, coarse_only: bool) -> Retouch:
-        return look(self._folded, photo, self.device, coarse_only)
-
-    def carry_out(
-        self, photo: Photo, seen: Retouch, strength: float = 1.0, srgb: bool = False
-    ) -> Photo:
-        """Do to every pixel of a photo what :meth:`look` found.
-
-        Raises:
-            RetouchError: There is no memory for it.
-        """
-        with _memory_told():
-            return retouched(photo, seen, strength, srgb)
+        return look(self.weights.model, photo, self.device, coarse_only)
 
     def _leave_gpu(self) -> None:
         """Go on without the GPU, from this photo on."""
         if self.device.type == "cpu":
             raise MemoryError
         self.device = torch.device("cpu")
-        for model in (self.weights.model, self._folded):
-            model.to(self.device)
+        self.weights.model.to(self.device)
         torch.cuda.empty_cache()
         self.notes.append("the GPU is out of memory; the run goes on without it, more slowly")
 

@@ -15,7 +15,7 @@ from enhance_cli.data.pairs import BadPair, Pair, by_name, fivek_id
 from enhance_cli.data.prepared import PreparedPairs, Progress
 from enhance_cli.engine.collection import Collection
 from enhance_cli.engine.device import pick_device
-from enhance_cli.engine.inference import enhance_pixels
+from enhance_cli.engine.retouching import enhance_pixels
 from enhance_cli.engine.weights import Weights, find_weights, load_weights
 from enhance_cli.errors import PairsError, UsageError, WeightsError
 from enhance_cli.imaging.decoding import decode

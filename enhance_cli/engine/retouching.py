@@ -1,4 +1,4 @@
-"""A photo of any size: looked at small, retouched whole."""
+"""A photo of any size: looked at small, retouched whole. What is scored is made here too."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def look(model: Cascade, photo: Photo, device: torch.device, coarse_only: bool =
     Raises:
         RetouchError: The result is not finite.
     """
-    view = photo.fitted(model.config.long_edge).as_srgb()
+    view = photo.fitted(model.config.seen_edge).as_srgb()
     batch = torch.from_numpy(view).to(device).permute(2, 0, 1)[None].contiguous()
     seen = model(batch, coarse_only)
     height, width = photo.pixels.shape[:2]
@@ -63,12 +63,20 @@ def look(model: Cascade, photo: Photo, device: torch.device, coarse_only: bool =
     return Retouch(field.cpu().numpy(), mapping)
 
 
+def enhance_pixels(
+    model: Cascade, pixels: Floats, device: torch.device, coarse_only: bool = False
+) -> Floats:
+    """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1], to the same, clamped."""
+    photo = Photo(pixels)
+    return retouched(photo, look(model, photo, device, coarse_only)).as_floats()
+
+
 def retouched(
     photo: Photo,
     retouch: Retouch,
     strength: float = 1.0,
     srgb: bool = False,
-    strip: int = STRIP,
+    spend: bool = False,
 ) -> Photo:
     """Apply a retouch to every pixel of a photo.
 
@@ -80,16 +88,16 @@ def retouched(
         retouch: What :func:`look` made of it.
         strength: 0 gives the photo back, 1 the networks' result; beyond 1 it is exaggerated.
         srgb: Give the result in sRGB and not in the photo's own colours.
-        strip: Pixels that change colour space at a time.
+        spend: The result may take the place of the photo's own pixels.
     """
     colours = SRGB if srgb or photo.grey else photo.colours
+    source = np.ascontiguousarray(photo.pixels)
+    pixels = source if spend and source.flags.writeable else np.empty_like(source)
     if photo.colours.is_srgb:
-        source = np.ascontiguousarray(photo.pixels)
-        result = painted(source, retouch.field, strength, photo.grey, photo.white)
-        return replace(photo, pixels=result, colours=colours)
-    pixels = np.empty_like(photo.pixels)
+        painted(source, retouch.field, strength, photo.grey, photo.white, pixels)
+        return replace(photo, pixels=pixels, colours=colours)
     height, width = pixels.shape[:2]
-    rows = max(1, strip // width)
+    rows = max(1, STRIP // width)
     for top in range(0, height, rows):
         before = photo.as_floats(top, top + rows)
         after = _strip(photo, retouch, strength, colours, before, top)

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from enhance_cli.config import ModelConfig
 from enhance_cli.engine import retouching
-from enhance_cli.engine.retouching import look, retouched
+from enhance_cli.engine.retouching import enhance_pixels, look, retouched
 from enhance_cli.engine.weights import find_weights, load_weights
 from enhance_cli.errors import RetouchError
 from enhance_cli.imaging.colour import ColorSpace
 from enhance_cli.imaging.photo import Photo
+from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
 
 CPU = torch.device("cpu")
@@ -103,11 +105,46 @@ class TestSize:
         difference = np.abs(small.pixels.astype(float) - shrunk.pixels)
         assert difference.mean() <= 1
 
+    @pytest.mark.parametrize(
+        ("geometry", "expected"),
+        [
+            (ModelConfig(canvas=32, fit="squash", sight=96), (64, 96)),
+            (ModelConfig(canvas=32, fit="squash"), (333, 500)),
+            (ModelConfig(canvas=128, fit="pad"), (85, 128)),
+        ],
+    )
+    def test_the_networks_see_a_photo_at_the_size_they_are_made_for(
+        self, coffee, geometry, expected
+    ):
+        model = Cascade(geometry).eval()
+        seen = []
+        model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+        result = enhance_pixels(model, coffee.astype(np.float32) / 255, CPU)
+        assert seen == [expected]
+        assert result.shape == coffee.shape
+
     def test_strips_do_not_show(self, coffee, monkeypatch):
-        whole = run(find_weights(None), Photo(coffee)).pixels
+        photo = Photo(coffee, ColorSpace(DISPLAY_P3))
+        whole = run(find_weights(None), photo).pixels
         monkeypatch.setattr(retouching, "STRIP", 7 * 600)
-        strips = run(find_weights(None), Photo(coffee)).pixels
+        strips = run(find_weights(None), photo).pixels
         assert np.abs(whole.astype(int) - strips).max() <= 1
+
+    @pytest.mark.parametrize("colours", [ColorSpace(), ColorSpace(DISPLAY_P3)])
+    def test_a_photo_that_is_spent_gives_its_memory_and_the_same_result(self, coffee, colours):
+        photo = Photo(coffee.copy(), colours)
+        kept = run(find_weights(None), photo)
+        np.testing.assert_array_equal(photo.pixels, coffee)
+        spent = run(find_weights(None), photo, spend=True)
+        assert spent.pixels is photo.pixels
+        np.testing.assert_array_equal(spent.pixels, kept.pixels)
+
+    def test_pixels_that_cannot_be_written_to_are_not_spent(self, coffee, brightening_weights):
+        locked = coffee.copy()
+        locked.setflags(write=False)
+        result = run(brightening_weights, Photo(locked), spend=True)
+        np.testing.assert_array_equal(locked, coffee)
+        assert (result.pixels != coffee).any()
 
 
 class TestStrength:
@@ -127,3 +164,48 @@ def test_a_result_that_is_not_finite_is_told(identity_weights, coffee, monkeypat
     monkeypatch.setattr(ColorMapping, "residual", lambda _, photo: photo * float("nan"))
     with pytest.raises(RetouchError, match="not finite"):
         run(identity_weights, Photo(coffee))
+
+
+class TestPixels:
+    """What is scored."""
+
+    @pytest.fixture
+    def pixels(self, coffee):
+        return coffee.astype(np.float32) / 255
+
+    def test_pixels_come_back_as_they_went_in(self, pixels, identity_weights):
+        model = load_weights(identity_weights).model
+        result = enhance_pixels(model, pixels, CPU)
+        assert result.dtype == np.float32
+        np.testing.assert_array_equal(result, pixels)
+
+    def test_results_are_clamped(self, pixels, brightening_weights):
+        model = load_weights(brightening_weights).model
+        result = enhance_pixels(model, pixels, CPU)
+        np.testing.assert_allclose(result, (pixels + 0.1).clip(0, 1), atol=1e-3)
+        assert result.max() == 1
+
+    def test_a_photo_that_is_seen_whole_is_what_the_networks_make_of_it(self, pixels):
+        model = load_weights(find_weights(None)).model
+        small = np.ascontiguousarray(pixels[::3, ::3])
+        with torch.inference_mode():
+            batch = torch.from_numpy(small).permute(2, 0, 1)[None]
+            expected = model(batch).enhanced[0].permute(1, 2, 0).clamp(0, 1).numpy()
+        np.testing.assert_allclose(enhance_pixels(model, small, CPU), expected, atol=1e-5)
+
+    def test_coarse_only_differs_from_the_whole(self, pixels):
+        model = load_weights(find_weights(None)).model
+        whole, coarse = (
+            enhance_pixels(model, 0.1 + 0.5 * pixels, CPU, coarse_only=only)
+            for only in (False, True)
+        )
+        assert np.abs(whole - coarse).mean() > 1 / 255
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    def test_cuda_agrees_with_the_cpu(self, pixels):
+        results = []
+        for device in (CPU, torch.device("cuda")):
+            model = load_weights(find_weights(None), device).model
+            results.append(enhance_pixels(model, pixels, device))
+        difference = np.abs(results[0] - results[1])
+        assert difference.mean() < 1 / 255 and difference.max() < 4 / 255

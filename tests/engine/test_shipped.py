@@ -10,7 +10,7 @@ from skimage.color import rgb2lab
 
 from enhance_cli import Enhancer
 from enhance_cli.data.splits import held_out_keys
-from enhance_cli.engine.inference import enhance_pixels
+from enhance_cli.engine.retouching import enhance_pixels
 from enhance_cli.engine.weights import find_weights, load_weights
 from enhance_cli.imaging.photo import Photo
 
