@@ -119,7 +119,6 @@ class StageConfig:
             whole photos.
         jitter: Largest random change of the original's exposure, in powers of two of the exponent,
             with a third of it for each channel on its own; the expert's version follows.
-        jitter_until: Share of the epochs after which photos are learned from as they are.
         blend: Share of the samples that lie between two versions of their photo, of which a
             ``list.csv`` beside the pairs tells.
         finished_share: Share of the samples in which the expert's version stands on both sides,
@@ -140,7 +139,6 @@ class StageConfig:
     grow_from: int = 0
     zoom: float = 1.0
     jitter: float = 0.0
-    jitter_until: float = 1.0
     blend: float = 0.0
     finished_share: float = 0.0
 
@@ -196,6 +194,8 @@ class TrainConfig:
         refine: How PRNet learns.
         joint: How the two learn at once.
         flip: Mirror pairs left to right at random.
+        rotate: Turn pairs by quarter turns at random: what light and colours ask for hardly depends
+            on which way is up, and a thousand photos go further.
         average: Decay of the moving average of the weights that is kept; 0 keeps the weights
             themselves.
         keep: ``"best"`` keeps each network as it scored best on the held-out pairs, ``"last"`` as
@@ -219,6 +219,7 @@ class TrainConfig:
     refine: StageConfig = field(default_factory=StageConfig)
     joint: StageConfig = field(default_factory=StageConfig)
     flip: bool = False
+    rotate: bool = False
     average: float = 0.0
     keep: Keep = "best"
     precision: Precision = "32"

@@ -198,12 +198,6 @@ def train(
             rich_help_panel=_LEARNING,
         ),
     ] = None,
-    jitter_until: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="Share of the epochs with jitter.", rich_help_panel=_LEARNING
-        ),
-    ] = None,
     blend: Annotated[
         float | None,
         typer.Option(
@@ -215,6 +209,10 @@ def train(
     ] = None,
     flip: Annotated[
         bool | None, typer.Option(help="Mirror at random.", rich_help_panel=_LEARNING)
+    ] = None,
+    rotate: Annotated[
+        bool | None,
+        typer.Option(help="Turn by quarter turns at random.", rich_help_panel=_LEARNING),
     ] = None,
     finished_share: Annotated[
         float | None,
@@ -303,7 +301,7 @@ def train(
             base.model,
             **_given(variant=chosen, canvas=canvas, fit=fit, sight=sight, pooling=pooling),
         ),
-        **_given(flip=flip, average=average, precision=precision, keep=keep),
+        **_given(flip=flip, rotate=rotate, average=average, precision=precision, keep=keep),
     )
     stage_options = _given(
         epochs=epochs,
@@ -320,7 +318,6 @@ def train(
         grow_from=grow_from,
         zoom=zoom,
         jitter=jitter,
-        jitter_until=jitter_until,
         blend=blend,
         finished_share=finished_share,
     )

@@ -66,11 +66,11 @@ class Framing(NamedTuple):
         zoom: Smallest share of width and height in that part.
         keep_aspect: The part is a square too; otherwise it is squashed to one.
         flip: Mirror left to right at random.
+        rotate: Turn by quarter turns at random.
         jitter: Largest random change of exposure, see :func:`draw_jitter`.
         view: How the whole original is shown beside its part; None leaves it out.
         grow_from: Side in epoch 0, where it is smaller.
         grown_after: Epochs after which the side has been reached.
-        jittered_for: Epochs with jitter; None has it in all.
     """
 
     side: int = LONG_EDGE
@@ -78,25 +78,23 @@ class Framing(NamedTuple):
     zoom: float = 1.0
     keep_aspect: bool = True
     flip: bool = False
+    rotate: bool = False
     jitter: float = 0.0
     view: View | None = None
     grow_from: int = 0
     grown_after: float = 0.0
-    jittered_for: float | None = None
 
     def at(self, epoch: int) -> Framing:
         """The framing of an epoch; large squares cost more, so its side grows slowly at first.
 
         Padded photos do not grow: a smaller square would cut them.
         """
-        rests = self.jittered_for is not None and epoch >= self.jittered_for
-        framing = self._replace(jitter=0.0) if rests else self
         grows = self.crop and 0 < self.grow_from < self.side
         if not grows or epoch >= self.grown_after:
-            return framing
+            return self
         share = (epoch / self.grown_after) ** 2
         side = self.grow_from + share * (self.side - self.grow_from)
-        return framing._replace(side=GRID * max(1, round(side / GRID)))
+        return self._replace(side=GRID * max(1, round(side / GRID)))
 
 
 class View(NamedTuple):
@@ -178,6 +176,8 @@ class PairDataset(Dataset[Sample]):
         both, change = self._drawn(turn.number, framing, draw)
         if self.framing.flip and draw.random() < 0.5:
             both = both.flip(-1)
+        if self.framing.rotate:
+            both = both.rot90(draw.randrange(4), (-2, -1))
         squares, mask = frame(both, framing, draw)
         return Sample(
             change.original(squares[0]) * mask,

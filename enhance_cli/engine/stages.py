@@ -44,7 +44,7 @@ class Stage:
 def coarse_stage(config: TrainConfig, model: Cascade) -> Stage:
     """CENet learns the colour map of a photo that it sees whole (eq. 4)."""
     stage, geometry = config.coarse, config.model
-    framing = Framing(geometry.canvas, flip=config.flip, jitter=stage.jitter)
+    framing = Framing(geometry.canvas, flip=config.flip, rotate=config.rotate, jitter=stage.jitter)
     if geometry.fit == "squash":
         framing = framing._replace(crop=True, zoom=stage.zoom, keep_aspect=False)
     framing = _growing(framing, stage)
@@ -122,15 +122,11 @@ def _part_of(config: TrainConfig, stage: StageConfig) -> Framing:
     """What PRNet sees: squares cut from photos, or whole photos padded."""
     geometry = config.model
     side = geometry.canvas if geometry.fit == "pad" else geometry.long_edge
-    framing = Framing(side, flip=config.flip, jitter=stage.jitter)
+    framing = Framing(side, flip=config.flip, rotate=config.rotate, jitter=stage.jitter)
     if stage.crop:
         framing = framing._replace(side=stage.crop, crop=True, zoom=stage.zoom)
     return _growing(framing, stage)
 
 
 def _growing(framing: Framing, stage: StageConfig) -> Framing:
-    return framing._replace(
-        grow_from=stage.grow_from,
-        grown_after=GROWN * stage.epochs,
-        jittered_for=stage.jitter_until * stage.epochs,
-    )
+    return framing._replace(grow_from=stage.grow_from, grown_after=GROWN * stage.epochs)

@@ -52,10 +52,11 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         *("train", "--pairs", "x", "--pairs", "y", "--variant", "pr", "--canvas", 256),
         *("--fit", "squash", "--epochs", 7, "--batch-size", 4, "--optimizer", "adamw"),
         *("--learning-rate", 0.5, "--momentum", 0.8, "--weight-decay", 0.1, "--loss", "l1"),
-        *("--schedule", "cosine", "--decay", 0.2, "--decay-steps", 9, "--flip", "--seed", 3),
+        *("--schedule", "cosine", "--decay", 0.2, "--decay-steps", 9, "--flip", "--rotate"),
         *("--finished-share", 0.2, "--average", 0.9, "--precision", "bf16", "--split", "none"),
-        *("--keep", "last", "--grow-from", 48, "--jitter-until", 0.6, "--blend", 0.4),
+        *("--keep", "last", "--grow-from", 48, "--blend", 0.4),
         *("--zoom", 0.5, "--jitter", 0.3, "--init", "w.safetensors", "--learn", "refine"),
+        *("--seed", 3, "--sight", 300, "--pooling", 2),
     )
     config = seen[1]
     assert (config.model.variant, config.model.canvas, config.model.fit) == ("pr", 256, "squash")
@@ -65,10 +66,11 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         assert (stage.schedule, stage.decay, stage.decay_steps) == ("cosine", 0.2, 9)
         assert (stage.loss, stage.zoom, stage.jitter) == ("l1", 0.5, 0.3)
         assert (stage.finished_share, stage.grow_from) == (0.2, 48)
-        assert (stage.jitter_until, stage.blend) == (0.6, 0.4)
+        assert stage.blend == 0.4
     assert (str(config.init), config.learn) == ("w.safetensors", "refine")
     assert config.data.split is None and len(config.data.sources) == 2 and config.seed == 3
-    assert (config.flip, config.average) == (True, 0.9)
+    assert (config.flip, config.rotate, config.average) == (True, True, 0.9)
+    assert (config.model.sight, config.model.pooling) == (300, 2)
     run("train", "--recipe", "shipped", "--fivek-root", tmp_path)
     assert seen[2].coarse == SHIPPED.coarse and seen[2].refine == SHIPPED.refine
     assert (seen[1].keep, seen[2].keep) == ("last", SHIPPED.keep)
