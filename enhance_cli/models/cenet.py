@@ -86,6 +86,5 @@ class CENet(nn.Module):
         Returns:
             The map; it holds for the photo at any size.
         """
-        normalized = ((view - self.mean) / self.std).to(self.backbone.conv1.weight.dtype)
-        numbers = self.head(self.backbone(normalized).to(self.head[0].weight.dtype)).float()
+        numbers = self.head(self.backbone((view - self.mean) / self.std)).float()
         return ColorMapping(numbers[:, :9].reshape(-1, 3, 3), numbers[:, 9:])

@@ -11,29 +11,19 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from enhance_cli.models.cascade import Cascade
 
-SMALL_VIEW = 128
-"""Side of CENet's view, in pixels, up to which its weights take longer than its work."""
 
-
-def folded(model: Cascade, precision: torch.dtype = torch.float32) -> Cascade:
+def folded(model: Cascade) -> Cascade:
     """Copy a cascade with batch norm folded into its convolutions, channels last.
 
     Args:
         model: In eval mode; it stays as it is.
-        precision: Of PRNet but for its first layer, and of CENet where it sees photos large; up to
-            ``SMALL_VIEW`` it is faster as it is. The layers that give its map keep theirs in any
-            case: every pixel depends on them.
 
     Returns:
-        A cascade that answers as ``model`` does, up to the precision.
+        A cascade that answers as ``model`` does.
     """
     copied = copy.deepcopy(model)
     for module in list(copied.modules()):
         _fold_batch_norm(module)
-    if copied.cenet is not None and copied.config.canvas > SMALL_VIEW:
-        copied.cenet.backbone.to(precision)
-    if copied.prnet is not None:
-        copied.prnet.to(precision).down[0].to(torch.float32)
     return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

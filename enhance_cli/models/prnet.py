@@ -96,11 +96,8 @@ class PRNet(nn.Module):
         """
         height, width = coarse.shape[-2:]
         padded = extend_edges(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
-        # Where the network runs in half precision, colours still go into it in full.
-        features = self.down[0](padded).to(self.to_rgb.weight.dtype)
-        for narrower in self.down[1:]:
-            features = narrower(features)
-        return self.to_rgb(self.up(self.transform(features)))[..., :height, :width]
+        features = self.transform(self.down(padded))
+        return self.to_rgb(self.up(features))[..., :height, :width]
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

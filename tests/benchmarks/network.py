@@ -1,4 +1,6 @@
-"""The networks alone at 500 px: photos a second by batch and precision, and peak memory on a GPU.
+"""The networks alone: photos a second by batch and precision, and peak memory on a GPU.
+
+Photos have the size at which the networks see them.
 
 python tests/benchmarks/network.py [--device cuda]
 """
@@ -14,14 +16,14 @@ from enhance_cli.engine.device import pick_device
 from enhance_cli.engine.weights import find_weights, load_weights
 from enhance_cli.models.folding import folded
 
-HEIGHT, WIDTH = 333, 500
 ROUNDS = 20
 
 
-def photos_per_second(model, batch, device) -> float:
+def photos_per_second(model, batch, device, precision) -> float:
     """Median of some rounds, the first ones apart."""
     seconds = []
-    with torch.inference_mode():
+    half = precision != torch.float32
+    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=half):
         for _ in range(ROUNDS):
             began = time.perf_counter()
             model(batch)
@@ -38,9 +40,10 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="*", default=[1, 32])
     given = parser.parse_args()
     device = pick_device(given.device)
-    model = load_weights(find_weights(None), device).model
+    model = folded(load_weights(find_weights(None), device).model)
+    height, width = (model.config.seen_edge * side // 3 for side in (2, 3))
     gpu = device.type == "cuda"
-    print(f"{torch.cuda.get_device_name(device) if gpu else machine()}, {WIDTH} x {HEIGHT} px\n")
+    print(f"{torch.cuda.get_device_name(device) if gpu else machine()}, {width} x {height} px\n")
     print("| precision | batch | photos/s | peak, MB |\n|---|---|---|---|")
     for name, precision, tf32 in (
         ("float32", torch.float32, False),
@@ -48,12 +51,11 @@ def main() -> None:
         ("bfloat16", torch.bfloat16, False),
     ):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-        ready = folded(model, precision)
         for count in given.batches:
             if gpu:
                 torch.cuda.reset_peak_memory_stats(device)
-            batch = torch.rand(count, 3, HEIGHT, WIDTH, device=device)
-            speed = photos_per_second(ready, batch, device)
+            batch = torch.rand(count, 3, height, width, device=device)
+            speed = photos_per_second(model, batch, device, precision)
             peak = f"{torch.cuda.max_memory_allocated(device) / 2**20:.0f}" if gpu else ""
             print(f"| {name} | {count} | {speed:.1f} | {peak} |", flush=True)
 
