@@ -319,7 +319,7 @@ PAPER = TrainConfig()
 """Section 3.2 to the letter."""
 
 _SHIPPED_COARSE = StageConfig(
-    epochs=20,
+    epochs=24,
     batch_size=32,
     optimizer="adamw",
     learning_rate=1e-3,
@@ -327,24 +327,27 @@ _SHIPPED_COARSE = StageConfig(
     schedule="cosine",
     loss="lab",
     zoom=0.75,
+    jitter=0.2,
     blend=0.5,
-    finished_share=0.1,
+    finished_share=0.15,
 )
 _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
-    epochs=80,
+    epochs=60,
     optimizer="muon",
     learning_rate=2e-3,
-    crop=112,
+    zoom=0.6,
+    crop=128,
     grow_from=64,
 )
 
 SHIPPED = TrainConfig(
-    model=ModelConfig(canvas=32, fit="squash", pooling=4),
+    model=ModelConfig(canvas=32, fit="squash", sight=256, pooling=4),
     coarse=_SHIPPED_COARSE,
     refine=_SHIPPED_REFINE,
     joint=replace(_SHIPPED_REFINE, epochs=20, learning_rate=5e-4),
     flip=True,
+    rotate=True,
     average=0.998,
     keep="last",
     precision="bf16",
