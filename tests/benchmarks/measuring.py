@@ -1,11 +1,14 @@
 """Commands timed as whole processes, turn about, with their peak memory."""
 
+import contextlib
 import os
 import platform
+import shutil
 import statistics
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,23 +17,44 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True)
 class Run:
-    """One process: seconds by the clock, and its largest resident set in MB."""
+    """One process: seconds by the clock, its largest resident set in MB, the GPU's idle share."""
 
     seconds: float
     peak: float
+    gpu_waits: float | None = None
 
 
 def timed(command: Sequence[object]) -> Run:
     """Run a command to its end; one that fails ends the benchmark."""
     words = [str(word) for word in command]
-    began = time.perf_counter()
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - began
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with watched_gpu() as busy:
+        began = time.perf_counter()
+        with subprocess.Popen(words, **quiet) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - began
     if process.returncode:
         raise SystemExit(f"{' '.join(words)}: exit code {process.returncode}")
-    return Run(seconds, usage.ru_maxrss / 1024)
+    return Run(seconds, usage.ru_maxrss / 1024, 1 - statistics.mean(busy) / 100 if busy else None)
+
+
+@contextlib.contextmanager
+def watched_gpu() -> Iterator[list[int]]:
+    """Collect how busy the first GPU is, in percent, ten times a second; nothing where none is."""
+    busy: list[int] = []
+    if not shutil.which("nvidia-smi"):
+        yield busy
+        return
+    query = ["--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--id=0"]
+    with tempfile.TemporaryFile("w+") as told:
+        with subprocess.Popen(["nvidia-smi", *query, "--loop-ms=100"], stdout=told) as watcher:
+            try:
+                yield busy
+            finally:
+                watcher.terminate()
+        told.seek(0)
+        busy += [int(line) for line in told.read().split() if line.isdigit()]
 
 
 @dataclass(frozen=True)
@@ -40,6 +64,7 @@ class PerPhoto:
     seconds: list[float]
     start: float
     peak: float
+    gpu_waits: float | None = None
 
     @property
     def median(self) -> float:
@@ -83,7 +108,9 @@ def per_photo(
             small.seconds - counts[0] * one for (small, _), one in zip(runs, each, strict=True)
         ]
         peak = max(run.peak for both in runs for run in both)
-        results[name] = PerPhoto(each, statistics.median(start), peak)
+        waits = [large.gpu_waits for _, large in runs if large.gpu_waits is not None]
+        idle = statistics.median(waits) if waits else None
+        results[name] = PerPhoto(each, statistics.median(start), peak, idle)
     return results
 
 

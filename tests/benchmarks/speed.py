@@ -68,15 +68,20 @@ def table(results: dict[str, PerPhoto]) -> str:
     """Markdown; the first row is what the others are measured by."""
     floor = next(iter(results.values())).median
     lines = [
-        "| | photos/s | x the floor's time | spread | start, s | peak, MB |",
-        "|---|---|---|---|---|---|",
+        "| | photos/s | x the floor's time | spread | start, s | peak, MB | GPU waits |",
+        "|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {name} | {1 / one.median:.2f} | {one.median / floor:.2f} | {one.spread:.0%} "
-        f"| {one.start:.1f} | {one.peak:.0f} |"
+        f"| {one.start:.1f} | {one.peak:.0f} | {waits(one)} |"
         for name, one in results.items()
     ]
     return "\n".join(lines)
+
+
+def waits(one: PerPhoto) -> str:
+    """Share of the run, start included, in which the GPU had nothing to do."""
+    return "" if one.gpu_waits is None else f"{one.gpu_waits:.0%}"
 
 
 def main() -> None:
@@ -109,7 +114,12 @@ def main() -> None:
     print("\n\n".join(table(results) for results in both))
     if given.json:
         figures = {
-            name: {"seconds": one.seconds, "start": one.start, "peak_mb": one.peak}
+            name: {
+                "seconds": one.seconds,
+                "start": one.start,
+                "peak_mb": one.peak,
+                "gpu_waits": one.gpu_waits,
+            }
             for results in both
             for name, one in results.items()
         }
