@@ -319,7 +319,7 @@ PAPER = TrainConfig()
 """Section 3.2 to the letter."""
 
 _SHIPPED_COARSE = StageConfig(
-    epochs=24,
+    epochs=20,
     batch_size=32,
     optimizer="adamw",
     learning_rate=1e-3,
@@ -327,17 +327,16 @@ _SHIPPED_COARSE = StageConfig(
     schedule="cosine",
     loss="lab",
     zoom=0.75,
-    jitter=0.2,
     blend=0.5,
-    finished_share=0.15,
+    finished_share=0.1,
 )
 _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
-    epochs=60,
+    epochs=50,
     optimizer="muon",
     learning_rate=2e-3,
-    zoom=0.6,
-    crop=128,
+    finished_share=0.15,
+    crop=112,
     grow_from=64,
 )
 
