@@ -11,8 +11,10 @@ from enhance_cli.errors import RetouchError
 from enhance_cli.imaging.colour import SRGB, ColorSpace, Floats
 from enhance_cli.imaging.painting import Field, changed_rows, painted
 from enhance_cli.imaging.photo import Photo, quantized
+from enhance_cli.imaging.resizing import resize_pixels
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
+from enhance_cli.models.prnet import STRIDE
 from enhance_cli.models.upsampling import affine_field
 
 STRIP = 2**20
@@ -52,7 +54,8 @@ def look(model: Cascade, photo: Photo, device: torch.device, coarse_only: bool =
     Raises:
         RetouchError: The result is not finite.
     """
-    view = photo.fitted(model.config.seen_edge).as_srgb()
+    seen_size = size_to_look_at(photo.size, model.config.seen_edge)
+    view = replace(photo, pixels=resize_pixels(photo.pixels, seen_size), alpha=None).as_srgb()
     batch = torch.from_numpy(view).to(device).permute(2, 0, 1)[None].contiguous()
     seen = model(batch, coarse_only)
     height, width = photo.pixels.shape[:2]
@@ -61,6 +64,18 @@ def look(model: Cascade, photo: Photo, device: torch.device, coarse_only: bool =
         raise RetouchError("the network's result is not finite")
     mapping = seen.mapping and ColorMapping(*(part.cpu() for part in seen.mapping))
     return Retouch(field.cpu().numpy(), mapping)
+
+
+def size_to_look_at(size: tuple[int, int], edge: int) -> tuple[int, int]:
+    """Width and height at which a photo larger than ``edge`` is shown to the networks.
+
+    Rounded to multiples of PRNet's stride, so that copies of one photo, whose sides have been
+    rounded to whole pixels already, are seen alike.
+    """
+    if max(size) <= edge:
+        return size
+    width, height = (max(1, round(side * edge / max(size) / STRIDE)) * STRIDE for side in size)
+    return width, height
 
 
 def enhance_pixels(

@@ -7,11 +7,12 @@ import torch
 
 from enhance_cli.config import ModelConfig
 from enhance_cli.engine import retouching
-from enhance_cli.engine.retouching import enhance_pixels, look, retouched
+from enhance_cli.engine.retouching import enhance_pixels, look, retouched, size_to_look_at
 from enhance_cli.engine.weights import find_weights, load_weights
 from enhance_cli.errors import RetouchError
 from enhance_cli.imaging.colour import ColorSpace
 from enhance_cli.imaging.photo import Photo
+from enhance_cli.imaging.resizing import fitted
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
 
@@ -109,8 +110,8 @@ class TestSize:
         ("geometry", "expected"),
         [
             (ModelConfig(canvas=32, fit="squash", sight=96), (64, 96)),
-            (ModelConfig(canvas=32, fit="squash"), (333, 500)),
-            (ModelConfig(canvas=128, fit="pad"), (85, 128)),
+            (ModelConfig(canvas=32, fit="squash"), (332, 500)),
+            (ModelConfig(canvas=128, fit="pad"), (84, 128)),
         ],
     )
     def test_the_networks_see_a_photo_at_the_size_they_are_made_for(
@@ -122,6 +123,12 @@ class TestSize:
         result = enhance_pixels(model, coffee.astype(np.float32) / 255, CPU)
         assert seen == [expected]
         assert result.shape == coffee.shape
+
+    def test_copies_of_one_photo_are_seen_alike(self):
+        copies = [fitted((6000, 4000), edge) for edge in (None, 2048, 1000, 768, 500, 300)]
+        assert {size_to_look_at(size, 256) for size in copies} == {(256, 172)}
+        assert size_to_look_at((4000, 3), 256) == (256, 4)
+        assert size_to_look_at((255, 31), 256) == (255, 31)
 
     def test_strips_do_not_show(self, coffee, monkeypatch):
         photo = Photo(coffee, ColorSpace(DISPLAY_P3))
