@@ -33,7 +33,7 @@ BEYOND = 0.3
 MATTED = 0.3
 """Share of the finished samples that lie on plain ground."""
 
-GRAINY = 0.25
+GRAINY = 0.5
 """Share of the grounds that are not plain after all."""
 
 
@@ -288,7 +288,7 @@ def matted(photo: Tensor, draw: random.Random) -> Tensor:
     Args:
         photo: ``(3, H, W)``, sRGB in [0, 1].
         draw: Source of the random choices. A third of the grounds are white, a third of any
-            colour, the others black or grey; every fourth has grain of any strength and size.
+            colour, the others black or grey; every other one has grain of any strength and size.
             On a third there is no photo at all.
     """
     height, width = photo.shape[-2:]
