@@ -247,7 +247,7 @@ class TestMatted:
                 grainy += 1
             elif ground.shape[1]:
                 grounds.append(tuple(ground[:, 0].tolist()))
-        assert 0.2 < grainy / 600 < 0.3
+        assert 0.45 < grainy / 600 < 0.55
         assert 0.28 < grounds.count((1.0, 1.0, 1.0)) / len(grounds) < 0.39
         assert 0.12 < grounds.count((0.0, 0.0, 0.0)) / len(grounds) < 0.22
         assert 0.28 < covered.count(0) / len(covered) < 0.42
