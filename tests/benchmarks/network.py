@@ -1,8 +1,6 @@
 """The networks alone: photos a second by batch and precision, and peak memory on a GPU.
 
-Photos have the size at which the networks see them.
-
-python tests/benchmarks/network.py [--device cuda]
+python tests/benchmarks/network.py [--device cuda] [--edge 256]
 """
 
 import argparse
@@ -12,6 +10,7 @@ import time
 import torch
 from measuring import machine
 
+from enhance_cli.config import LONG_EDGE
 from enhance_cli.engine.device import pick_device
 from enhance_cli.engine.weights import find_weights, load_weights
 from enhance_cli.models.folding import folded
@@ -38,10 +37,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--batches", type=int, nargs="*", default=[1, 32])
+    parser.add_argument("--edge", type=int, default=LONG_EDGE, help="longer edge, in pixels")
     given = parser.parse_args()
     device = pick_device(given.device)
     model = folded(load_weights(find_weights(None), device).model)
-    height, width = (model.config.seen_edge * side // 3 for side in (2, 3))
+    width, height = given.edge, given.edge * 2 // 3
     gpu = device.type == "cuda"
     print(f"{torch.cuda.get_device_name(device) if gpu else machine()}, {width} x {height} px\n")
     print("| precision | batch | photos/s | peak, MB |\n|---|---|---|---|")
