@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pictures import smooth, srgb_to_linear, srgb_to_prophoto
 from PIL import Image
 from skimage import data
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from enhance_cli.config import ModelConfig
 from enhance_cli.engine.weights import Provenance, save_weights
 from enhance_cli.models.cascade import Cascade
+from enhance_cli.models.resnet import ResNet
 
 torch.set_num_threads(2)
 
@@ -60,9 +60,7 @@ def brightening_weights(tmp_path_factory) -> Path:
 @pytest.fixture
 def small_backbone(monkeypatch):
     """For tests of the loop and not of ResNet50, which takes a second a step."""
-    monkeypatch.setattr(
-        "enhance_cli.models.cenet.resnet50", lambda **_: ResNet(BasicBlock, [1, 1, 1, 1])
-    )
+    monkeypatch.setattr("enhance_cli.models.cenet.ResNet", lambda: ResNet((1, 1, 1, 1)))
 
 
 @pytest.fixture

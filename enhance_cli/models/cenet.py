@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet50_Weights, resnet50
+
+from enhance_cli.models.resnet import FEATURES, ResNet
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -47,11 +48,9 @@ class CENet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.backbone = resnet50(weights=None)
-        features = self.backbone.fc.in_features
-        self.backbone.fc = nn.Identity()  # type: ignore[assignment]
+        self.backbone = ResNet()
         self.head = nn.Sequential(
-            nn.Linear(features, 512),
+            nn.Linear(FEATURES, 512),
             nn.ReLU(inplace=True),
             nn.Linear(512, 128),
             nn.ReLU(inplace=True),
@@ -71,6 +70,8 @@ class CENet(nn.Module):
         Raises:
             OSError: They cannot be had.
         """
+        from torchvision.models import ResNet50_Weights  # not above: it takes a second
+
         state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(
             progress=False, check_hash=True, weights_only=True
         )

@@ -6,17 +6,17 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from enhance_cli.config import DataConfig, ModelConfig, Source, StageConfig, TrainConfig
 from enhance_cli.engine.distributed import is_main_process
 from enhance_cli.engine.training import Training
 from enhance_cli.models import cenet
+from enhance_cli.models.resnet import ResNet
 
 
 def main(root: Path, out: Path) -> None:
     torch.set_num_threads(1)
-    cenet.resnet50 = lambda **_: ResNet(BasicBlock, [1, 1, 1, 1])
+    cenet.ResNet = lambda: ResNet((1, 1, 1, 1))
     stage = partial(StageConfig, epochs=3, batch_size=4, learning_rate=0.02, zoom=0.6)
     (root / "split.txt").write_text("a0006\n")
     config = TrainConfig(

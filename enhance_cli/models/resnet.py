@@ -1,0 +1,76 @@
+"""ResNet50 (He et al. 2016) without its classifier.
+
+Written out, since importing torchvision takes as long as importing PyTorch, at every start of every
+command. Names and arithmetic are torchvision's, so its published weights fit in; a test compares.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EXPANSION = 4
+"""Channels that leave a block, as a multiple of those inside."""
+
+WIDTHS = (64, 128, 256, 512)
+"""Channels inside the blocks of each layer."""
+
+FEATURES = EXPANSION * WIDTHS[-1]
+"""Numbers that describe a photo in the end."""
+
+
+class Bottleneck(nn.Module):
+    """A 1 x 1, a 3 x 3 and a 1 x 1 convolution around a shortcut; the 3 x 3 one has the stride."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        outputs = EXPANSION * width
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.downsample: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B, C, H, W)`` to ``(B, C', H, W)``, or a stride's part of that."""
+        inner = F.relu(self.bn1(self.conv1(features)), inplace=True)
+        inner = F.relu(self.bn2(self.conv2(inner)), inplace=True)
+        return F.relu(self.bn3(self.conv3(inner)) + self.downsample(features), inplace=True)
+
+
+class ResNet(nn.Module):
+    """Describe photos by ``FEATURES`` numbers each.
+
+    Args:
+        blocks: In each of the four layers; ResNet50's unless told otherwise.
+    """
+
+    def __init__(self, blocks: tuple[int, ...] = (3, 4, 6, 3)) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, WIDTHS[0], 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(WIDTHS[0])
+        channels = WIDTHS[0]
+        for number, (count, width) in enumerate(zip(blocks, WIDTHS, strict=True), start=1):
+            layer: list[nn.Module] = []
+            for block in range(count):
+                stride = 2 if number > 1 and block == 0 else 1
+                layer.append(Bottleneck(channels, width, stride))
+                channels = EXPANSION * width
+            self.add_module(f"layer{number}", nn.Sequential(*layer))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` to ``(B, FEATURES)``."""
+        features = F.relu(self.bn1(self.conv1(photo)), inplace=True)
+        features = F.max_pool2d(features, 3, stride=2, padding=1)
+        for number in range(1, len(WIDTHS) + 1):
+            features = self.get_submodule(f"layer{number}")(features)
+        return F.adaptive_avg_pool2d(features, 1).flatten(1)
