@@ -122,11 +122,12 @@ def _paint(source, result, field, rows, levels, limits, luma):  # noqa: ANN001, 
     negative keeps the compiler from taking many numbers at once.
     """
     top, height = rows
+    low, high = limits
     width = source.shape[1]
     tall, wide = field.shape[:2]
     down, across = np.float32(tall / height), np.float32(wide / width)
     numbers = source.reshape(len(source), 3 * width)
-    painted = result.reshape(len(source), 3 * width)
+    results = result.reshape(len(source), 3 * width)
     first = np.zeros((_TAPS + 1, 3 * _BLOCK), np.float32)  # taps at the field's row above ...
     slope = np.zeros((_TAPS + 1, 3 * _BLOCK), np.float32)  # ... and how far to the row below
     colours = np.zeros(3 * _BLOCK + 2 * _REACH, np.float32)
@@ -150,8 +151,7 @@ def _paint(source, result, field, rows, levels, limits, luma):  # noqa: ANN001, 
                 _change(colours, first, slope, share, levels, change)
                 if luma[1] > 0:
                     _alike(change, luma)
-                after = painted[row, 3 * left : 3 * (left + n)]
-                low, high = limits
+                after = results[row, 3 * left : 3 * (left + n)]
                 for number in range(3 * n):
                     value = min(max(colour[number] + change[number], low), high)
                     after[number] = value + levels[2]
