@@ -332,7 +332,7 @@ _SHIPPED_COARSE = StageConfig(
 )
 _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
-    epochs=50,
+    epochs=80,
     optimizer="muon",
     learning_rate=2e-3,
     finished_share=0.15,

@@ -30,7 +30,7 @@ BALANCE_FOLLOWS = 1.2
 BEYOND = 0.3
 """How far beyond two versions of a photo, as a share of their distance, a blend may lie."""
 
-MATTED = 0.3
+MATTED = 0.4
 """Share of the finished samples that lie on plain ground."""
 
 GRAINY = 0.5
