@@ -52,6 +52,8 @@ class ModelConfig:
             sees well what has the size at which it learned.
         pooling: Side of the squares over which the non-local block averages the positions that
             it attends to; 1 attends to each, as the paper does. 2 takes a quarter of the time.
+        hold_white: PRNet may not darken what is white in the photo, so that it comes out as white
+            as CENet leaves it; not in the paper. It plays no part while learning.
     """
 
     variant: Variant = "ce+prnl"
@@ -59,6 +61,7 @@ class ModelConfig:
     fit: Fit = "pad"
     sight: int = LONG_EDGE
     pooling: int = 1
+    hold_white: bool = False
 
     @property
     def long_edge(self) -> int:
@@ -341,7 +344,7 @@ _SHIPPED_REFINE = replace(
 )
 
 SHIPPED = TrainConfig(
-    model=ModelConfig(canvas=32, fit="squash", sight=256, pooling=4),
+    model=ModelConfig(canvas=32, fit="squash", sight=256, pooling=4, hold_white=True),
     coarse=_SHIPPED_COARSE,
     refine=_SHIPPED_REFINE,
     joint=replace(_SHIPPED_REFINE, epochs=20, learning_rate=5e-4),

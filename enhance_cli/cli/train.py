@@ -147,6 +147,13 @@ def train(
             rich_help_panel=_MODEL,
         ),
     ] = None,
+    hold_white: Annotated[
+        bool | None,
+        typer.Option(
+            help="Keep PRNet from darkening what is white in a photo; not in the paper.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
     optimizer: Annotated[Optimizer | None, typer.Option(rich_help_panel=_LEARNING)] = None,
@@ -299,7 +306,14 @@ def train(
         log_dir=log_dir,
         model=replace(
             base.model,
-            **_given(variant=chosen, canvas=canvas, fit=fit, sight=sight, pooling=pooling),
+            **_given(
+                variant=chosen,
+                canvas=canvas,
+                fit=fit,
+                sight=sight,
+                pooling=pooling,
+                hold_white=hold_white,
+            ),
         ),
         **_given(flip=flip, rotate=rotate, average=average, precision=precision, keep=keep),
     )

@@ -11,6 +11,13 @@ from enhance_cli.config import ModelConfig
 from enhance_cli.models.cenet import CENet, ColorMapping
 from enhance_cli.models.prnet import PRNet
 
+WHITE_FROM = 0.9
+"""Brightness from which a pixel counts as white more and more, up to 1."""
+
+BRIGHTNESS = (0.2126, 0.7152, 0.0722)
+"""Shares of sRGB's channels in it (BT.709), taken of values as they are stored: a sky whose red and
+green are clipped is nearly white, whatever its blue."""
+
 
 class Enhancement(NamedTuple):
     """What the cascade makes of a batch; nothing is clamped.
@@ -18,7 +25,7 @@ class Enhancement(NamedTuple):
     Attributes:
         enhanced: ``coarse + residual``, ``(B, 3, H, W)``.
         coarse: ``I_i + r_c``; the input itself where the variant has no CENet.
-        residual: ``r_p``; None where PRNet is left out.
+        residual: ``r_p``, with white held where the model holds it; None where PRNet is left out.
         mapping: CENet's map; None where the variant has no CENet.
     """
 
@@ -70,7 +77,9 @@ class Cascade(nn.Module):
             coarse = photo + mapping.residual(photo)
         if self.prnet is not None and not coarse_only:
             residual = self.prnet(coarse).float()[..., :height, :width]
-        coarse = coarse[..., :height, :width]
+        photo, coarse = photo[..., :height, :width], coarse[..., :height, :width]
+        if residual is not None and self.config.hold_white:
+            residual = _white_held(residual, coarse, photo)
         enhanced = coarse if residual is None else coarse + residual
         return Enhancement(enhanced, coarse, residual, mapping)
 
@@ -82,6 +91,18 @@ class Cascade(nn.Module):
         return F.interpolate(
             photo, (side, side), mode="bilinear", align_corners=False, antialias=True
         )
+
+
+def _white_held(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:
+    """Let nothing darken what is white in the photo, other than CENet's map.
+
+    PRNet sees the coarse result alone, and cannot know a bright tone that may be toned down from
+    one that was clipped, where nothing is to be recovered: white skies would come out grey.
+    """
+    brightness = (photo * photo.new_tensor(BRIGHTNESS)[:, None, None]).sum(1, keepdim=True)
+    white = ((brightness - WHITE_FROM) / (1 - WHITE_FROM)).clamp(0, 1)
+    least = (1 - coarse).clamp(max=0)  # beyond white, down to white
+    return residual + white * (least - residual).clamp(min=0)
 
 
 def pad_to_canvas(photo: Tensor, side: int) -> Tensor:

@@ -56,7 +56,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         *("--finished-share", 0.2, "--average", 0.9, "--precision", "bf16", "--split", "none"),
         *("--keep", "last", "--grow-from", 48, "--blend", 0.4),
         *("--zoom", 0.5, "--jitter", 0.3, "--init", "w.safetensors", "--learn", "refine"),
-        *("--seed", 3, "--sight", 300, "--pooling", 2),
+        *("--seed", 3, "--sight", 300, "--pooling", 2, "--hold-white"),
     )
     config = seen[1]
     assert (config.model.variant, config.model.canvas, config.model.fit) == ("pr", 256, "squash")
@@ -71,6 +71,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
     assert config.data.split is None and len(config.data.sources) == 2 and config.seed == 3
     assert (config.flip, config.rotate, config.average) == (True, True, 0.9)
     assert (config.model.sight, config.model.pooling) == (300, 2)
+    assert config.model.hold_white and not PAPER.model.hold_white
     run("train", "--recipe", "shipped", "--fivek-root", tmp_path)
     assert seen[2].coarse == SHIPPED.coarse and seen[2].refine == SHIPPED.refine
     assert (seen[1].keep, seen[2].keep) == ("last", SHIPPED.keep)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -48,6 +50,30 @@ def test_the_parts_add_up_as_eq_1_says(fit):
     torch.testing.assert_close(result.coarse, photo + r_c)
     torch.testing.assert_close(result.enhanced, photo + r_c + result.residual)
     assert result.residual.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+def test_white_is_held_and_nothing_else(fit):
+    """``r_p`` on white may take a result down to white or the coarse one, whichever is darker."""
+    torch.manual_seed(2)
+    config = ModelConfig(canvas=64, fit=fit)
+    model = awake(Cascade(config)).eval()
+    photo = torch.rand(1, 3, 40, 50)
+    photo[..., :20, :] = 1
+    photo[..., 20:24, :] = 0.95  # half way to white
+    with torch.no_grad():
+        free = model(photo)
+        model.config = replace(config, hold_white=True)
+        held = model(photo)
+    goal = torch.maximum(free.enhanced, free.coarse.clamp(max=1))
+    white, halfway = held.enhanced[..., :20, :], held.enhanced[..., 20:24, :]
+    torch.testing.assert_close(white, goal[..., :20, :])
+    torch.testing.assert_close(halfway, (free.enhanced + goal)[..., 20:24, :] / 2)
+    assert (white > free.enhanced[..., :20, :]).any()  # or nothing was tested
+    r, g, b = photo.unbind(1)
+    dark = (0.2126 * r + 0.7152 * g + 0.0722 * b < 0.9)[:, None].expand_as(photo)
+    torch.testing.assert_close(held.enhanced[dark], free.enhanced[dark])
+    torch.testing.assert_close(held.enhanced, held.coarse + held.residual)
 
 
 def test_coarse_only_leaves_the_residual_out():
