@@ -69,6 +69,15 @@ def test_black_stays_black_and_white_white(enhance):
     assert enhance(uniform(255, 255, 255)).min() >= 250
 
 
+@pytest.mark.parametrize("size", [64, 256])
+def test_a_clipped_sky_stays_white_above_dark_land(enhance, size):
+    photo = np.full((size, size, 3), 255, np.uint8)
+    photo[size // 2 :] = 40
+    photo[size // 2 :, ::8] = 70
+    sky = enhance(photo)[: size // 2 - 8]
+    assert sky.min() >= 240 and sky.mean() >= 250
+
+
 def test_noise_gains_no_cast(enhance):
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     before, after = (rgb2lab(photo)[..., 1:].mean((0, 1)) for photo in (noise, enhance(noise)))
