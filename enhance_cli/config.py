@@ -53,7 +53,7 @@ class ModelConfig:
         pooling: Side of the squares over which the non-local block averages the positions that
             it attends to; 1 attends to each, as the paper does. 2 takes a quarter of the time.
         hold_white: PRNet may not darken what is white in the photo, so that it comes out as white
-            as CENet leaves it; not in the paper. It plays no part while learning.
+            as CENet leaves it; not in the paper. The losses do not know of it.
     """
 
     variant: Variant = "ce+prnl"

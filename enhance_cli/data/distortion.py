@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from enhance_cli.imaging.metrics import l2_lab
+from enhance_cli.models.luma import luma
 
 UNDEGRADED = 0.1
 """Share of the photos that stay as they are: a good photo is to be left alone."""
@@ -26,7 +27,6 @@ HARM = (4.0, 28.0)
 TRIES = 8
 """Draws until one falls into that range."""
 
-_LUMA = (0.2126, 0.7152, 0.0722)
 _PIVOT = 0.45
 """Level that a change of contrast leaves where it is."""
 
@@ -62,8 +62,7 @@ class Distortion:
         Returns:
             The same, clamped to [0, 1] as a file would be.
         """
-        luma = photo.new_tensor(_LUMA)[:, None, None]
-        grey = (photo * luma).sum(0, keepdim=True)
+        grey = luma(photo)
         photo = grey + self.saturation * (photo - grey)
         photo = torch.einsum("ij,jhw->ihw", photo.new_tensor(self.color), photo)
         photo = (_PIVOT + self.contrast * (photo - _PIVOT)).clamp(0, 1)

@@ -13,6 +13,7 @@ from enhance_cli.engine.application import PhotoOutcome
 from enhance_cli.imaging.encoding import encode, write_photo
 from enhance_cli.imaging.photo import Photo, quantized
 from enhance_cli.imaging.sheet import before_after_sheet
+from enhance_cli.models.luma import LUMA
 
 SHEET = "before-after.jpg"
 
@@ -47,7 +48,7 @@ def flattened(photo: NDArray[np.float32]) -> NDArray[np.float32]:
     Args:
         photo: ``(H, W, 3)``, sRGB in [0, 1].
     """
-    grey = photo @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    grey = photo @ np.array(LUMA, np.float32)
     pale = grey[..., None] + 0.6 * (photo - grey[..., None])
     return (0.04 + 0.6 * pale).astype(np.float32)
 

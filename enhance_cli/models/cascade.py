@@ -9,14 +9,12 @@ from torch.nn import functional as F
 
 from enhance_cli.config import ModelConfig
 from enhance_cli.models.cenet import CENet, ColorMapping
+from enhance_cli.models.luma import luma
 from enhance_cli.models.prnet import PRNet
 
 WHITE_FROM = 0.9
-"""Brightness from which a pixel counts as white more and more, up to 1."""
-
-BRIGHTNESS = (0.2126, 0.7152, 0.0722)
-"""Shares of sRGB's channels in it (BT.709), taken of values as they are stored: a sky whose red and
-green are clipped is nearly white, whatever its blue."""
+"""Luma from which a pixel counts as white more and more, up to 1. A hazy sky whose red and green
+are clipped is nearly white."""
 
 
 class Enhancement(NamedTuple):
@@ -99,8 +97,7 @@ def _white_held(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:
     PRNet sees the coarse result alone, and cannot know a bright tone that may be toned down from
     one that was clipped, where nothing is to be recovered: white skies would come out grey.
     """
-    brightness = (photo * photo.new_tensor(BRIGHTNESS)[:, None, None]).sum(1, keepdim=True)
-    white = ((brightness - WHITE_FROM) / (1 - WHITE_FROM)).clamp(0, 1)
+    white = ((luma(photo) - WHITE_FROM) / (1 - WHITE_FROM)).clamp(0, 1)
     least = (1 - coarse).clamp(max=0)  # beyond white, down to white
     return residual + white * (least - residual).clamp(min=0)
 
