@@ -203,7 +203,8 @@ class TrainConfig:
             themselves.
         keep: ``"best"`` keeps each network as it scored best on the held-out pairs, ``"last"`` as
             it was in the end.
-        precision: ``"32"`` or ``"bf16"`` (autocast).
+        precision: ``"32"`` or ``"bf16"`` (autocast), which becomes ``"32"`` on a processor where it
+            is slower.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         workers: Processes that draw samples; 0 draws them in the run's own.
         seed: Of every random choice.

@@ -373,6 +373,7 @@ def _run(config: TrainConfig, five: bool) -> None:
             f"interrupted: {config.out} holds what has been learned so far; "
             "the same command with --resume goes on"
         )
+    from enhance_cli.engine.device import pick_device, quick_precision
         raise typer.Exit(ExitCode.INTERRUPTED) from interruption
     say(f"wrote {config.out}")
 
@@ -384,6 +385,8 @@ class _Bar:
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
         self.progress = Progress(
             *columns, console=messages, transient=True, disable=not messages.is_terminal
+    if quick_precision(config.precision, pick_device(config.device)) != config.precision:
+        say("this processor is slow in bfloat16: learning in single precision")
         )
         self._task = self.progress.add_task("", visible=False)
 

@@ -14,7 +14,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, distributed, nn
 
 from enhance_cli.config import Precision
-from enhance_cli.engine.device import pick_device
+from enhance_cli.engine.device import pick_device, quick_precision
 from enhance_cli.errors import UsageError
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision
@@ -38,14 +38,14 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: ``"32"`` or ``"bf16"`` (autocast).
+        precision: ``"32"`` or ``"bf16"`` (autocast), which becomes ``"32"`` where it is slower.
 
     Raises:
         UsageError: One GPU was named for a run of several processes.
         DeviceError: The device is not there.
     """
     chosen = pick_device(device)
-    plugin = "bf16-mixed" if precision == "bf16" else "32-true"
+    plugin = "bf16-mixed" if quick_precision(precision, chosen) == "bf16" else "32-true"
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         devices = [chosen.index or 0] if chosen.type == "cuda" else 1

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from enhance_cli.engine.device import pick_device
+from enhance_cli.engine.device import pick_device, quick_precision
 from enhance_cli.errors import DeviceError, UsageError
 
 
@@ -30,3 +30,13 @@ def test_a_device_beyond_those_that_are_there(monkeypatch):
 def test_an_unknown_name(name):
     with pytest.raises(UsageError, match="auto, cpu, cuda"):
         pick_device(name)
+
+
+@pytest.mark.parametrize(
+    ("device", "processor", "used"),
+    [("cpu", "AVX2", "32"), ("cpu", "AVX512", "bf16"), ("cuda", "AVX2", "bf16")],
+)
+def test_bfloat16_is_left_out_where_it_is_slow(monkeypatch, device, processor, used):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    assert quick_precision("bf16", torch.device(device)) == used
+    assert quick_precision("32", torch.device(device)) == "32"
