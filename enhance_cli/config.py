@@ -132,6 +132,8 @@ class StageConfig:
     batch_size: int = 16
     optimizer: Optimizer = "sgd"
     learning_rate: float = 0.01
+        plain_share: Share of the samples that show no photo, but a frame of one colour or of grain,
+            which is to stay as it is.
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: Literal["step", "cosine"] = "step"
@@ -150,6 +152,7 @@ class StageConfig:
 class Source:
     """A folder to learn from.
 
+    plain_share: float = 0.0
     Attributes:
         kind: ``"fivek"``, a copy of MIT-Adobe FiveK; ``"pairs"``, photos before and after
             retouching; ``"photos"``, finished photos, to be distorted and recovered.
@@ -339,6 +342,7 @@ _SHIPPED_REFINE = replace(
     epochs=80,
     optimizer="muon",
     learning_rate=2e-3,
+    plain_share=0.06,
     finished_share=0.15,
     crop=112,
     grow_from=64,

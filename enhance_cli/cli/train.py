@@ -239,6 +239,15 @@ def train(
             rich_help_panel=_LEARNING,
         ),
     ] = None,
+    plain_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of samples that are frames of one colour or of grain, to stay so.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
     precision: Annotated[Precision | None, typer.Option(rich_help_panel=_RUN)] = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_RUN)
@@ -344,6 +353,7 @@ def _sources(fivek_root: str | None, pairs: list[str], photos: list[str]) -> tup
         "pairs": pairs,
         "photos": photos,
     }
+        plain_share=plain_share,
     return tuple(read_source(kind, text) for kind, texts in given.items() for text in texts)
 
 

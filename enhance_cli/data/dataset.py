@@ -140,6 +140,7 @@ class PairDataset(Dataset[Sample]):
         store: Where their pixels come from.
         framing: How squares are cut.
         finished_share: Share of samples in which the expert's version is the original too.
+        plain_share: Share of samples that show no photo, see :func:`plain`.
         blend: Share of samples that lie between two versions of their photo, where there are more.
         seed: Of all random choices.
     """
@@ -150,6 +151,7 @@ class PairDataset(Dataset[Sample]):
         store: PreparedPairs,
         framing: Framing,
         finished_share: float = 0.0,
+        plain_share: float = 0.0,
         blend: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -157,6 +159,7 @@ class PairDataset(Dataset[Sample]):
         self.store = store
         self.framing = framing
         self.finished_share = finished_share
+        self.plain_share = plain_share
         self.blend = blend
         self._versions = _versions(pairs) if blend else {}
         self.seed = seed
@@ -191,6 +194,9 @@ class PairDataset(Dataset[Sample]):
         """Original and expert, and what is still to be done to them once they are cut to size."""
         photos = self._load(number, framing)
         expert = photos[-1]
+        if draw.random() < self.plain_share:
+            ground = plain(expert, draw)
+            return torch.stack([ground, ground]), Change()
         if draw.random() < self.finished_share:
             finished = matted(expert, draw) if draw.random() < MATTED else expert
             return torch.stack([finished, finished]), Change()
@@ -280,30 +286,43 @@ def draw_jitter(stops: float, draw: random.Random) -> Change:
 
 
 def matted(photo: Tensor, draw: random.Random) -> Tensor:
-    """Leave a part of a finished photo, or nothing of it, and make the rest plain or noisy.
+    """Leave a part of a finished photo, and make the rest plain or noisy.
 
     A studio's ground, a white sky or a black one shall stay as plain as it is, and grain may not
     bring a cast; among finished photos there are too few of them to learn that from.
 
     Args:
         photo: ``(3, H, W)``, sRGB in [0, 1].
-        draw: Source of the random choices. A third of the grounds are white, a third of any
-            colour, the others black or grey; every other one has grain of any strength and size.
-            On a third there is no photo at all.
+        draw: Source of the random choices. Half of the grounds are white.
     """
     height, width = photo.shape[-2:]
-    white, black, grey = [1.0] * 3, [0.0] * 3, [draw.random()] * 3
-    colour = [draw.random() for _ in range(3)]
-    chosen = draw.choice([white, white, black, grey, colour, colour])
-    ground = photo.new_tensor(chosen)[:, None, None].repeat(1, height, width)
-    if draw.random() < GRAINY:
-        ground = ground.lerp(_grain(height, width, draw), draw.random())
-    share = draw.choice([0.0, 1.0, 1.0])
-    tall, wide = (round(side * share * draw.random()) for side in (height, width))
+    white = draw.random() < 0.5
+    ground = _grainy(torch.ones_like(photo), draw) if white else plain(photo, draw)
+    tall, wide = (round(side * draw.random()) for side in (height, width))
     top, left = draw.randint(0, height - tall), draw.randint(0, width - wide)
     window = slice(top, top + tall), slice(left, left + wide)
     ground[:, *window] = photo[:, *window]
     return ground
+
+
+def plain(photo: Tensor, draw: random.Random) -> Tensor:
+    """A frame of one colour or of grain, of the size of ``photo``: nothing to be retouched.
+
+    Args:
+        photo: ``(3, H, W)``.
+        draw: Source of the random choices. Half of the frames are of any colour, a third grey, the
+            others white or black. Every other one has grain of any strength and size.
+    """
+    grey, colour = [draw.random()] * 3, [draw.random() for _ in range(3)]
+    end = [float(draw.random() < 0.5)] * 3
+    chosen = draw.choice([colour, colour, colour, grey, grey, end])
+    return _grainy(photo.new_tensor(chosen)[:, None, None].expand_as(photo).clone(), draw)
+
+
+def _grainy(ground: Tensor, draw: random.Random) -> Tensor:
+    if draw.random() >= GRAINY:
+        return ground
+    return ground.lerp(_grain(*ground.shape[-2:], draw), draw.random())
 
 
 def _grain(height: int, width: int, draw: random.Random) -> Tensor:

@@ -62,7 +62,13 @@ def make_loader(
     """Draw the samples of a stage, batch by batch, in ``config.workers`` processes."""
     learns = stage.config
     samples = PairDataset(
-        pairs.learnt, pairs.store, stage.framing, learns.finished_share, learns.blend, config.seed
+        pairs.learnt,
+        pairs.store,
+        stage.framing,
+        learns.finished_share,
+        learns.plain_share,
+        learns.blend,
+        config.seed,
     )
     return DataLoader(
         samples,
