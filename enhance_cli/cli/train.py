@@ -147,6 +147,15 @@ def train(
             rich_help_panel=_MODEL,
         ),
     ] = None,
+    by_colour: Annotated[
+        int | None,
+        typer.Option(
+            help="Make what PRNet does a smooth function of colour, seen at this longer edge, in "
+            "pixels; 0: pixel by pixel, as in the paper.",
+            min=0,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     hold_white: Annotated[
         bool | None,
         typer.Option(
@@ -230,21 +239,21 @@ def train(
             rich_help_panel=_LEARNING,
         ),
     ] = None,
-    average: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Decay of the weights' moving average; 0: none.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
     plain_share: Annotated[
         float | None,
         typer.Option(
             min=0,
             max=1,
             help="Share of samples that are frames of one colour or of grain, to stay so.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
+    average: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Decay of the weights' moving average; 0: none.",
             rich_help_panel=_LEARNING,
         ),
     ] = None,
@@ -321,6 +330,7 @@ def train(
                 fit=fit,
                 sight=sight,
                 pooling=pooling,
+                by_colour=by_colour,
                 hold_white=hold_white,
             ),
         ),
@@ -343,6 +353,7 @@ def train(
         jitter=jitter,
         blend=blend,
         finished_share=finished_share,
+        plain_share=plain_share,
     )
     _run(with_stages(config, **stage_options), five=variant == "all")
 
@@ -353,7 +364,6 @@ def _sources(fivek_root: str | None, pairs: list[str], photos: list[str]) -> tup
         "pairs": pairs,
         "photos": photos,
     }
-        plain_share=plain_share,
     return tuple(read_source(kind, text) for kind, texts in given.items() for text in texts)
 
 
@@ -363,6 +373,7 @@ def _given(**options: Any) -> dict[str, Any]:
 
 def _run(config: TrainConfig, five: bool) -> None:
     from enhance_cli.engine.ablation import Ablation
+    from enhance_cli.engine.device import pick_device, quick_precision
     from enhance_cli.engine.distributed import is_main_process
     from enhance_cli.engine.training import Training
 
@@ -374,6 +385,8 @@ def _run(config: TrainConfig, five: bool) -> None:
         f"learning {'all five methods' if five else config.model.variant} from "
         f"{len(training.pairs.learnt)} pairs, {len(training.pairs.held_out)} held out"
     )
+    if quick_precision(config.precision, pick_device(config.device)) != config.precision:
+        say("this processor is slow in bfloat16: learning in single precision")
     try:
         with bar.progress:
             for report in training:
@@ -383,7 +396,6 @@ def _run(config: TrainConfig, five: bool) -> None:
             f"interrupted: {config.out} holds what has been learned so far; "
             "the same command with --resume goes on"
         )
-    from enhance_cli.engine.device import pick_device, quick_precision
         raise typer.Exit(ExitCode.INTERRUPTED) from interruption
     say(f"wrote {config.out}")
 
@@ -395,8 +407,6 @@ class _Bar:
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
         self.progress = Progress(
             *columns, console=messages, transient=True, disable=not messages.is_terminal
-    if quick_precision(config.precision, pick_device(config.device)) != config.precision:
-        say("this processor is slow in bfloat16: learning in single precision")
         )
         self._task = self.progress.add_task("", visible=False)
 

@@ -9,9 +9,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from enhance_cli.config import StageConfig, TrainConfig
+from enhance_cli.config import ModelConfig, StageConfig, TrainConfig
 from enhance_cli.data.dataset import Framing, Sample, View
 from enhance_cli.engine.losses import photo_losses
+from enhance_cli.models.by_colour import by_colour
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
 
@@ -75,7 +76,8 @@ def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         start = coarse(batch)
-        return photo_losses(stage.loss, start + net(start), batch.expert, batch.mask)
+        refined = start + _by_colour(net(start), batch, geometry)
+        return photo_losses(stage.loss, refined, batch.expert, batch.mask)
 
     assert model.prnet is not None
     return Stage("refine", stage, model.prnet, framing, losses)
@@ -93,7 +95,8 @@ def joint_stage(config: TrainConfig, model: Cascade) -> Stage:
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         mapping, residual = net(batch.original, batch.view)
         coarse = batch.original + mapping.residual(batch.original)
-        fine = photo_losses(stage.loss, coarse + residual, batch.expert, batch.mask)
+        refined = coarse + _by_colour(residual, batch, geometry)
+        fine = photo_losses(stage.loss, refined, batch.expert, batch.mask)
         rough = photo_losses(stage.loss, coarse, batch.expert, batch.mask)
         return (1 - COARSE_SHARE) * fine + COARSE_SHARE * rough
 
@@ -116,6 +119,11 @@ class _Joint(nn.Module):
         with torch.autocast(part.device.type, enabled=False):
             coarse = part + mapping.residual(part)
         return mapping, self.prnet(coarse)
+
+
+def _by_colour(residual: Tensor, batch: Sample, geometry: ModelConfig) -> Tensor:
+    """The residual as the cascade uses it."""
+    return by_colour(residual, batch.original, batch.mask) if geometry.by_colour else residual
 
 
 def _part_of(config: TrainConfig, stage: StageConfig) -> Framing:

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from enhance_cli.config import ModelConfig
+from enhance_cli.models.by_colour import by_colour
 from enhance_cli.models.cenet import CENet, ColorMapping
 from enhance_cli.models.luma import luma
-from enhance_cli.models.prnet import PRNet
+from enhance_cli.models.prnet import STRIDE, PRNet
 
 WHITE_FROM = 0.9
 """Luma from which a pixel counts as white more and more, up to 1. A hazy sky whose red and green
@@ -23,7 +24,8 @@ class Enhancement(NamedTuple):
     Attributes:
         enhanced: ``coarse + residual``, ``(B, 3, H, W)``.
         coarse: ``I_i + r_c``; the input itself where the variant has no CENet.
-        residual: ``r_p``, with white held where the model holds it; None where PRNet is left out.
+        residual: ``r_p``, by colour and with white held where the model's geometry says so; None
+            where PRNet is left out.
         mapping: CENet's map; None where the variant has no CENet.
     """
 
@@ -74,12 +76,24 @@ class Cascade(nn.Module):
             mapping = self.cenet(self._view(photo))
             coarse = photo + mapping.residual(photo)
         if self.prnet is not None and not coarse_only:
-            residual = self.prnet(coarse).float()[..., :height, :width]
+            residual = self._residual(self.prnet, coarse, photo, (height, width))
         photo, coarse = photo[..., :height, :width], coarse[..., :height, :width]
         if residual is not None and self.config.hold_white:
             residual = _white_held(residual, coarse, photo)
         enhanced = coarse if residual is None else coarse + residual
         return Enhancement(enhanced, coarse, residual, mapping)
+
+    def _residual(
+        self, prnet: PRNet, coarse: Tensor, photo: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """``r_p`` of photos of ``size``, which may lie in the corner of a canvas."""
+        whole = (..., slice(size[0]), slice(size[1]))
+        if not self.config.by_colour:
+            return prnet(coarse).float()[whole]
+        if self.config.fit == "pad":
+            return by_colour(prnet(coarse).float()[whole], photo[whole])
+        small, small_photo = (_no_larger(one, self.config.by_colour) for one in (coarse, photo))
+        return by_colour(prnet(small).float(), small_photo, at=photo)
 
     def _view(self, photo: Tensor) -> Tensor:
         """The square that CENet looks at: ``(B, 3, S, S)``."""
@@ -89,6 +103,17 @@ class Cascade(nn.Module):
         return F.interpolate(
             photo, (side, side), mode="bilinear", align_corners=False, antialias=True
         )
+
+
+def _no_larger(photo: Tensor, edge: int) -> Tensor:
+    """Photos whose longer edge is ``edge`` at most, and whose sides PRNet's strides divide."""
+    sides = photo.shape[-2:]
+    if max(sides) <= edge:
+        return photo
+    height, width = (STRIDE * max(1, round(side * edge / max(sides) / STRIDE)) for side in sides)
+    return F.interpolate(
+        photo, (height, width), mode="bilinear", align_corners=False, antialias=True
+    )
 
 
 def _white_held(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:

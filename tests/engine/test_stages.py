@@ -38,6 +38,20 @@ def test_prnet_learns_from_what_cenet_makes_of_the_photos(model):
     torch.testing.assert_close(losses, torch.full((3,), 0.04))  # eq. 4's square
 
 
+def test_prnet_is_measured_by_what_colour_leaves_of_it(model):
+    """A net that brightens the left half only, of photos that are alike left and right."""
+    half = torch.rand(2, 3, 16, 8) * 0.5
+    original = torch.cat([half, half], -1)
+    mask = torch.ones(2, 1, 16, 16)
+    batch = Sample(original, original + 0.2, mask, torch.rand(2, 3, 32, 32), torch.arange(2))
+    left = torch.zeros_like(original)
+    left[..., :8] = 0.1
+    config = replace(CONFIG, model=replace(CONFIG.model, by_colour=64))
+    stage = refine_stage(config, model, Fabric(accelerator="cpu", devices=1))
+    losses = stage.losses(lambda _: left, batch)
+    torch.testing.assert_close(losses, torch.full((2,), 0.05**2), rtol=0, atol=1e-5)
+
+
 def test_growing_squares_are_full_for_the_last_quarter(model):
     growing = StageConfig(epochs=20, crop=128, grow_from=32)
     config = replace(CONFIG, coarse=replace(growing, grow_from=16), refine=growing)

@@ -3,8 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from enhance_cli.config import VARIANTS, ModelConfig
+from enhance_cli.models.by_colour import by_colour
 from enhance_cli.models.cascade import Cascade, pad_to_canvas
 
 
@@ -50,6 +52,35 @@ def test_the_parts_add_up_as_eq_1_says(fit):
     torch.testing.assert_close(result.coarse, photo + r_c)
     torch.testing.assert_close(result.enhanced, photo + r_c + result.residual)
     assert result.residual.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+def test_the_residual_goes_by_colour(fit):
+    torch.manual_seed(3)
+    config = ModelConfig(canvas=64, fit=fit)
+    model = awake(Cascade(config)).eval()
+    photo = torch.rand(1, 3, 40, 50)
+    with torch.no_grad():
+        free = model(photo)
+        model.config = replace(config, by_colour=64)
+        even = model(photo)
+    torch.testing.assert_close(even.residual, by_colour(free.residual, photo))
+    torch.testing.assert_close(even.enhanced, even.coarse + even.residual)
+
+
+def test_by_colour_prnet_sees_a_large_photo_small():
+    torch.manual_seed(4)
+    model = awake(Cascade(ModelConfig(fit="squash", canvas=64, by_colour=64))).eval()
+    seen = []
+    assert model.prnet is not None
+    model.prnet.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+    large = F.interpolate(torch.rand(1, 3, 6, 4), (192, 120), mode="bilinear")
+    small = F.avg_pool2d(large, 3)
+    with torch.no_grad():
+        one, other = model(small).residual, model(large).residual
+    assert [photo.shape[2:] for photo in seen] == [(64, 40), (64, 40)]
+    assert other.shape == large.shape
+    assert (F.avg_pool2d(other, 3) - one).abs().mean() < 0.1 * one.abs().mean()
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
