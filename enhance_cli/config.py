@@ -348,7 +348,7 @@ _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
     optimizer="muon",
     learning_rate=2e-3,
-    epochs=60,
+    epochs=50,
     finished_share=0.15,
     plain_share=0.04,
     crop=96,
