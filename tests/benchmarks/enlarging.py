@@ -4,7 +4,7 @@
 
 Told are, in levels of 255: by how much a result made small again differs from what the networks
 made of the small photo; and by how much its detail (what a blur of 2 px takes away) differs at
-strong edges from what PRNet makes of the large photo itself.
+strong edges from what the networks make of the large photo itself.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def ways(model: Cascade, seen: Enhancement, large: np.ndarray) -> dict[str, np.n
         "the affine fit alone": painted(large, affine.numpy()),
         "the affine fit, and what it leaves enlarged": painted(large, enlarged.numpy()),
         "the same, and what enlarging blurs given back": painted(large, field.numpy()),
-        "PRNet on the large photo itself, as in tiles": pixels(coarse + model.prnet(coarse)),
+        "the networks on the large photo itself": pixels(model(tensor).enhanced),
     }
 
 
