@@ -322,7 +322,8 @@ def plain(photo: Tensor, draw: random.Random) -> Tensor:
 def _grainy(ground: Tensor, draw: random.Random) -> Tensor:
     if draw.random() >= GRAINY:
         return ground
-    return ground.lerp(_grain(*ground.shape[-2:], draw), draw.random())
+    height, width = ground.shape[-2:]
+    return ground.lerp(_grain(height, width, draw), draw.random())
 
 
 def _grain(height: int, width: int, draw: random.Random) -> Tensor:
