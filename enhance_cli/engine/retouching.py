@@ -11,7 +11,7 @@ from enhance_cli.errors import RetouchError
 from enhance_cli.imaging.colour import SRGB, ColorSpace, Floats
 from enhance_cli.imaging.painting import Field, changed_rows, painted
 from enhance_cli.imaging.photo import Photo, quantized
-from enhance_cli.imaging.resizing import resize_pixels
+from enhance_cli.imaging.resizing import resize_unrounded
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
 from enhance_cli.models.prnet import STRIDE
@@ -55,7 +55,7 @@ def look(model: Cascade, photo: Photo, device: torch.device, coarse_only: bool =
         RetouchError: The result is not finite.
     """
     seen_size = size_to_look_at(photo.size, model.config.seen_edge)
-    view = replace(photo, pixels=resize_pixels(photo.pixels, seen_size), alpha=None).as_srgb()
+    view = photo.colours.to_srgb(resize_unrounded(photo.pixels, seen_size)).clip(0, 1)
     batch = torch.from_numpy(view).to(device).permute(2, 0, 1)[None].contiguous()
     seen = model(batch, coarse_only)
     height, width = photo.pixels.shape[:2]

@@ -42,12 +42,7 @@ def resize_pixels(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """
     if pixels.shape[1::-1] == size:
         return pixels
-    height, width = pixels.shape[:2]
-    across, down = (max(1, int(n / m / GAP)) for n, m in zip((width, height), size, strict=True))
-    # What is left of a block at the right or below counts for its share.
-    box = (0, 0, width / across, height / down)
-    if across > 1 or down > 1:
-        pixels = block_means(pixels, across, down)
+    pixels, box = _reduced(pixels, size)
     if pixels.dtype == np.uint8:
         image = Image.fromarray(pixels)
         return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box))
@@ -57,9 +52,34 @@ def resize_pixels(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return np.stack(channels, axis=2)
 
 
-def _resize_channel(
-    channel: NDArray[Any], size: tuple[int, int], box: tuple[float, float, float, float]
-) -> NDArray[Any]:
+def resize_unrounded(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize ``(H, W, 3)`` pixels like :func:`resize_pixels`, to floats in [0, 1].
+
+    What is carried up to a large photo must not depend on how a small one was rounded.
+    """
+    box = None
+    if pixels.shape[1::-1] != size:
+        pixels, box = _reduced(pixels, size)
+    white = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
+    floats = pixels.astype(np.float32) / np.float32(white)
+    if box is None:
+        return floats
+    return np.stack([_resize_channel(one, size, box) for one in np.moveaxis(floats, 2, 0)], axis=2)
+
+
+Box = tuple[float, float, float, float]
+
+
+def _reduced(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[NDArray[Any], Box]:
+    """A fast reduction where much is to go, and the part of the result that is the photo."""
+    height, width = pixels.shape[:2]
+    across, down = (max(1, int(n / m / GAP)) for n, m in zip((width, height), size, strict=True))
+    # What is left of a block at the right or below counts for its share.
+    box = (0, 0, width / across, height / down)
+    return (block_means(pixels, across, down) if across > 1 or down > 1 else pixels), box
+
+
+def _resize_channel(channel: NDArray[Any], size: tuple[int, int], box: Box) -> NDArray[Any]:
     whole = np.issubdtype(channel.dtype, np.integer)
     white = np.iinfo(channel.dtype).max if whole else 1
     image = Image.fromarray(np.ascontiguousarray(channel, np.float32))
