@@ -348,16 +348,16 @@ _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
     optimizer="muon",
     learning_rate=2e-3,
-    epochs=50,
+    epochs=80,
     finished_share=0.15,
     plain_share=0.04,
-    crop=96,
+    crop=112,
     grow_from=64,
 )
 
 SHIPPED = TrainConfig(
     model=ModelConfig(
-        canvas=32, fit="squash", sight=256, pooling=4, by_colour=112, hold_white=True
+        canvas=32, fit="squash", sight=256, pooling=4, by_colour=128, hold_white=True
     ),
     coarse=_SHIPPED_COARSE,
     refine=_SHIPPED_REFINE,
@@ -368,7 +368,8 @@ SHIPPED = TrainConfig(
     keep="last",
     precision="bf16",
 )
-"""What made the weights that come with the package: little data, a short time, two CPU cores."""
+"""For little data, a short time and two CPU cores: what made the weights that come with the
+package, and what was learned from them since (weights/README.md)."""
 
 RECIPES = {"paper": PAPER, "shipped": SHIPPED}
 
