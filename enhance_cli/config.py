@@ -346,9 +346,9 @@ _SHIPPED_COARSE = StageConfig(
 )
 _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
+    epochs=80,
     optimizer="muon",
     learning_rate=2e-3,
-    epochs=80,
     finished_share=0.15,
     plain_share=0.04,
     crop=112,

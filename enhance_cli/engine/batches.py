@@ -65,10 +65,10 @@ def make_loader(
         pairs.learnt,
         pairs.store,
         stage.framing,
-        learns.finished_share,
-        learns.plain_share,
-        learns.blend,
-        config.seed,
+        finished_share=learns.finished_share,
+        plain_share=learns.plain_share,
+        blend=learns.blend,
+        seed=config.seed,
     )
     return DataLoader(
         samples,

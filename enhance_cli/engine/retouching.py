@@ -14,7 +14,7 @@ from enhance_cli.imaging.photo import Photo, quantized
 from enhance_cli.imaging.resizing import resize_unrounded
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
-from enhance_cli.models.prnet import STRIDE
+from enhance_cli.models.prnet import size_to_look_at
 from enhance_cli.models.upsampling import affine_field
 
 STRIP = 2**20
@@ -55,7 +55,7 @@ def look(model: Cascade, photo: Photo, device: torch.device, coarse_only: bool =
         RetouchError: The result is not finite.
     """
     seen_size = size_to_look_at(photo.size, model.config.seen_edge)
-    view = photo.colours.to_srgb(resize_unrounded(photo.pixels, seen_size)).clip(0, 1)
+    view = replace(photo, pixels=resize_unrounded(photo.pixels, seen_size), alpha=None).as_srgb()
     batch = torch.from_numpy(view).to(device).permute(2, 0, 1)[None].contiguous()
     seen = model(batch, coarse_only)
     height, width = photo.pixels.shape[:2]
@@ -64,18 +64,6 @@ def look(model: Cascade, photo: Photo, device: torch.device, coarse_only: bool =
         raise RetouchError("the network's result is not finite")
     mapping = seen.mapping and ColorMapping(*(part.cpu() for part in seen.mapping))
     return Retouch(field.cpu().numpy(), mapping)
-
-
-def size_to_look_at(size: tuple[int, int], edge: int) -> tuple[int, int]:
-    """Width and height at which a photo larger than ``edge`` is shown to the networks.
-
-    Rounded to multiples of PRNet's stride, so that copies of one photo, whose sides have been
-    rounded to whole pixels already, are seen alike.
-    """
-    if max(size) <= edge:
-        return size
-    width, height = (max(1, round(side * edge / max(size) / STRIDE)) * STRIDE for side in size)
-    return width, height
 
 
 def enhance_pixels(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.colour import SRGB, ColorSpace, Floats
 from enhance_cli.imaging.metadata import NOTHING, Metadata
-from enhance_cli.imaging.resizing import fitted, resize_pixels
+from enhance_cli.imaging.resizing import fitted, resize_pixels, white_of
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 """Whole numbers from 0 to the largest of their kind, or floats from 0 to 1."""
@@ -73,11 +73,6 @@ def refuse_too_many(path: Path, size: tuple[int, int], limit: int) -> None:
         raise PhotoError(
             f"{path}: {width} x {height} pixels, the limit is {limit:,} (--max-pixels)"
         )
-
-
-def white_of(kind: np.dtype) -> int:
-    """The number of white in pixels of this kind."""
-    return int(np.iinfo(kind).max) if np.issubdtype(kind, np.integer) else 1
 
 
 def quantized(values: Floats, kind: np.dtype) -> Pixels:

@@ -14,6 +14,14 @@ GAP = 3.0
 """How much larger than its result a picture stays at least when whole blocks of pixels are averaged
 first: Lanczos' filter then sees all that it would keep."""
 
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of a picture, in pixels."""
+
+
+def white_of(kind: np.dtype) -> int:
+    """The number of white in pixels of this kind."""
+    return int(np.iinfo(kind).max) if np.issubdtype(kind, np.integer) else 1
+
 
 def fitted(size: tuple[int, int], long_edge: int | None) -> tuple[int, int]:
     """Width and height with a longer edge of ``long_edge``; nothing is enlarged."""
@@ -48,8 +56,7 @@ def resize_pixels(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
         return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box))
     if pixels.ndim == 2:
         return _resize_channel(pixels, size, box)
-    channels = [_resize_channel(channel, size, box) for channel in np.moveaxis(pixels, 2, 0)]
-    return np.stack(channels, axis=2)
+    return _resize_channels(pixels, size, box)
 
 
 def resize_unrounded(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -57,17 +64,9 @@ def resize_unrounded(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[np.
 
     What is carried up to a large photo must not depend on how a small one was rounded.
     """
-    box = None
-    if pixels.shape[1::-1] != size:
-        pixels, box = _reduced(pixels, size)
-    white = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
-    floats = pixels.astype(np.float32) / np.float32(white)
-    if box is None:
-        return floats
-    return np.stack([_resize_channel(one, size, box) for one in np.moveaxis(floats, 2, 0)], axis=2)
-
-
-Box = tuple[float, float, float, float]
+    pixels, box = _reduced(pixels, size)
+    floats = pixels.astype(np.float32) / np.float32(white_of(pixels.dtype))
+    return _resize_channels(floats, size, box)
 
 
 def _reduced(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[NDArray[Any], Box]:
@@ -79,9 +78,12 @@ def _reduced(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[NDArray[Any],
     return (block_means(pixels, across, down) if across > 1 or down > 1 else pixels), box
 
 
+def _resize_channels(pixels: NDArray[Any], size: tuple[int, int], box: Box) -> NDArray[Any]:
+    return np.stack([_resize_channel(one, size, box) for one in np.moveaxis(pixels, 2, 0)], axis=2)
+
+
 def _resize_channel(channel: NDArray[Any], size: tuple[int, int], box: Box) -> NDArray[Any]:
-    whole = np.issubdtype(channel.dtype, np.integer)
-    white = np.iinfo(channel.dtype).max if whole else 1
+    whole, white = np.issubdtype(channel.dtype, np.integer), white_of(channel.dtype)
     image = Image.fromarray(np.ascontiguousarray(channel, np.float32))
     result = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box)).clip(0, white)
     return result.round().astype(channel.dtype) if whole else result

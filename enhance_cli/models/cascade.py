@@ -11,7 +11,7 @@ from enhance_cli.config import ModelConfig
 from enhance_cli.models.by_colour import by_colour
 from enhance_cli.models.cenet import CENet, ColorMapping
 from enhance_cli.models.luma import luma
-from enhance_cli.models.prnet import STRIDE, PRNet
+from enhance_cli.models.prnet import PRNet, size_to_look_at
 
 WHITE_FROM = 0.9
 """Luma from which a pixel counts as white more and more, up to 1. A hazy sky whose red and green
@@ -98,22 +98,19 @@ class Cascade(nn.Module):
     def _view(self, photo: Tensor) -> Tensor:
         """The square that CENet looks at: ``(B, 3, S, S)``."""
         side = self.config.canvas
-        if self.config.fit == "pad" or photo.shape[-2:] == (side, side):
-            return photo
-        return F.interpolate(
-            photo, (side, side), mode="bilinear", align_corners=False, antialias=True
-        )
+        return photo if self.config.fit == "pad" else _resized(photo, (side, side))
 
 
 def _no_larger(photo: Tensor, edge: int) -> Tensor:
-    """Photos whose longer edge is ``edge`` at most, and whose sides PRNet's strides divide."""
-    sides = photo.shape[-2:]
-    if max(sides) <= edge:
+    """Photos as PRNet looks at them with a longer edge of ``edge`` at most."""
+    height, width = photo.shape[-2:]
+    return _resized(photo, size_to_look_at((height, width), edge))
+
+
+def _resized(photo: Tensor, size: tuple[int, int]) -> Tensor:
+    if photo.shape[-2:] == size:
         return photo
-    height, width = (STRIDE * max(1, round(side * edge / max(sides) / STRIDE)) for side in sides)
-    return F.interpolate(
-        photo, (height, width), mode="bilinear", align_corners=False, antialias=True
-    )
+    return F.interpolate(photo, size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def _white_held(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:

@@ -18,6 +18,18 @@ _TRIMMED = 3
 """What a deconvolution cuts at each edge: a pixel for its kernel, two for the one that came in."""
 
 
+def size_to_look_at(size: tuple[int, int], edge: int) -> tuple[int, int]:
+    """Both sides of a photo, made small so that the longer one has ``edge`` pixels at most.
+
+    Rounded to multiples of PRNet's stride, so that copies of one photo, whose sides have been
+    rounded to whole pixels already, are seen alike.
+    """
+    if max(size) <= edge:
+        return size
+    one, other = (max(1, round(side * edge / max(size) / STRIDE)) * STRIDE for side in size)
+    return one, other
+
+
 class Deconvolution(nn.ConvTranspose2d):
     """Stride-2 deconvolution that treats the edge of a photo like its middle.
 

@@ -7,7 +7,7 @@ import torch
 
 from enhance_cli.config import ModelConfig
 from enhance_cli.engine import retouching
-from enhance_cli.engine.retouching import enhance_pixels, look, retouched, size_to_look_at
+from enhance_cli.engine.retouching import enhance_pixels, look, retouched
 from enhance_cli.engine.weights import find_weights, load_weights
 from enhance_cli.errors import RetouchError
 from enhance_cli.imaging.colour import ColorSpace
@@ -15,6 +15,7 @@ from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resizing import fitted
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
+from enhance_cli.models.prnet import size_to_look_at
 
 CPU = torch.device("cpu")
 
