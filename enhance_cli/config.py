@@ -15,7 +15,7 @@ Fit = Literal["pad", "squash"]
 Loss = Literal["mse", "l1", "lab"]
 Precision = Literal["32", "bf16"]
 Optimizer = Literal["sgd", "adamw", "muon"]
-Learn = Literal["both", "coarse", "refine", "joint"]
+Learn = Literal["both", "coarse", "refine", "finish", "joint"]
 Expert = Literal["a", "b", "c", "d", "e"]
 Keep = Literal["best", "last"]
 KeepMetadata = Literal["all", "no-gps", "none"]
@@ -194,16 +194,21 @@ class DataConfig:
 class TrainConfig:
     """A whole training run: CENet, then PRNet on what CENet leaves.
 
+    Where the model makes PRNet's residual go by colour, PRNet learns pixel by pixel first, and
+    then through that.
+
     Attributes:
         data: What is learned from, and what is held out.
         init: Weights to start from; a network that they do not hold starts fresh.
         pretrained: Let CENet's ResNet50 start from torchvision's ImageNet weights.
         learn: ``"both"``: CENet, then PRNet; ``"coarse"`` or ``"refine"``: that network, and the
-            other stays as ``init`` gave it; ``"joint"``: the two at once.
+            other stays as ``init`` gave it; ``"finish"``: PRNet, by colour at once; ``"joint"``:
+            the two networks at once.
         out: Weights file to write.
         model: What is trained.
         coarse: How CENet learns.
         refine: How PRNet learns.
+        finish: How it learns in the end where its residual goes by colour.
         joint: How the two learn at once.
         flip: Mirror pairs left to right at random.
         rotate: Turn pairs by quarter turns at random: what light and colours ask for hardly depends
@@ -230,6 +235,7 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     coarse: StageConfig = field(default_factory=StageConfig)
     refine: StageConfig = field(default_factory=StageConfig)
+    finish: StageConfig = field(default_factory=StageConfig)
     joint: StageConfig = field(default_factory=StageConfig)
     flip: bool = False
     rotate: bool = False
@@ -342,7 +348,6 @@ _SHIPPED_COARSE = StageConfig(
     zoom=0.75,
     blend=0.5,
     finished_share=0.1,
-    plain_share=0.06,
 )
 _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
@@ -350,9 +355,11 @@ _SHIPPED_REFINE = replace(
     optimizer="muon",
     learning_rate=2e-3,
     finished_share=0.15,
-    plain_share=0.04,
     crop=112,
     grow_from=64,
+)
+_SHIPPED_FINISH = replace(
+    _SHIPPED_REFINE, epochs=8, learning_rate=5e-4, plain_share=0.06, grow_from=0
 )
 
 SHIPPED = TrainConfig(
@@ -361,6 +368,7 @@ SHIPPED = TrainConfig(
     ),
     coarse=_SHIPPED_COARSE,
     refine=_SHIPPED_REFINE,
+    finish=_SHIPPED_FINISH,
     joint=replace(_SHIPPED_REFINE, epochs=20, learning_rate=5e-4),
     flip=True,
     rotate=True,
@@ -368,8 +376,8 @@ SHIPPED = TrainConfig(
     keep="last",
     precision="bf16",
 )
-"""For little data, a short time and two CPU cores: what made the weights that come with the
-package, and what was learned from them since (weights/README.md)."""
+"""For little data, a short time and two CPU cores: how the weights that come with the package were
+made (weights/README.md)."""
 
 RECIPES = {"paper": PAPER, "shipped": SHIPPED}
 
@@ -380,5 +388,6 @@ def with_stages(config: TrainConfig, **changes: object) -> TrainConfig:
         config,
         coarse=replace(config.coarse, **changes),  # type: ignore[arg-type]
         refine=replace(config.refine, **changes),  # type: ignore[arg-type]
+        finish=replace(config.finish, **changes),  # type: ignore[arg-type]
         joint=replace(config.joint, **changes),  # type: ignore[arg-type]
     )

@@ -269,7 +269,8 @@ def train(
     learn: Annotated[
         Learn,
         typer.Option(
-            help="CENet then PRNet, one alone (the other stays as in --init), or both at once.",
+            help="CENet then PRNet, one alone (the other stays as in --init), the end of PRNet's "
+            "learning, which is by colour, or both at once.",
             rich_help_panel=_RUN,
         ),
     ] = "both",

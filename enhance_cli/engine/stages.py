@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from enhance_cli.config import ModelConfig, StageConfig, TrainConfig
+from enhance_cli.config import StageConfig, TrainConfig
 from enhance_cli.data.dataset import Framing, Sample, View
 from enhance_cli.engine.losses import photo_losses
 from enhance_cli.models.by_colour import by_colour
@@ -28,7 +28,7 @@ class Stage:
     """What learns, and what it is to make smaller.
 
     Attributes:
-        name: ``"coarse"``, ``"refine"`` or ``"joint"``.
+        name: ``"coarse"``, ``"refine"``, ``"finish"`` or ``"joint"``.
         config: How it learns.
         net: The network.
         framing: How its samples are cut.
@@ -60,7 +60,21 @@ def coarse_stage(config: TrainConfig, model: Cascade) -> Stage:
 
 def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
     """PRNet learns what CENet, frozen now, leaves (eq. 5)."""
-    stage, geometry = config.refine, config.model
+    return _prnets("refine", config.refine, config, model, fabric)
+
+
+def finish_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
+    """PRNet goes on learning, and what counts is what its residual becomes by colour.
+
+    Not in the paper. From nothing it learns less well so than pixel by pixel.
+    """
+    return _prnets("finish", config.finish, config, model, fabric)
+
+
+def _prnets(
+    name: str, stage: StageConfig, config: TrainConfig, model: Cascade, fabric: Fabric
+) -> Stage:
+    geometry = config.model
     framing = _part_of(config, stage)
     cenet = model.cenet
     if cenet is not None:
@@ -76,11 +90,13 @@ def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         start = coarse(batch)
-        refined = start + _by_colour(net(start), batch, geometry)
-        return photo_losses(stage.loss, refined, batch.expert, batch.mask)
+        residual = net(start)
+        if name == "finish":
+            residual = by_colour(residual, batch.original, batch.mask)
+        return photo_losses(stage.loss, start + residual, batch.expert, batch.mask)
 
     assert model.prnet is not None
-    return Stage("refine", stage, model.prnet, framing, losses)
+    return Stage(name, stage, model.prnet, framing, losses)
 
 
 def joint_stage(config: TrainConfig, model: Cascade) -> Stage:
@@ -95,7 +111,9 @@ def joint_stage(config: TrainConfig, model: Cascade) -> Stage:
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         mapping, residual = net(batch.original, batch.view)
         coarse = batch.original + mapping.residual(batch.original)
-        refined = coarse + _by_colour(residual, batch, geometry)
+        if geometry.by_colour:
+            residual = by_colour(residual, batch.original, batch.mask)
+        refined = coarse + residual
         fine = photo_losses(stage.loss, refined, batch.expert, batch.mask)
         rough = photo_losses(stage.loss, coarse, batch.expert, batch.mask)
         return (1 - COARSE_SHARE) * fine + COARSE_SHARE * rough
@@ -119,11 +137,6 @@ class _Joint(nn.Module):
         with torch.autocast(part.device.type, enabled=False):
             coarse = part + mapping.residual(part)
         return mapping, self.prnet(coarse)
-
-
-def _by_colour(residual: Tensor, batch: Sample, geometry: ModelConfig) -> Tensor:
-    """The residual as the cascade uses it."""
-    return by_colour(residual, batch.original, batch.mask) if geometry.by_colour else residual
 
 
 def _part_of(config: TrainConfig, stage: StageConfig) -> Framing:

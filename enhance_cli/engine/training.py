@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from enhance_cli.config import TrainConfig
+from enhance_cli.config import Learn, TrainConfig
 from enhance_cli.data.dataset import Sample
 from enhance_cli.data.prepared import Progress
 from enhance_cli.engine.batches import Batches, make_loader
@@ -28,7 +28,13 @@ from enhance_cli.engine.diary import Diary
 from enhance_cli.engine.distributed import make_fabric, processes_here, with_global_batch_norm
 from enhance_cli.engine.evaluation import comparison, score_pairs
 from enhance_cli.engine.optimization import Learner
-from enhance_cli.engine.stages import Stage, coarse_stage, joint_stage, refine_stage
+from enhance_cli.engine.stages import (
+    Stage,
+    coarse_stage,
+    finish_stage,
+    joint_stage,
+    refine_stage,
+)
 from enhance_cli.engine.weights import Provenance, load_weights, save_weights
 from enhance_cli.errors import TrainingError, UsageError
 from enhance_cli.imaging.metrics import Score
@@ -37,13 +43,21 @@ from enhance_cli.models.cascade import Cascade
 SHOWN = 4
 """Photos whose state goes into the log."""
 
+_STAGES_OF: dict[Learn, tuple[str, ...]] = {
+    "both": ("coarse", "refine", "finish"),
+    "coarse": ("coarse",),
+    "refine": ("refine", "finish"),
+    "finish": ("finish",),
+    "joint": ("joint",),
+}
+
 
 @dataclass(frozen=True)
 class EpochReport:
     """What one epoch came to.
 
     Attributes:
-        stage: ``"coarse"`` (CENet), ``"refine"`` (PRNet) or ``"joint"``.
+        stage: ``"coarse"`` (CENet), ``"refine"`` or ``"finish"`` (PRNet), or ``"joint"``.
         epoch: From 1.
         epochs: Of this stage.
         loss: Mean over the steps.
@@ -111,8 +125,7 @@ class Training:
         self.watch = watch
         self.pairs = collection or collect(config)
         self._check_output()
-        if config.learn == "joint" and not (config.model.has_cenet and config.model.has_prnet):
-            raise UsageError(f"--learn joint: {config.model.variant} has one network only")
+        self._check_stages()
         self._state = read_checkpoint(config) if config.resume else {}
         self.fabric = make_fabric(config.device, config.precision)
         self.device = self.fabric.device
@@ -196,18 +209,26 @@ class Training:
 
     def _stages(self) -> list[Callable[[], Stage]]:
         # Made when their turn comes: PRNet's needs the CENet that has learned by then.
-        found: list[Callable[[], Stage]] = []
-        if self.config.learn == "joint":
-            return [partial(joint_stage, self.config, self.model)]
-        if self._learns_coarse:
-            found.append(partial(coarse_stage, self.config, self.model))
-        if self.model.prnet is not None and self.config.learn != "coarse":
-            found.append(partial(refine_stage, self.config, self.model, self.fabric))
-        return found
+        makers = {
+            "coarse": partial(coarse_stage, self.config, self.model),
+            "refine": partial(refine_stage, self.config, self.model, self.fabric),
+            "finish": partial(finish_stage, self.config, self.model, self.fabric),
+            "joint": partial(joint_stage, self.config, self.model),
+        }
+        return [makers[name] for name in self._epochs_of]
 
     @property
-    def _learns_coarse(self) -> bool:
-        return self.model.cenet is not None and self.config.learn in {"both", "coarse"}
+    def _epochs_of(self) -> dict[str, int]:
+        """Epochs of each stage of the run, in their order."""
+        config, model = self.config, self.config.model
+        stages = {
+            "coarse": (config.coarse, model.has_cenet),
+            "refine": (config.refine, model.has_prnet),
+            "finish": (config.finish, model.has_prnet and model.by_colour),
+            "joint": (config.joint, model.has_cenet and model.has_prnet),
+        }
+        chosen = {name: stages[name] for name in _STAGES_OF[config.learn]}
+        return {name: stage.epochs for name, (stage, there) in chosen.items() if there}
 
     def _run(self, stage: Stage) -> Iterator[EpochReport]:
         done, state = self._progress(stage)
@@ -318,7 +339,8 @@ class Training:
             self.diary.picture(f"{report.stage}/{pair.key}", picture, epoch)
 
     def _epochs_before(self, stage: str) -> int:
-        return self.config.coarse.epochs if stage == "refine" and self._learns_coarse else 0
+        names = list(self._epochs_of)
+        return sum(self._epochs_of[name] for name in names[: names.index(stage)])
 
     def _epochs_behind(self) -> int:
         if not self._state:
@@ -333,6 +355,14 @@ class Training:
             state, self._state = self._state, {}
             return state["epoch"], {} if state["epoch"] >= stage.config.epochs else state
         return stage.config.epochs, {}  # the checkpoint is of a later stage
+
+    def _check_stages(self) -> None:
+        if self._epochs_of:
+            return
+        variant, learn = self.config.model.variant, self.config.learn
+        if learn == "finish" and self.config.model.has_prnet:
+            raise UsageError("--learn finish: is by colour; give --by-colour 128, say, too")
+        raise UsageError(f"--learn {learn}: {variant} has one network only")
 
     def _check_output(self) -> None:
         if self.config.out.suffix != ".safetensors":

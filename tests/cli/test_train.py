@@ -77,6 +77,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
     run("train", "--recipe", "shipped", "--fivek-root", tmp_path)
     assert seen[2].coarse == SHIPPED.coarse and seen[2].refine == SHIPPED.refine
     assert (seen[1].keep, seen[2].keep) == ("last", SHIPPED.keep)
+    assert seen[2].finish == SHIPPED.finish and seen[1].finish.epochs == 7
 
 
 @pytest.mark.parametrize(

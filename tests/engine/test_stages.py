@@ -6,7 +6,7 @@ from lightning_fabric import Fabric
 
 from enhance_cli.config import ModelConfig, StageConfig, TrainConfig
 from enhance_cli.data.dataset import Sample
-from enhance_cli.engine.stages import GROWN, coarse_stage, refine_stage
+from enhance_cli.engine.stages import GROWN, coarse_stage, finish_stage, refine_stage
 from enhance_cli.models.cascade import Cascade
 
 CONFIG = TrainConfig(model=ModelConfig(canvas=32, fit="squash"))
@@ -38,7 +38,7 @@ def test_prnet_learns_from_what_cenet_makes_of_the_photos(model):
     torch.testing.assert_close(losses, torch.full((3,), 0.04))  # eq. 4's square
 
 
-def test_prnet_is_measured_by_what_colour_leaves_of_it(model):
+def test_in_the_end_prnet_is_measured_by_what_colour_leaves_of_it(model):
     """A net that brightens the left half only, of photos that are alike left and right."""
     half = torch.rand(2, 3, 16, 8) * 0.5
     original = torch.cat([half, half], -1)
@@ -47,9 +47,13 @@ def test_prnet_is_measured_by_what_colour_leaves_of_it(model):
     left = torch.zeros_like(original)
     left[..., :8] = 0.1
     config = replace(CONFIG, model=replace(CONFIG.model, by_colour=64))
-    stage = refine_stage(config, model, Fabric(accelerator="cpu", devices=1))
-    losses = stage.losses(lambda _: left, batch)
-    torch.testing.assert_close(losses, torch.full((2,), 0.05**2), rtol=0, atol=1e-5)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    for make_stage, expected in (
+        (refine_stage, 0.1**2 / 2),  # half of the pixels are wrong by 0.1
+        (finish_stage, 0.05**2),  # all are by half of that
+    ):
+        losses = make_stage(config, model, fabric).losses(lambda _: left, batch)
+        torch.testing.assert_close(losses, torch.full((2,), expected), rtol=0, atol=1e-5)
 
 
 def test_growing_squares_are_full_for_the_last_quarter(model):

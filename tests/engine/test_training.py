@@ -29,6 +29,7 @@ TINY = TrainConfig(
     model=ModelConfig(canvas=64),
     coarse=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
     refine=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
+    finish=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
     device="cpu",
     validate_every=1,
 )
@@ -137,10 +138,11 @@ def test_the_same_seed_gives_the_same_weights(tiny):
     assert all(torch.equal(a, weights_of(other)[n]) for n, a in weights_of(config).items())
 
 
-@pytest.mark.parametrize("epochs_before", [1, 2, 3])
+@pytest.mark.parametrize("epochs_before", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("scored", [False, True])
 def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, scored, monkeypatch):
-    """Stopped in the middle of CENet, between the two, and in the middle of PRNet."""
+    """Stopped in the middle of CENet, of PRNet or of PRNet by colour, and in between."""
+    tiny = replace(tiny, model=replace(tiny.model, by_colour=64))
     tiny = holding_out(tiny, "a0004") if scored else tiny
     unbroken = replace(tiny, average=0.5, out=tiny.out.with_stem("unbroken"))
     for _ in Training(unbroken):
@@ -160,7 +162,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, sco
     interrupted = load_weights(config.out)
     assert interrupted.provenance.figures == {"interrupted": True}
     rest = list(Training(replace(config, resume=True)))
-    assert len(rest) == 4 - epochs_before
+    assert len(rest) == 6 - epochs_before
     expected = weights_of(unbroken)
     assert all(torch.equal(tensor, expected[name]) for name, tensor in weights_of(config).items())
 
@@ -197,6 +199,24 @@ def test_both_networks_learn_at_once(tiny, precision):
     assert changed == {"cenet", "prnet"}
     with pytest.raises(UsageError, match="one network only"):
         Training(replace(joint, model=replace(tiny.model, variant="prnl")))
+
+
+@pytest.mark.parametrize(
+    ("variant", "learn", "stages"),
+    [
+        ("ce+prnl", "both", ["coarse", "refine", "finish"]),
+        ("ce", "both", ["coarse"]),
+        ("prnl", "both", ["refine", "finish"]),
+        ("prnl", "finish", ["finish"]),
+    ],
+)
+def test_what_goes_by_colour_is_finished_by_colour(tiny, variant, learn, stages):
+    model = replace(tiny.model, variant=variant, by_colour=64)
+    config = with_stages(replace(tiny, model=model, learn=learn), epochs=1)
+    assert [report.stage for report in Training(config)] == stages
+    if learn == "finish":
+        with pytest.raises(UsageError, match="give --by-colour"):
+            Training(replace(config, model=replace(model, by_colour=0)))
 
 
 def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
