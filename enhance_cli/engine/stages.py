@@ -60,7 +60,7 @@ def coarse_stage(config: TrainConfig, model: Cascade) -> Stage:
 
 def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
     """PRNet learns what CENet, frozen now, leaves (eq. 5)."""
-    return _prnets("refine", config.refine, config, model, fabric)
+    return _prnet_stage("refine", config.refine, config, model, fabric)
 
 
 def finish_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
@@ -68,10 +68,10 @@ def finish_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
 
     Not in the paper. From nothing it learns less well so than pixel by pixel.
     """
-    return _prnets("finish", config.finish, config, model, fabric)
+    return _prnet_stage("finish", config.finish, config, model, fabric)
 
 
-def _prnets(
+def _prnet_stage(
     name: str, stage: StageConfig, config: TrainConfig, model: Cascade, fabric: Fabric
 ) -> Stage:
     geometry = config.model
