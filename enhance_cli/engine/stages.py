@@ -66,7 +66,7 @@ def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
 def finish_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
     """PRNet goes on learning, and what counts is what its residual becomes by colour.
 
-    Not in the paper. From nothing it learns less well so than pixel by pixel.
+    Not in the paper. In the end and not from the first step: that came to less (weights/README.md).
     """
     return _prnet_stage("finish", config.finish, config, model, fabric)
 

@@ -21,9 +21,10 @@ def main(root: Path, out: Path) -> None:
     (root / "split.txt").write_text("a0006\n")
     config = TrainConfig(
         data=DataConfig((Source("fivek", root),), str(root / "split.txt")),
-        model=ModelConfig(canvas=64, fit="squash"),
+        model=ModelConfig(canvas=64, fit="squash", by_colour=64),
         coarse=stage(),
         refine=stage(crop=32),
+        finish=stage(crop=32),
         flip=True,
         average=0.9,
         out=out,
