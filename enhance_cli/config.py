@@ -134,6 +134,8 @@ class StageConfig:
             so that a finished photo is left alone; some lie on plain ground, which stays plain.
         plain_share: Share of the samples that show no photo, but a frame of one colour or of grain,
             which is to stay as it is.
+        shuffle: Share of the samples that are cut into tiles and put together in another order,
+            so that fewer photos are known by heart.
     """
 
     epochs: int = 200
@@ -153,6 +155,7 @@ class StageConfig:
     blend: float = 0.0
     finished_share: float = 0.0
     plain_share: float = 0.0
+    shuffle: float = 0.0
 
 
 @dataclass(frozen=True)

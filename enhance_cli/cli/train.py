@@ -248,6 +248,15 @@ def train(
             rich_help_panel=_LEARNING,
         ),
     ] = None,
+    shuffle: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of samples cut into tiles that change places.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = None,
     average: Annotated[
         float | None,
         typer.Option(
@@ -355,6 +364,7 @@ def train(
         blend=blend,
         finished_share=finished_share,
         plain_share=plain_share,
+        shuffle=shuffle,
     )
     _run(with_stages(config, **stage_options), five=variant == "all")
 

@@ -33,6 +33,9 @@ BEYOND = 0.3
 MATTED = 0.4
 """Share of the finished samples that lie on plain ground."""
 
+TILES = (2, 4, 8)
+"""To a side, of a square that is put together in another order."""
+
 GRAINY = 0.5
 """Share of the grounds that are not plain after all."""
 
@@ -142,6 +145,7 @@ class PairDataset(Dataset[Sample]):
         finished_share: Share of samples in which the expert's version is the original too.
         plain_share: Share of samples that show no photo, see :func:`plain`.
         blend: Share of samples that lie between two versions of their photo, where there are more.
+        shuffle: Share of samples whose squares are put together anew, see :func:`shuffled`.
         seed: Of all random choices.
     """
 
@@ -153,6 +157,7 @@ class PairDataset(Dataset[Sample]):
         finished_share: float = 0.0,
         plain_share: float = 0.0,
         blend: float = 0.0,
+        shuffle: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.pairs = pairs
@@ -161,6 +166,7 @@ class PairDataset(Dataset[Sample]):
         self.finished_share = finished_share
         self.plain_share = plain_share
         self.blend = blend
+        self.shuffle = shuffle
         self._versions = _versions(pairs) if blend else {}
         self.seed = seed
 
@@ -182,13 +188,12 @@ class PairDataset(Dataset[Sample]):
         if self.framing.rotate:
             both = both.rot90(draw.randrange(4), (-2, -1))
         squares, mask = frame(both, framing, draw)
-        return Sample(
-            change.original(squares[0]) * mask,
-            change.expert(squares[1]) * mask,
-            mask,
-            _viewed(both[:1], self.framing.view, change.original),
-            torch.tensor(turn.number),
-        )
+        parts = torch.cat([change.original(squares[0]), change.expert(squares[1]), mask])
+        if self.shuffle and draw.random() < self.shuffle:
+            parts = shuffled(parts, draw)
+        original, expert, mask = parts.split((3, 3, 1))
+        view = _viewed(both[:1], framing.view, change.original)
+        return Sample(original * mask, expert * mask, mask, view, torch.tensor(turn.number))
 
     def _drawn(self, number: int, framing: Framing, draw: random.Random) -> tuple[Tensor, Change]:
         """Original and expert, and what is still to be done to them once they are cut to size."""
@@ -283,6 +288,30 @@ def draw_jitter(stops: float, draw: random.Random) -> Change:
         lambda photo: changed(photo, exposure, balance),
         lambda photo: changed(photo, EXPOSURE_FOLLOWS * exposure, BALANCE_FOLLOWS * balance),
     )
+
+
+def shuffled(square: Tensor, draw: random.Random) -> Tensor:
+    """Cut a square into tiles and put them together in another order.
+
+    What is to be made of a photo is mostly a matter of which colours there are, and not of where
+    they are. One that never comes back in the same order is not so soon known by heart.
+
+    Args:
+        square: ``(..., S, S)``; all that is before the last two axes is cut alike.
+        draw: Source of the random choices: the order, and whether there are 2 x 2, 4 x 4 or
+            8 x 8 tiles.
+
+    Returns:
+        The same shape. Where S is no multiple of the number of tiles, nothing is changed.
+    """
+    count = draw.choice(TILES)
+    side, rest = divmod(square.shape[-1], count)
+    if rest:
+        return square
+    order = draw.sample(range(count**2), count**2)
+    tiles = square.unflatten(-1, (count, side)).unflatten(-3, (count, side)).transpose(-3, -2)
+    again = tiles.flatten(-4, -3)[..., order, :, :].unflatten(-3, (count, count))
+    return again.transpose(-3, -2).flatten(-4, -3).flatten(-2)
 
 
 def matted(photo: Tensor, draw: random.Random) -> Tensor:

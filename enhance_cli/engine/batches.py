@@ -68,6 +68,7 @@ def make_loader(
         finished_share=learns.finished_share,
         plain_share=learns.plain_share,
         blend=learns.blend,
+        shuffle=learns.shuffle,
         seed=config.seed,
     )
     return DataLoader(

@@ -57,7 +57,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         *("--keep", "last", "--grow-from", 48, "--blend", 0.4),
         *("--zoom", 0.5, "--jitter", 0.3, "--init", "w.safetensors", "--learn", "refine"),
         *("--seed", 3, "--sight", 300, "--pooling", 2, "--hold-white"),
-        *("--by-colour", 90, "--plain-share", 0.1),
+        *("--by-colour", 90, "--plain-share", 0.1, "--shuffle", 0.3),
     )
     config = seen[1]
     assert (config.model.variant, config.model.canvas, config.model.fit) == ("pr", 256, "squash")
@@ -67,7 +67,7 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         assert (stage.schedule, stage.decay, stage.decay_steps) == ("cosine", 0.2, 9)
         assert (stage.loss, stage.zoom, stage.jitter) == ("l1", 0.5, 0.3)
         assert (stage.finished_share, stage.grow_from) == (0.2, 48)
-        assert (stage.blend, stage.plain_share) == (0.4, 0.1)
+        assert (stage.blend, stage.plain_share, stage.shuffle) == (0.4, 0.1, 0.3)
     assert (str(config.init), config.learn) == ("w.safetensors", "refine")
     assert config.data.split is None and len(config.data.sources) == 2 and config.seed == 3
     assert (config.flip, config.rotate, config.average) == (True, True, 0.9)

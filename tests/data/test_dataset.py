@@ -19,6 +19,7 @@ from enhance_cli.data.dataset import (
     frame,
     matted,
     plain,
+    shuffled,
 )
 from enhance_cli.data.pairs import find_pairs, find_photos
 from enhance_cli.data.prepared import PreparedPairs
@@ -267,6 +268,47 @@ class TestPlain:
         assert 70 < len(same) < 130
         even = [one for one in same if one.original.std((1, 2)).max() < 1e-4]
         assert 0.35 < len(even) / len(same) < 0.65
+
+
+class TestShuffled:
+    def test_tiles_change_places_and_stay_whole(self):
+        where = torch.arange(64.0).view(8, 8)
+        square = where.repeat_interleave(4, 0).repeat_interleave(4, 1)  # 8 x 8 tiles, numbered
+        orders = []
+        for seed in range(60):
+            tiles = shuffled(square.expand(2, 32, 32), random.Random(seed))
+            assert torch.equal(tiles[0], tiles[1]), "all channels are cut alike"
+            numbers = tiles[0, ::4, ::4]
+            whole = numbers.repeat_interleave(4, 0).repeat_interleave(4, 1)
+            assert torch.equal(tiles[0], whole), "nothing turned, nothing split"
+            assert sorted(numbers.flatten().tolist()) == list(range(64))
+            orders.append(numbers.eq(where).float().mean().item())
+        # In a random order one tile in all stays where it was: a quarter, a sixteenth, a 64th.
+        assert sum(orders) / 60 == pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3, abs=0.06)
+
+    def test_large_tiles_keep_what_is_within_them(self):
+        square = torch.rand(3, 16, 16)
+        for seed in range(40):
+            tiles = shuffled(square, random.Random(seed))
+            corner = square[:, :2, :2]  # within any tile
+            places = tiles.unfold(1, 2, 2).unfold(2, 2, 2)
+            assert (places == corner[:, None, None]).all((0, 3, 4)).sum() == 1
+
+    def test_a_square_that_cannot_be_divided_stays(self):
+        square = torch.rand(3, 15, 15)
+        assert torch.equal(shuffled(square, random.Random(0)), square)
+
+    def test_their_share_of_samples_and_both_sides_alike(self, dataset):
+        plainly = dataset(Framing(32, crop=True))
+        some = dataset(Framing(32, crop=True), shuffle=0.5)
+        changed = 0
+        for epoch in range(200):
+            one, other = plainly[Turn(epoch, 0)], some[Turn(epoch, 0)]
+            changed += not torch.equal(one.original, other.original)
+            pixels = [torch.cat([x.original, x.expert]).flatten(1).T for x in (one, other)]
+            rows = [sorted(map(tuple, both.tolist())) for both in pixels]
+            assert rows[0] == rows[1], "each pixel keeps its partner"
+        assert 75 < changed < 125
 
 
 class TestMatted:
