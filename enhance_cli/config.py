@@ -351,6 +351,8 @@ _SHIPPED_COARSE = StageConfig(
     zoom=0.75,
     blend=0.5,
     finished_share=0.1,
+    plain_share=0.06,
+    shuffle=0.6,
 )
 _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
@@ -358,6 +360,8 @@ _SHIPPED_REFINE = replace(
     optimizer="muon",
     learning_rate=2e-3,
     finished_share=0.15,
+    plain_share=0.0,
+    shuffle=0.0,
     crop=112,
     grow_from=64,
 )
