@@ -384,7 +384,7 @@ SHIPPED = TrainConfig(
     precision="bf16",
 )
 """For little data, a short time and two CPU cores: how the weights that come with the package were
-made (weights/README.md)."""
+made, though not in one run (weights/README.md)."""
 
 RECIPES = {"paper": PAPER, "shipped": SHIPPED}
 

@@ -50,6 +50,13 @@ _PHOTOS, _MODEL, _LEARNING, _RUN = (
 )
 
 
+def _share(of_samples: str) -> Any:
+    """An option for a share of the samples: those ``of_samples``."""
+    return typer.Option(
+        min=0, max=1, help=f"Share of samples {of_samples}", rich_help_panel=_LEARNING
+    )
+
+
 @error_boundary
 def train(
     fivek_root: Annotated[
@@ -216,12 +223,7 @@ def train(
     ] = None,
     blend: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Share of samples between two versions of a photo (list.csv beside --pairs).",
-            rich_help_panel=_LEARNING,
-        ),
+        _share("between two versions of a photo (list.csv beside --pairs)."),
     ] = None,
     flip: Annotated[
         bool | None, typer.Option(help="Mirror at random.", rich_help_panel=_LEARNING)
@@ -232,30 +234,15 @@ def train(
     ] = None,
     finished_share: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Share of samples that show the expert's photo on both sides.",
-            rich_help_panel=_LEARNING,
-        ),
+        _share("that show the expert's photo on both sides."),
     ] = None,
     plain_share: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Share of samples that are frames of one colour or of grain, to stay so.",
-            rich_help_panel=_LEARNING,
-        ),
+        _share("that are frames of one colour or of grain, to stay so."),
     ] = None,
     shuffle: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Share of samples cut into tiles that change places.",
-            rich_help_panel=_LEARNING,
-        ),
+        _share("cut into tiles that change places."),
     ] = None,
     average: Annotated[
         float | None,

@@ -188,10 +188,10 @@ class PairDataset(Dataset[Sample]):
         if self.framing.rotate:
             both = both.rot90(draw.randrange(4), (-2, -1))
         squares, mask = frame(both, framing, draw)
-        parts = torch.cat([change.original(squares[0]), change.expert(squares[1]), mask])
-        if self.shuffle and draw.random() < self.shuffle:
-            parts = shuffled(parts, draw)
-        original, expert, mask = parts.split((3, 3, 1))
+        original, expert = change.original(squares[0]), change.expert(squares[1])
+        if draw.random() < self.shuffle:
+            parts = shuffled(torch.cat([original, expert, mask]), draw)
+            original, expert, mask = parts.split((3, 3, 1))
         view = _viewed(both[:1], framing.view, change.original)
         return Sample(original * mask, expert * mask, mask, view, torch.tensor(turn.number))
 
