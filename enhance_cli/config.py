@@ -351,22 +351,22 @@ _SHIPPED_COARSE = StageConfig(
     zoom=0.75,
     blend=0.5,
     finished_share=0.1,
-    plain_share=0.06,
+    plain_share=0.08,
     shuffle=0.6,
 )
 _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
-    epochs=80,
+    epochs=60,
     optimizer="muon",
     learning_rate=2e-3,
     finished_share=0.15,
-    plain_share=0.0,
+    plain_share=0.03,
     shuffle=0.0,
     crop=112,
     grow_from=64,
 )
 _SHIPPED_FINISH = replace(
-    _SHIPPED_REFINE, epochs=8, learning_rate=5e-4, plain_share=0.06, grow_from=0
+    _SHIPPED_REFINE, epochs=8, learning_rate=5e-4, plain_share=0.08, grow_from=0
 )
 
 SHIPPED = TrainConfig(
