@@ -10,7 +10,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from enhance_cli.config import StageConfig, TrainConfig
-from enhance_cli.data.dataset import Framing, Sample, View
+from enhance_cli.data.dataset import Sample
+from enhance_cli.data.framing import Framing, View
 from enhance_cli.engine.losses import photo_losses
 from enhance_cli.models.by_colour import by_colour
 from enhance_cli.models.cascade import Cascade

@@ -1,4 +1,3 @@
-import math
 import random
 
 import numpy as np
@@ -7,20 +6,8 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from enhance_cli.data.dataset import (
-    BALANCE_FOLLOWS,
-    EXPOSURE_FOLLOWS,
-    Framing,
-    PairDataset,
-    Turn,
-    View,
-    draw_jitter,
-    epoch_turns,
-    frame,
-    matted,
-    plain,
-    shuffled,
-)
+from enhance_cli.data.dataset import PairDataset, Turn, epoch_turns
+from enhance_cli.data.framing import Framing, View
 from enhance_cli.data.pairs import find_pairs, find_photos
 from enhance_cli.data.prepared import PreparedPairs
 
@@ -97,12 +84,6 @@ def test_a_share_of_the_samples_is_finished_on_both_sides(dataset):
     assert 70 < finished < 130
 
 
-def test_a_crop_without_zoom_is_the_whole_photo():
-    photos = torch.rand(2, 3, 30, 30)
-    squares, _ = frame(photos, Framing(30, crop=True), random.Random(0))
-    torch.testing.assert_close(squares, photos)
-
-
 def test_small_squares_come_from_halved_photos_and_look_the_same(tmp_path, coffee, write_photo):
     write_photo(tmp_path / "photos" / "a.png", coffee)
     found = list(find_photos(tmp_path / "photos").pairs)
@@ -128,11 +109,6 @@ def test_the_view_shows_the_whole_original_as_cenet_sees_it(dataset, fit):
     assert sample.view.shape == (3, 64, 64)
     plain = dataset(Framing(64, crop=fit == "squash", keep_aspect=False))[Turn(0, 0)]
     torch.testing.assert_close(sample.view, plain.original)
-
-
-def jittered(photos: torch.Tensor, stops: float, draw: random.Random) -> torch.Tensor:
-    change = draw_jitter(stops, draw)
-    return torch.stack([change.original(photos[0]), change.expert(photos[1])])
 
 
 class TestBlend:
@@ -178,174 +154,46 @@ class TestBlend:
         assert levels == {40}
 
 
-class TestJitter:
-    def test_exposure_changes_and_the_expert_follows_by_less(self):
-        photos = torch.full((2, 3, 4, 4), 0.4)
-        for seed in range(50):
-            original, expert = jittered(photos, 0.3, random.Random(seed))
-            # The exponent alone moves a grey photo: log2(0.4) (2^+-0.3 - 1), and gains by 0.2.
-            stops = torch.log2(original / 0.4)
-            assert stops.abs().max() < 1.322 * (2**0.3 - 1) + 0.2
-            exponents = [
-                torch.log2(one.mean((1, 2))).mean() / math.log2(0.4) for one in (original, expert)
-            ]
-            followed = math.log2(exponents[1]) / math.log2(exponents[0])
-            assert followed == pytest.approx(EXPOSURE_FOLLOWS, abs=1e-3)
-
-    def test_a_cast_is_kept(self):
-        photos = torch.full((2, 3, 4, 4), 0.4)
-        original, expert = jittered(photos, 0.3, random.Random(7))
-        casts = [
-            torch.log2(one[:, 0, 0]) - torch.log2(one[:, 0, 0]).mean() for one in (original, expert)
-        ]
-        torch.testing.assert_close(casts[1], BALANCE_FOLLOWS * casts[0])
-
-    def test_black_stays_black_and_nothing_leaves_the_range(self):
-        photos = torch.rand(2, 3, 8, 8)
-        photos[..., 0, 0] = 0
-        for seed in range(20):
-            changed = jittered(photos, 0.5, random.Random(seed))
-            assert changed[..., 0, 0].max() == 0
-            assert changed.min() >= 0 and changed.max() <= 1
-
-    def test_a_finished_photo_on_both_sides_stays_equal_on_both(self, dataset):
-        sample = dataset(Framing(16, crop=True, jitter=0.3), finished_share=1.0)[Turn(0, 0)]
-        torch.testing.assert_close(sample.original, sample.expert)
+def test_jitter_leaves_what_is_equal_on_both_sides_equal(dataset):
+    sample = dataset(Framing(16, crop=True, jitter=0.3), finished_share=1.0)[Turn(0, 0)]
+    torch.testing.assert_close(sample.original, sample.expert)
 
 
-class TestGrowing:
-    def test_squares_grow_from_small_to_full_and_stay(self):
-        framing = Framing(160, crop=True, grow_from=64, grown_after=30)
-        sides = [framing.at(epoch).side for epoch in range(40)]
-        assert sides[0] == 64 and sides[30:] == [160] * 10
-        assert sides == sorted(sides) and all(side % 16 == 0 for side in sides)
-        assert sides[15] == 64 + 96 // 4 + 8  # a quarter of the way, 88, to the grid
-
-    def test_without_it_the_side_is_the_same_in_every_epoch(self):
-        framing = Framing(160, crop=True)
-        assert framing.at(0) == framing.at(39) == framing
-
-    def test_padded_photos_are_never_cut_and_squares_never_shrink(self):
-        for framing in (Framing(160, grow_from=64), Framing(64, crop=True, grow_from=160)):
-            growing = framing._replace(grown_after=30)
-            assert growing.at(0).side == growing.side
-
-    def test_samples_have_the_side_of_their_epoch(self, dataset):
-        pairs = dataset(Framing(64, crop=True, grow_from=32, grown_after=4))
-        assert pairs[Turn(0, 0)].original.shape == (3, 32, 32)
-        assert pairs[Turn(4, 0)].original.shape == (3, 64, 64)
+def test_growing_samples_have_the_side_of_their_epoch(dataset):
+    pairs = dataset(Framing(64, crop=True, grow_from=32, grown_after=4))
+    assert pairs[Turn(0, 0)].original.shape == (3, 32, 32)
+    assert pairs[Turn(4, 0)].original.shape == (3, 64, 64)
 
 
-class TestPlain:
-    def test_frames_have_every_colour_and_every_other_one_has_grain(self):
-        photo = torch.rand(3, 20, 30)
-        frames = [plain(photo, random.Random(seed)) for seed in range(900)]
-        even = [one[:, 0, 0] for one in frames if (one == one[:, :1, :1]).all()]
-        assert 0.45 < len(even) / 900 < 0.55
-        grey = [one for one in even if one.max() == one.min()]
-        ends = [one for one in grey if one.max() in (0, 1)]
-        assert 0.12 < len(ends) / len(even) < 0.22, "a sixth are white or black"
-        assert 0.27 < len(grey) / len(even) < 0.40, "and a sixth grey"
-        assert len({one.max().item() for one in ends}) == 2
-        coloured = torch.stack([one for one in even if one.max() > one.min()])
-        own = (coloured[:, :, None] == photo.flatten(1)).all(1).any(1)
-        assert 0.42 < own.float().mean() < 0.58, "half of the colours are in the photo"
-        corners = (coloured[~own] > 0.5).int() @ torch.tensor([4, 2, 1], dtype=torch.int32)
-        assert len(corners.unique()) == 8, "the others may be any"
-
-    def test_grain_has_all_sizes_and_strengths_and_no_cast(self):
-        frames = [plain(torch.rand(3, 64, 64), random.Random(seed)) for seed in range(600)]
-        spreads = torch.stack([frame.std((1, 2)).mean() for frame in frames])
-        assert (spreads > 0.2).sum() > 5 and (spreads.gt(0.02) & spreads.lt(0.1)).sum() > 5
-        steps = {
-            (frame[0].diff(dim=1) != 0).float().mean().mul(4).round().item() for frame in frames
-        }
-        assert steps >= {1, 2, 4}
-        strong = [frame for frame, spread in zip(frames, spreads, strict=True) if spread > 0.24]
-        assert all(frame.mean((1, 2)).std() < 0.1 for frame in strong)
-
-    def test_their_share_of_samples_stays_as_it_is(self, dataset):
-        some = dataset(Framing(32, crop=True), plain_share=0.25)
-        samples = [some[Turn(epoch, 0)] for epoch in range(400)]
-        same = [one for one in samples if torch.equal(one.original, one.expert)]
-        assert 70 < len(same) < 130
-        even = [one for one in same if one.original.std((1, 2)).max() < 1e-4]
-        assert 0.35 < len(even) / len(same) < 0.65
+def test_a_share_of_the_samples_is_plain_and_stays_as_it_is(dataset):
+    some = dataset(Framing(32, crop=True), plain_share=0.25)
+    samples = [some[Turn(epoch, 0)] for epoch in range(400)]
+    same = [one for one in samples if torch.equal(one.original, one.expert)]
+    assert 70 < len(same) < 130
+    even = [one for one in same if one.original.std((1, 2)).max() < 1e-4]
+    assert 0.35 < len(even) / len(same) < 0.65
 
 
-class TestShuffled:
-    def test_tiles_change_places_and_stay_whole(self):
-        where = torch.arange(64.0).view(8, 8)
-        square = where.repeat_interleave(4, 0).repeat_interleave(4, 1)  # 8 x 8 tiles, numbered
-        orders = []
-        for seed in range(60):
-            tiles = shuffled(square.expand(2, 32, 32), random.Random(seed))
-            assert torch.equal(tiles[0], tiles[1]), "all channels are cut alike"
-            numbers = tiles[0, ::4, ::4]
-            whole = numbers.repeat_interleave(4, 0).repeat_interleave(4, 1)
-            assert torch.equal(tiles[0], whole), "nothing turned, nothing split"
-            assert sorted(numbers.flatten().tolist()) == list(range(64))
-            orders.append(numbers.eq(where).float().mean().item())
-        # In a random order one tile in all stays where it was: a quarter, a sixteenth, a 64th.
-        assert sum(orders) / 60 == pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3, abs=0.06)
-
-    def test_large_tiles_keep_what_is_within_them(self):
-        square = torch.rand(3, 16, 16)
-        for seed in range(40):
-            tiles = shuffled(square, random.Random(seed))
-            corner = square[:, :2, :2]  # within any tile
-            places = tiles.unfold(1, 2, 2).unfold(2, 2, 2)
-            assert (places == corner[:, None, None]).all((0, 3, 4)).sum() == 1
-
-    def test_a_square_that_cannot_be_divided_stays(self):
-        square = torch.rand(3, 15, 15)
-        assert torch.equal(shuffled(square, random.Random(0)), square)
-
-    def test_their_share_of_samples_and_both_sides_alike(self, dataset):
-        plainly = dataset(Framing(32, crop=True))
-        some = dataset(Framing(32, crop=True), shuffle=0.5)
-        changed = 0
-        for epoch in range(200):
-            one, other = plainly[Turn(epoch, 0)], some[Turn(epoch, 0)]
-            changed += not torch.equal(one.original, other.original)
-            pixels = [torch.cat([x.original, x.expert]).flatten(1).T for x in (one, other)]
-            rows = [sorted(map(tuple, both.tolist())) for both in pixels]
-            assert rows[0] == rows[1], "each pixel keeps its partner"
-        assert 75 < changed < 125
+def test_a_share_of_the_samples_is_shuffled_both_sides_alike(dataset):
+    plainly = dataset(Framing(32, crop=True))
+    some = dataset(Framing(32, crop=True), shuffle=0.5)
+    changed = 0
+    for epoch in range(200):
+        one, other = plainly[Turn(epoch, 0)], some[Turn(epoch, 0)]
+        changed += not torch.equal(one.original, other.original)
+        pixels = [torch.cat([x.original, x.expert]).flatten(1).T for x in (one, other)]
+        rows = [sorted(map(tuple, both.tolist())) for both in pixels]
+        assert rows[0] == rows[1], "each pixel keeps its partner"
+    assert 75 < changed < 125
 
 
-class TestMatted:
-    def test_what_is_not_photo_is_plain_and_half_of_it_white(self):
-        photo = torch.rand(3, 20, 30)
-        grounds, covered = [], []
-        grainy = 0
-        for seed in range(600):
-            sheet = matted(photo, random.Random(seed)).flatten(1)
-            ground = sheet[:, (sheet != photo.flatten(1)).any(0)]
-            covered.append(1 - ground.shape[1] / 600)
-            if not torch.equal(ground, ground[:, :1].expand_as(ground)):
-                grainy += 1
-            elif ground.shape[1]:
-                grounds.append(tuple(ground[:, 0].tolist()))
-        assert 0.45 < grainy / 600 < 0.55
-        # Half, and half of a sixth of the rest: 0.54, within three standard errors.
-        assert 0.45 < grounds.count((1.0, 1.0, 1.0)) / len(grounds) < 0.63
-        assert sum(covered) / len(covered) == pytest.approx(0.25, abs=0.03)  # U * U
-
-    def test_the_photo_stays_where_it_was(self):
-        photo = torch.rand(3, 20, 30) * 0.8 + 0.1
-        sheet = matted(photo, random.Random(0))
-        left = (sheet == photo).all(0)
-        rows, columns = left.any(1).nonzero(), left.any(0).nonzero()
-        assert left.sum() == (rows.max() - rows.min() + 1) * (columns.max() - columns.min() + 1)
-
-    def test_only_finished_samples_are_matted(self, dataset):
-        some = dataset(Framing(64), finished_share=0.5)
-        samples = [some[Turn(epoch, 0)] for epoch in range(200)]
-        whites = [(one.expert.amin(0) == 1).float().mean().item() > 0.05 for one in samples]
-        finished = [torch.equal(one.original, one.expert) for one in samples]
-        assert 3 < sum(whites) < 30
-        assert all(done for done, white in zip(finished, whites, strict=True) if white)
+def test_only_finished_samples_are_matted(dataset):
+    some = dataset(Framing(64), finished_share=0.5)
+    samples = [some[Turn(epoch, 0)] for epoch in range(200)]
+    whites = [(one.expert.amin(0) == 1).float().mean().item() > 0.05 for one in samples]
+    finished = [torch.equal(one.original, one.expert) for one in samples]
+    assert 3 < sum(whites) < 30
+    assert all(done for done, white in zip(finished, whites, strict=True) if white)
 
 
 class TestDistorted:
