@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from enhance_cli.config import StageConfig, TrainConfig
+from enhance_cli.config import Learn, StageConfig, TrainConfig
 from enhance_cli.data.dataset import Sample
 from enhance_cli.data.framing import Framing, View
 from enhance_cli.engine.losses import photo_losses
 from enhance_cli.models.by_colour import by_colour
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
+
+StageName = Literal["coarse", "refine", "finish", "joint"]
+
+_NAMES: dict[Learn, tuple[StageName, ...]] = {
+    "both": ("coarse", "refine", "finish"),
+    "coarse": ("coarse",),
+    "refine": ("refine", "finish"),
+    "finish": ("finish",),
+    "joint": ("joint",),
+}
 
 COARSE_SHARE = 0.25
 """Of the coarse result in the loss where both networks learn at once."""
@@ -29,18 +40,43 @@ class Stage:
     """What learns, and what it is to make smaller.
 
     Attributes:
-        name: ``"coarse"``, ``"refine"``, ``"finish"`` or ``"joint"``.
+        name: Of the part of a run's configuration, too, that says how it learns.
         config: How it learns.
         net: The network.
         framing: How its samples are cut.
         losses: Gives ``(B,)``, a loss for each photo, from the network as it is run and a batch.
     """
 
-    name: str
+    name: StageName
     config: StageConfig
     net: nn.Module
     framing: Framing
     losses: Callable[[nn.Module, Sample], Tensor]
+
+
+def stages_of(config: TrainConfig) -> dict[StageName, StageConfig]:
+    """The stages of a run in their order, as far as its variant has the networks for them."""
+    model = config.model
+    possible: dict[StageName, bool] = {
+        "coarse": model.has_cenet,
+        "refine": model.has_prnet,
+        "finish": model.has_prnet and bool(model.by_colour),
+        "joint": model.has_cenet and model.has_prnet,
+    }
+    return {name: getattr(config, name) for name in _NAMES[config.learn] if possible[name]}
+
+
+def make_stage(name: StageName, config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
+    """Make a stage when its turn comes: PRNet's needs the CENet that has learned by then."""
+    match name:
+        case "coarse":
+            return coarse_stage(config, model)
+        case "refine":
+            return refine_stage(config, model, fabric)
+        case "finish":
+            return finish_stage(config, model, fabric)
+        case "joint":
+            return joint_stage(config, model)
 
 
 def coarse_stage(config: TrainConfig, model: Cascade) -> Stage:
@@ -61,7 +97,7 @@ def coarse_stage(config: TrainConfig, model: Cascade) -> Stage:
 
 def refine_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
     """PRNet learns what CENet, frozen now, leaves (eq. 5)."""
-    return _prnet_stage("refine", config.refine, config, model, fabric)
+    return _prnet_stage("refine", config, model, fabric, projected=False)
 
 
 def finish_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
@@ -69,12 +105,13 @@ def finish_stage(config: TrainConfig, model: Cascade, fabric: Fabric) -> Stage:
 
     Not in the paper. In the end and not from the first step: that came to less (weights/README.md).
     """
-    return _prnet_stage("finish", config.finish, config, model, fabric)
+    return _prnet_stage("finish", config, model, fabric, projected=True)
 
 
 def _prnet_stage(
-    name: str, stage: StageConfig, config: TrainConfig, model: Cascade, fabric: Fabric
+    name: StageName, config: TrainConfig, model: Cascade, fabric: Fabric, *, projected: bool
 ) -> Stage:
+    stage: StageConfig = getattr(config, name)
     geometry = config.model
     framing = _part_of(config, stage)
     cenet = model.cenet
@@ -92,7 +129,7 @@ def _prnet_stage(
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         start = coarse(batch)
         residual = net(start)
-        if name == "finish":
+        if projected:
             residual = by_colour(residual, batch.original, batch.mask)
         return photo_losses(stage.loss, start + residual, batch.expert, batch.mask)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from enhance_cli.config import Learn, TrainConfig
+from enhance_cli.config import TrainConfig
 from enhance_cli.data.dataset import Sample
 from enhance_cli.data.prepared import Progress
 from enhance_cli.engine.batches import Batches, make_loader
@@ -28,13 +28,7 @@ from enhance_cli.engine.diary import Diary
 from enhance_cli.engine.distributed import make_fabric, processes_here, with_global_batch_norm
 from enhance_cli.engine.evaluation import comparison, score_pairs
 from enhance_cli.engine.optimization import Learner
-from enhance_cli.engine.stages import (
-    Stage,
-    coarse_stage,
-    finish_stage,
-    joint_stage,
-    refine_stage,
-)
+from enhance_cli.engine.stages import Stage, StageName, make_stage, stages_of
 from enhance_cli.engine.weights import Provenance, load_weights, save_weights
 from enhance_cli.errors import TrainingError, UsageError
 from enhance_cli.imaging.metrics import Score
@@ -42,14 +36,6 @@ from enhance_cli.models.cascade import Cascade
 
 SHOWN = 4
 """Photos whose state goes into the log."""
-
-_STAGES_OF: dict[Learn, tuple[str, ...]] = {
-    "both": ("coarse", "refine", "finish"),
-    "coarse": ("coarse",),
-    "refine": ("refine", "finish"),
-    "finish": ("finish",),
-    "joint": ("joint",),
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ class EpochReport:
         variant: What is being trained.
     """
 
-    stage: str
+    stage: StageName
     epoch: int
     epochs: int
     loss: float
@@ -90,7 +76,7 @@ class StepReport:
         loss: Of this step.
     """
 
-    stage: str
+    stage: StageName
     epoch: int
     epochs: int
     step: int
@@ -122,6 +108,7 @@ class Training:
         watch: Callable[[StepReport], None] = lambda _: None,
     ) -> None:
         self.config = config
+        self._stages = stages_of(config)
         self.watch = watch
         self.pairs = collection or collect(config)
         self._check_output()
@@ -161,8 +148,8 @@ class Training:
         try:
             if self._state:
                 self.model.load_state_dict(self._state["model"])
-            for make_stage in self._stages():
-                yield from self._run(make_stage())
+            for name in self._stages:
+                yield from self._run(make_stage(name, self.config, self.model, self.fabric))
         except KeyboardInterrupt:
             self._write(figures={"interrupted": True})
             raise
@@ -206,29 +193,6 @@ class Training:
                 f"--init {path}: its {source.variant} does not fit into {target.variant}"
             ) from problem
         return weights.provenance.trained_on
-
-    def _stages(self) -> list[Callable[[], Stage]]:
-        # Made when their turn comes: PRNet's needs the CENet that has learned by then.
-        makers = {
-            "coarse": partial(coarse_stage, self.config, self.model),
-            "refine": partial(refine_stage, self.config, self.model, self.fabric),
-            "finish": partial(finish_stage, self.config, self.model, self.fabric),
-            "joint": partial(joint_stage, self.config, self.model),
-        }
-        return [makers[name] for name in self._epochs_of]
-
-    @property
-    def _epochs_of(self) -> dict[str, int]:
-        """Epochs of each stage of the run, in their order."""
-        config, model = self.config, self.config.model
-        stages = {
-            "coarse": (config.coarse, model.has_cenet),
-            "refine": (config.refine, model.has_prnet),
-            "finish": (config.finish, model.has_prnet and model.by_colour),
-            "joint": (config.joint, model.has_cenet and model.has_prnet),
-        }
-        chosen = {name: stages[name] for name in _STAGES_OF[config.learn]}
-        return {name: stage.epochs for name, (stage, there) in chosen.items() if there}
 
     def _run(self, stage: Stage) -> Iterator[EpochReport]:
         done, state = self._progress(stage)
@@ -338,9 +302,9 @@ class Training:
             epoch = self._epochs_before(report.stage) + report.epoch
             self.diary.picture(f"{report.stage}/{pair.key}", picture, epoch)
 
-    def _epochs_before(self, stage: str) -> int:
-        names = list(self._epochs_of)
-        return sum(self._epochs_of[name] for name in names[: names.index(stage)])
+    def _epochs_before(self, stage: StageName) -> int:
+        earlier = itertools.takewhile(lambda name: name != stage, self._stages)
+        return sum(self._stages[name].epochs for name in earlier)
 
     def _epochs_behind(self) -> int:
         if not self._state:
@@ -357,7 +321,7 @@ class Training:
         return stage.config.epochs, {}  # the checkpoint is of a later stage
 
     def _check_stages(self) -> None:
-        if self._epochs_of:
+        if self._stages:
             return
         variant, learn = self.config.model.variant, self.config.learn
         if learn == "finish" and self.config.model.has_prnet:
