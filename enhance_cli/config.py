@@ -383,8 +383,8 @@ SHIPPED = TrainConfig(
     keep="last",
     precision="bf16",
 )
-"""For little data, a short time and two CPU cores: how the weights that come with the package were
-made, though not in one run (weights/README.md)."""
+"""For little data, a short time and two CPU cores. The weights that come with the package were made
+much like this, though in several runs (weights/README.md says how, and what one run gives)."""
 
 RECIPES = {"paper": PAPER, "shipped": SHIPPED}
 
