@@ -34,7 +34,8 @@ class Framing(NamedTuple):
         keep_aspect: The part is a square too; otherwise it is squashed to one.
         flip: Mirror left to right at random.
         rotate: Turn by quarter turns at random.
-        jitter: Largest random change of exposure, see :func:`draw_jitter`.
+        jitter: Largest random change of exposure, see
+            :func:`enhance_cli.data.augmentation.draw_jitter`.
         view: How the whole original is shown beside its part; None leaves it out.
         grow_from: Side in epoch 0, where it is smaller.
         grown_after: Epochs after which the side has been reached.
