@@ -356,11 +356,11 @@ _SHIPPED_COARSE = StageConfig(
 )
 _SHIPPED_REFINE = replace(
     _SHIPPED_COARSE,
-    epochs=60,
+    epochs=80,
     optimizer="muon",
     learning_rate=2e-3,
     finished_share=0.15,
-    plain_share=0.03,
+    plain_share=0.0,
     shuffle=0.0,
     crop=112,
     grow_from=64,

@@ -38,12 +38,13 @@ def plain(photo: Tensor, draw: random.Random) -> Tensor:
         photo: ``(3, H, W)``.
         draw: Source of the random choices. A third of the frames are of a colour that is in the
             photo, for of all colours few are as dull and dark as soil and leaves are; a third are
-            of any colour, a sixth grey, the others white or black. Every other one has grain of
-            any strength and size.
+            of any colour, dark ones more often; a sixth grey, the others white or black. Every
+            other one has grain of any strength and size.
     """
     height, width = photo.shape[-2:]
     own = photo[:, draw.randrange(height), draw.randrange(width)].tolist()
-    grey, colour = [draw.random()] * 3, [draw.random() for _ in range(3)]
+    grey, light = [draw.random()] * 3, draw.random()
+    colour = [light * draw.random() for _ in range(3)]
     end = [float(draw.random() < 0.5)] * 3
     chosen = draw.choice([own, own, colour, colour, grey, end])
     return _grainy(photo.new_tensor(chosen)[:, None, None].expand_as(photo).clone(), draw)

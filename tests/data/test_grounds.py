@@ -22,6 +22,8 @@ class TestPlain:
         assert 0.42 < own.float().mean() < 0.58, "half of the colours are in the photo"
         corners = (coloured[~own] > 0.5).int() @ torch.tensor([4, 2, 1], dtype=torch.int32)
         assert len(corners.unique()) == 8, "the others may be any"
+        # Light times a channel, both even in [0, 1]: 0.25 in the mean.
+        assert coloured[~own].mean() == pytest.approx(0.25, abs=0.03), "and are often dark"
 
     def test_grain_has_all_sizes_and_strengths_and_no_cast(self):
         frames = [plain(torch.rand(3, 64, 64), random.Random(seed)) for seed in range(600)]
