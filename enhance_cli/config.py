@@ -383,8 +383,8 @@ SHIPPED = TrainConfig(
     keep="last",
     precision="bf16",
 )
-"""For little data, a short time and two CPU cores. The weights that come with the package were made
-much like this, though in several runs (weights/README.md says how, and what one run gives)."""
+"""For little data, a short time and two CPU cores: what the weights that come with the package were
+made with (weights/README.md gives the data and the command)."""
 
 RECIPES = {"paper": PAPER, "shipped": SHIPPED}
 
