@@ -366,7 +366,7 @@ _SHIPPED_REFINE = replace(
     grow_from=64,
 )
 _SHIPPED_FINISH = replace(
-    _SHIPPED_REFINE, epochs=8, learning_rate=5e-4, plain_share=0.08, grow_from=0
+    _SHIPPED_REFINE, epochs=8, learning_rate=5e-4, plain_share=0.35, grow_from=0
 )
 
 SHIPPED = TrainConfig(
