@@ -69,6 +69,17 @@ def test_black_stays_black_and_white_white(enhance):
     assert enhance(uniform(255, 255, 255)).min() >= 250
 
 
+def test_frames_of_nearly_all_colours_come_back_as_they_went_in(shipped):
+    levels = (torch.arange(8) + 0.5) / 8  # the middles of 512 equal cubes of colours
+    colours = torch.cartesian_prod(levels, levels, levels)
+    frames = colours[:, :, None, None].expand(-1, 3, 32, 32)
+    with torch.inference_mode():
+        enhanced = shipped.model.eval()(frames).enhanced.clamp(0, 1).mean((2, 3))
+    changes = np.linalg.norm(rgb2lab(enhanced.numpy()) - rgb2lab(colours.numpy()), axis=-1)
+    assert np.mean(changes > JUST_NOTICEABLE) < 0.1
+    assert changes.mean() < 1
+
+
 @pytest.mark.parametrize("size", [64, 256])
 def test_a_clipped_sky_stays_white_above_dark_land(enhance, size):
     photo = np.full((size, size, 3), 255, np.uint8)
