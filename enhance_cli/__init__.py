@@ -1,4 +1,4 @@
-"""Learned colour enhancement of photographs, coarse to fine.
+"""Learned color enhancement of photographs, coarse to fine.
 
 >>> from enhance_cli import Enhancer
 >>> enhancer = Enhancer.load()
@@ -7,17 +7,41 @@
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from enhance_cli.engine.enhancer import Enhancer
+from enhance_cli.errors import (
+    DeviceError,
+    EnhanceError,
+    OutputError,
+    PairsError,
+    PhotoError,
+    RetouchError,
+    TrainingError,
+    UsageError,
+    WeightsError,
+)
 
-__all__ = ["Enhancer", "__version__"]
+if TYPE_CHECKING:
+    from enhance_cli.inference.enhancer import Enhancer
+
+__all__ = [
+    "DeviceError",
+    "EnhanceError",
+    "Enhancer",
+    "OutputError",
+    "PairsError",
+    "PhotoError",
+    "RetouchError",
+    "TrainingError",
+    "UsageError",
+    "WeightsError",
+    "__version__",
+]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    # Late: the command's --help needs no torch.
+    # Imported late, so that the command's --help does not import torch.
     if name == "Enhancer":
-        from enhance_cli.engine.enhancer import Enhancer
+        from enhance_cli.inference.enhancer import Enhancer
 
         return Enhancer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

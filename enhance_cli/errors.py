@@ -1,7 +1,7 @@
-"""Everything that can go wrong and is not a programmer's mistake.
+"""All expected errors: everything that can go wrong and is not a bug.
 
 Each message is one line that says what happened, where, and what to do about it.
-``cli`` catches :class:`EnhanceError` once and prints it; any other exception keeps its traceback.
+``cli`` catches :class:`EnhanceError` once and prints it; other exceptions keep their traceback.
 """
 
 
@@ -10,23 +10,23 @@ class EnhanceError(Exception):
 
 
 class UsageError(EnhanceError):
-    """The command line asks for something that cannot be meant."""
+    """The command line, a recipe or an argument asks for something impossible."""
 
 
 class DeviceError(EnhanceError):
-    """The device that was asked for is not there."""
+    """The requested device is not available."""
 
 
 class PhotoError(EnhanceError):
-    """One photo cannot be read or written; the others are not concerned."""
+    """One photo cannot be read or written; other photos are unaffected."""
 
 
 class RetouchError(EnhanceError):
-    """What the networks make of a photo cannot be used."""
+    """The networks' result for a photo cannot be used, or memory runs out."""
 
 
 class OutputError(EnhanceError):
-    """Nothing more can be written where the results go."""
+    """Nothing more can be written to the output folder."""
 
 
 class PairsError(EnhanceError):
@@ -34,7 +34,7 @@ class PairsError(EnhanceError):
 
 
 class WeightsError(EnhanceError):
-    """A weights file is missing, damaged or of a kind that this version does not know."""
+    """A weights file is missing, damaged or of an unknown version."""
 
 
 class TrainingError(EnhanceError):

@@ -16,7 +16,7 @@ from PIL import Image
 from skimage import data
 
 from enhance_cli.config import ModelConfig
-from enhance_cli.engine.weights import Provenance, save_weights
+from enhance_cli.inference.weights import Provenance, save_weights
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.resnet import ResNet
 
@@ -41,7 +41,7 @@ def coffee() -> NDArray[np.uint8]:
 def identity_weights(tmp_path_factory) -> Path:
     """Weights of an untrained model: what comes out is what went in."""
     path = tmp_path_factory.mktemp("weights") / "identity.safetensors"
-    save_weights(path, Cascade(ModelConfig(canvas=64, fit="squash")), Provenance())
+    save_weights(path, Cascade(ModelConfig(input_side=64, fit="squash")), Provenance())
     return path
 
 
@@ -49,7 +49,7 @@ def identity_weights(tmp_path_factory) -> Path:
 def brightening_weights(tmp_path_factory) -> Path:
     """Weights that add 0.1 to every channel of any photo."""
     path = tmp_path_factory.mktemp("weights") / "brightening.safetensors"
-    model = Cascade(ModelConfig("ce", canvas=64, fit="squash"))
+    model = Cascade(ModelConfig("ce", input_side=64, fit="squash"))
     assert model.cenet is not None
     with torch.no_grad():
         model.cenet.head[-1].bias[9:] = 0.1

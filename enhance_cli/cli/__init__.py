@@ -1,1 +1,1 @@
-"""The command line: options in, one engine call, tables and exit codes out."""
+"""The command line: a module for each command, and how a run is shown. Only this room prints."""

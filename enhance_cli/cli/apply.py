@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from enhance_cli.cli.batch import run_batch
+from enhance_cli.cli.apply_progress import Verbosity, run_batch
 from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
@@ -17,8 +17,8 @@ from enhance_cli.cli.console import (
     say_error,
     say_warning,
 )
-from enhance_cli.config import (
-    LONG_EDGE,
+from enhance_cli.cli.options import DEVICE_HELP, choice, flag, number
+from enhance_cli.config.apply import (
     ApplyConfig,
     Encoding,
     Format,
@@ -26,108 +26,228 @@ from enhance_cli.config import (
     RawPairs,
     Subsampling,
 )
+from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from enhance_cli.engine.application import PhotoOutcome
+    from enhance_cli.batch.process_photo import PhotoOutcome
 
 
 BitDepth = Literal["8", "16"]
+
+EXAMPLES = """Examples:
+
+enhance apply ./photos --out ./retouched
+
+enhance apply ./raws -o ./retouched --full-size --format tiff --bit-depth 16
+"""
+
+_PHOTOS, _RESULT, _LOOK, _METADATA, _RUN = "Photos", "Result", "Look", "Metadata", "Run"
 
 
 @error_boundary
 def apply(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT", help="Photos and folders; folders with all below them."),
+        typer.Argument(metavar="INPUT...", help="Photos and folders, with all subfolders."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the results; made if need be.")],
-    coarse_only: Annotated[
-        bool, typer.Option("--coarse-only", help="Only the global colour map, without refinement.")
-    ] = False,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights file in place of the one that comes with it.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    long_edge: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Longer edge of the results in pixels; never enlarged.",
-            show_default=str(LONG_EDGE),
-        ),
-    ] = None,
-    full_size: Annotated[
-        bool, typer.Option("--full-size", help="Results as large as the photos.")
-    ] = False,
-    strength: Annotated[
-        float, typer.Option(min=0, max=1.5, help="0 leaves photos as they are, 1 is the result.")
-    ] = ApplyConfig.strength,
-    result_format: Annotated[
-        Format, typer.Option("--format", help="keep: the photo's own; JPEG for RAW and HEIC.")
-    ] = ApplyConfig.format,
-    quality: Annotated[
-        int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")
-    ] = Encoding.quality,
-    subsampling: Annotated[
-        Subsampling, typer.Option(help="Of colour in JPEG and AVIF.")
-    ] = Encoding.subsampling,
-    bit_depth: Annotated[
-        BitDepth | None,
-        typer.Option(help="Of PNG and TIFF.", show_default="the photo's own"),
-    ] = None,
-    srgb: Annotated[
-        bool, typer.Option("--srgb", help="Convert to sRGB photos that have other colours.")
-    ] = False,
-    strip_gps: Annotated[
-        bool, typer.Option("--strip-gps", help="Leave out where photos were taken.")
-    ] = False,
-    strip_metadata: Annotated[
-        bool,
-        typer.Option("--strip-metadata", help="Leave out all metadata but the colour profile."),
-    ] = False,
-    pairs: Annotated[
-        RawPairs, typer.Option(help="Of a RAW with the camera's JPEG beside it, what is retouched.")
-    ] = ApplyConfig.pairs,
+    *,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATTERN",
-            help="Names or paths to pass over, such as '*_edit.*'. May be repeated.",
+            help="Leave out names or paths like '*_edit.*'. Can be repeated.",
+            rich_help_panel=_PHOTOS,
         ),
     ] = None,
+    pairs: Annotated[
+        RawPairs,
+        choice(
+            RawPairs,
+            help="Which to retouch of a RAW and the camera's JPEG beside it.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = ApplyConfig.pairs,
     max_pixels: Annotated[
-        int, typer.Option(min=1, help="Photos with more are refused.")
+        int,
+        number(int, "N", low=1, help="Refuse photos with more pixels.", rich_help_panel=_PHOTOS),
     ] = ApplyConfig.max_pixels,
-    lut: Annotated[
-        Path | None,
-        typer.Option(help="Folder for each photo's coarse colour map, as a .cube file."),
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for the results; created if missing.",
+            rich_help_panel=_RESULT,
+        ),
+    ],
+    full_size: Annotated[
+        bool,
+        flag("--full-size", help="Keep the size of every photo.", rich_help_panel=_RESULT),
+    ] = False,
+    long_edge: Annotated[
+        int | None,
+        number(
+            int,
+            "PX",
+            low=1,
+            help="Longer edge of the results. Photos are never enlarged.",
+            show_default=str(LONG_EDGE),
+            rich_help_panel=_RESULT,
+        ),
     ] = None,
-    compare: Annotated[
-        Path | None, typer.Option(help="Folder for a picture of each photo before and after.")
+    result_format: Annotated[
+        Format,
+        choice(
+            Format,
+            "--format",
+            "-f",
+            help="File format. keep: the photo's own; JPEG for RAW and HEIC.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = ApplyConfig.format,
+    quality: Annotated[
+        int,
+        number(
+            int,
+            "1-100",
+            low=1,
+            high=100,
+            help="Quality of JPEG, WebP and AVIF.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = Encoding.quality,
+    subsampling: Annotated[
+        Subsampling,
+        choice(
+            Subsampling,
+            help="Chroma subsampling of JPEG and AVIF.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = Encoding.subsampling,
+    bit_depth: Annotated[
+        BitDepth | None,
+        choice(
+            BitDepth,
+            help="Bits per channel of PNG and TIFF.",
+            show_default="the photo's own",
+            rich_help_panel=_RESULT,
+        ),
     ] = None,
-    gallery: Annotated[
-        Path | None, typer.Option(help="HTML file that shows all photos before and after.")
-    ] = None,
+    srgb: Annotated[
+        bool,
+        flag(
+            "--srgb",
+            help="Convert photos in other color spaces to sRGB.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = False,
     on_conflict: Annotated[
         OnConflict,
-        typer.Option(
-            help="Files in the place of results that are not enhance's own, or were changed since."
+        choice(
+            OnConflict,
+            help="If a file that enhance did not write, or that was edited, is in the way.",
+            rich_help_panel=_RESULT,
         ),
     ] = ApplyConfig.on_conflict,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also write a before-and-after picture of each photo.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write an HTML page with all photos before and after.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    lut: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also write each photo's coarse color map as a .cube file.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    strength: Annotated[
+        float,
+        number(
+            float,
+            "0-1.5",
+            low=0,
+            high=1.5,
+            help="0 leaves photos unchanged, 1 is the full retouch, more exaggerates it.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = ApplyConfig.strength,
+    coarse_only: Annotated[
+        bool,
+        flag(
+            "--coarse-only",
+            help="Use CENet's global color map alone, without PRNet.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights file.",
+            show_default="the one that comes with enhance",
+            rich_help_panel=_LOOK,
+        ),
+    ] = None,
+    strip_gps: Annotated[
+        bool,
+        flag("--strip-gps", help="Leave out the location.", rich_help_panel=_METADATA),
+    ] = False,
+    strip_metadata: Annotated[
+        bool,
+        flag(
+            "--strip-metadata",
+            help="Leave out all metadata but the color profile.",
+            rich_help_panel=_METADATA,
+        ),
+    ] = False,
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help=DEVICE_HELP, rich_help_panel=_RUN)
+    ] = ApplyConfig.device,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+        bool,
+        flag(
+            "--dry-run",
+            "-n",
+            help="Print what would be done, and do nothing.",
+            rich_help_panel=_RUN,
+        ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the run as one JSON document.")
+        bool,
+        flag("--json", help="Print the run as one JSON document.", rich_help_panel=_RUN),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        flag("--quiet", "-q", help="Print errors and warnings alone.", rich_help_panel=_RUN),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        flag("--verbose", "-v", help="Print a line for each photo.", rich_help_panel=_RUN),
     ] = False,
 ) -> None:
-    """Retouch photos and write the results to a folder of their own.
+    """Retouch photos and write the results to another folder.
 
     Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC and camera RAW. Originals are never changed.
     """
     if full_size and long_edge:
         raise UsageError("--full-size and --long-edge: give one of the two")
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose: give one of the two")
     size = None if full_size else long_edge or LONG_EDGE
     config = ApplyConfig(
         inputs=tuple(inputs),
@@ -152,13 +272,14 @@ def apply(
     if dry_run:
         _show_plan(config, as_json)
         return
-    outcomes, interrupted = run_batch(config)
+    chosen = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
+    outcomes, interrupted = run_batch(config, chosen)
     if as_json:
         print(json.dumps(_document(outcomes), ensure_ascii=False, indent=2))
-    else:
+    elif not quiet:
         results.print(_summary(outcomes, out, size), markup=False, soft_wrap=True)
     if interrupted:
-        say_error("interrupted; the same command goes on where this run stopped")
+        say_error("interrupted; the same command continues from here")
         raise typer.Exit(ExitCode.INTERRUPTED)
     if any(one.status == "failed" for one in outcomes):
         raise typer.Exit(ExitCode.SOME_FAILED)
@@ -166,17 +287,17 @@ def apply(
 
 def _show_plan(config: ApplyConfig, as_json: bool) -> None:
     """Print what a run would do."""
-    from enhance_cli.engine.application import Application
+    from enhance_cli.batch.runner import BatchRunner
 
-    run = Application(config)
-    for warning in run.plan.warnings:
+    runner = BatchRunner(config)
+    for warning in runner.plan.warnings:
         say_warning(warning)
-    decisions = run.decisions()
+    decisions = runner.decisions()
     if as_json:
         photos = [
             {
-                "input": str(one.photo.input),
-                "output": str(one.photo.output),
+                "input": str(one.job.input),
+                "output": str(one.job.output),
                 "skipped": one.skipped,
                 "reason": str(one.reason),
             }
@@ -185,33 +306,33 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
         print(json.dumps({"photos": photos}, ensure_ascii=False, indent=2))
         return
     for one in decisions:
-        what = "skip" if one.skipped else "write"
-        line = f"{what} {one.photo.output} from {one.photo.input} ({one.reason})"
+        action = "skip" if one.skipped else "write"
+        line = f"{action} {one.job.output} from {one.job.input} ({one.reason})"
         results.print(line, markup=False, soft_wrap=True)
     skipped = sum(one.skipped for one in decisions)
     say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
 
 
 def _summary(outcomes: list[PhotoOutcome], out: Path, long_edge: int | None) -> str:
-    from enhance_cli.engine.conflicts import Reason
+    from enhance_cli.batch.conflicts import Reason
 
     count = _counts(outcomes)
     lines = [
         f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; in {out}"
     ]
-    strangers = sum(one.reason is Reason.NOT_OURS for one in outcomes)
-    if strangers:
+    foreign = sum(one.reason is Reason.FOREIGN_FILE for one in outcomes)
+    if foreign:
         lines.append(
-            f"{strangers} of the skipped have a file in their place that enhance did not write or "
-            "that was changed since; --on-conflict overwrite or rename does them."
+            f"{foreign} were skipped because a file that enhance did not write (or that was "
+            "edited) is in the way; use --on-conflict overwrite or rename."
         )
     if count["failed"]:
-        lines.append("Failed photos are named above, each with the reason.")
+        lines.append("Failed photos are listed above, each with the reason.")
     if long_edge:
         default = " (the default)" if long_edge == LONG_EDGE else ""
         lines.append(
-            f"Results measure {long_edge} px on the longer edge{default}, smaller photos keep "
-            "their size; --full-size keeps the size of all."
+            f"Results measure {long_edge} px on the longer edge{default}; smaller photos keep "
+            "their size. Use --full-size to keep the size of all."
         )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""What the commands share: streams, exit codes, and the one place where errors end."""
+"""What the commands share: output streams, exit codes, and the place where errors end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from enhance_cli.errors import EnhanceError, UsageError
 P = ParamSpec("P")
 
 results = Console(highlight=False)
-"""Standard output: what was asked for."""
+"""Standard output: results."""
 
 messages = Console(stderr=True, highlight=False)
-"""Standard error: progress, warnings, errors."""
+"""Standard error: progress, warnings and errors."""
 
 
 class ExitCode(IntEnum):
-    """What the shell is told."""
+    """Exit codes of all commands."""
 
     DONE = 0
     STOPPED = 1
@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 
 
 def error_boundary(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn foreseen errors into one line and an exit code; let the others keep their traceback."""
+    """Turn expected errors into one line and an exit code; others keep their traceback."""
 
     @functools.wraps(command)
     def bounded(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -51,15 +51,15 @@ def error_boundary(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def say(text: str) -> None:
-    """One line to standard error, whatever its length."""
+    """Print a line to standard error, whatever its length."""
     messages.print(escape(text), soft_wrap=True)
 
 
 def say_error(text: str) -> None:
-    """One error to standard error."""
+    """Print an error to standard error."""
     messages.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
 
 
 def say_warning(text: str) -> None:
-    """One warning to standard error."""
+    """Print a warning to standard error."""
     messages.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)

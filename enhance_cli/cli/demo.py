@@ -7,20 +7,26 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.batch import run_batch
+from enhance_cli.cli.apply_progress import run_batch
 from enhance_cli.cli.console import ExitCode, error_boundary, results, say
-from enhance_cli.config import ApplyConfig
+from enhance_cli.cli.options import DEVICE_HELP
+from enhance_cli.config.apply import ApplyConfig
 
 
 @error_boundary
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where photos/ and retouched/ go.")
+        Path,
+        typer.Argument(
+            metavar="[DIR]",
+            help="Folder for photos/, retouched/ and before-after.jpg.",
+            show_default="the current folder",
+        ),
     ] = Path(),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help=DEVICE_HELP)] = ApplyConfig.device,
 ) -> None:
-    """Write a few photos, retouch them, and lay them out before and after."""
-    from enhance_cli.engine.demo import SHEET, write_demo_photos, write_sheet
+    """Write a few photos, retouch them, and show them before and after."""
+    from enhance_cli.batch.demo import SHEET, write_demo_photos, write_sheet
 
     photos, retouched, sheet = folder / "photos", folder / "retouched", folder / SHEET
     inputs = tuple(write_demo_photos(photos))

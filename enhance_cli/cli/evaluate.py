@@ -12,78 +12,143 @@ import typer
 from rich.progress import track
 from rich.table import Table
 
+from enhance_cli.atomic_write import atomic_write
 from enhance_cli.cli.console import error_boundary, messages, results, say, say_warning
-from enhance_cli.cli.gathering import show_preparation
-from enhance_cli.config import DataConfig, EvalConfig, Expert, Source
+from enhance_cli.cli.options import CACHE_DEFAULT, CACHE_HELP, DEVICE_HELP, choice, flag
+from enhance_cli.cli.pair_sources import render_pairs
+from enhance_cli.config.data import DataConfig, Expert, Source
+from enhance_cli.config.evaluation import EvalConfig
 from enhance_cli.errors import OutputError
-from enhance_cli.files import written_whole
 
 if TYPE_CHECKING:
-    from enhance_cli.engine.evaluation import Evaluation, Harm, PhotoScore, Row
-    from enhance_cli.engine.published import PublishedRow
+    from enhance_cli.evaluation.evaluator import (
+        Evaluator,
+        FinishedPhotoChange,
+        PhotoScore,
+        ResultRow,
+    )
+    from enhance_cli.evaluation.published import PublishedRow
+
+EXAMPLES = """Examples:
+
+enhance eval --fivek-root ./fivek --split random250 --paper
+
+enhance eval --pairs ./my-edits --split held-out.txt --weights mine.safetensors --json
+"""
+
+_PHOTOS, _METHODS, _OUTPUT, _RUN = "Photos", "What is scored", "Output", "Run"
 
 
 @error_boundary
 def evaluate(
     fivek_root: Annotated[
         Path | None,
-        typer.Option(help="A copy of MIT-Adobe FiveK, in any layout in which it is handed on."),
+        typer.Option(
+            metavar="DIR",
+            help="A copy of MIT-Adobe FiveK, in any layout in which it is distributed.",
+            rich_help_panel=_PHOTOS,
+        ),
     ] = None,
     pairs: Annotated[
         list[Path] | None,
-        typer.Option(help="A folder of pairs: before/ and after/. May be repeated."),
+        typer.Option(
+            metavar="DIR",
+            help="A folder of pairs, with before/ and after/. Can be repeated.",
+            rich_help_panel=_PHOTOS,
+        ),
     ] = None,
     split: Annotated[
         str,
         typer.Option(
-            help="Photos to score on: random250, highvar50, validation50, or a file of ids."
+            metavar="NAME|FILE",
+            help="Photos to score on: random250, highvar50, validation50, or a file of ids.",
+            rich_help_panel=_PHOTOS,
         ),
     ] = "random250",
     expert: Annotated[
-        Expert, typer.Option(help="Whose versions of FiveK to score against.")
+        Expert, choice(Expert, help="Whose versions of FiveK.", rich_help_panel=_PHOTOS)
     ] = DataConfig.expert,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help=CACHE_HELP, show_default=CACHE_DEFAULT, rich_help_panel=_PHOTOS
+        ),
+    ] = None,
+    skip_bad_pairs: Annotated[
+        bool,
+        flag(
+            "--skip-bad-pairs",
+            help="Skip incomplete or mismatched pairs.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = False,
     weights: Annotated[
         list[Path] | None,
-        typer.Option(help="Weights to score, or a folder of them. May be repeated."),
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Weights file, or a folder of them. Can be repeated.",
+            show_default="those that come with enhance",
+            rich_help_panel=_METHODS,
+        ),
     ] = None,
     outputs: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A folder of another system's pictures, named as the photos are. May be repeated."
+            metavar="DIR",
+            help="Another system's pictures, named like the photos. Can be repeated.",
+            rich_help_panel=_METHODS,
         ),
-    ] = None,
-    paper: Annotated[
-        bool, typer.Option("--paper", help="Add what the paper's tables 1 and 2 print.")
-    ] = False,
-    per_photo: Annotated[
-        Path | None, typer.Option(help="Write the figures of every photo to this CSV file.")
-    ] = None,
-    panel: Annotated[
-        Path | None,
-        typer.Option(help="Write a comparison of every photo to this folder, as figure 3 does."),
     ] = None,
     with_coarse: Annotated[
         bool,
-        typer.Option("--with-coarse", help="Also score CENet's half of the weights alone."),
+        flag(
+            "--with-coarse",
+            help="Also score CENet's part of the weights alone.",
+            rich_help_panel=_METHODS,
+        ),
     ] = False,
     do_no_harm: Annotated[
         bool,
-        typer.Option(
-            "--do-no-harm", help="Also give the weights the expert's versions, finished already."
+        flag(
+            "--do-no-harm",
+            help="Also measure how far the expert's versions, finished already, are changed.",
+            rich_help_panel=_METHODS,
         ),
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = EvalConfig.device,
-    cache_dir: Annotated[Path | None, typer.Option(help="Where prepared photos are kept.")] = None,
-    skip_bad_pairs: Annotated[
-        bool, typer.Option("--skip-bad-pairs", help="Go on without pairs that do not fit.")
+    paper: Annotated[
+        bool,
+        flag(
+            "--paper", help="Add the rows of the paper's tables 1 and 2.", rich_help_panel=_OUTPUT
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    per_photo: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the scores of every photo to a CSV file.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    panel: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a comparison of every photo, as in figure 3.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, flag("--json", help="Print one JSON document.", rich_help_panel=_OUTPUT)
+    ] = False,
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help=DEVICE_HELP, rich_help_panel=_RUN)
+    ] = EvalConfig.device,
 ) -> None:
-    """Score weights against the expert's versions: L2 Lab, PSNR and SSIM, as tables 1 and 2.
+    """Score weights against the expert's versions: L2 Lab, PSNR and SSIM, as in tables 1 and 2.
 
-    The identity row is the originals themselves. Photos are scored at 500 px on the longer edge.
+    The identity row scores the originals themselves. Photos measure 500 px on the longer edge.
     """
-    from enhance_cli.engine.evaluation import Evaluation
+    from enhance_cli.evaluation.evaluator import Evaluator
 
     fivek = [Source("fivek", fivek_root)] if fivek_root else []
     sources = [*fivek, *(Source("pairs", path) for path in pairs or [])]
@@ -91,10 +156,10 @@ def evaluate(
     config = EvalConfig(
         data, tuple(weights or ()), tuple(outputs or ()), panel, with_coarse, do_no_harm, device
     )
-    run = Evaluation(config)
-    show_preparation(run, run.collection)
+    run = Evaluator(config)
+    render_pairs(run, run.collection)
     for bad in run.bad:
-        say_warning(f"without {bad.key}: {bad.reason}")
+        say_warning(f"skipping {bad.key}: {bad.reason}")
     quiet = not messages.is_terminal
     scores = list(track(run, "scoring", run.total, console=messages, transient=True, disable=quiet))
     if per_photo:
@@ -105,26 +170,26 @@ def evaluate(
         results.print(_table(split, run, paper))
     if panel:
         say(f"wrote {len(run.pairs)} comparisons to {panel}")
-    _warn_of_known_photos(run.rows)
+    _warn_of_training_photos(run.rows)
 
 
-def _warn_of_known_photos(rows: list[Row]) -> None:
+def _warn_of_training_photos(rows: list[ResultRow]) -> None:
     for row in rows:
         if row.trained_on:
             say_warning(
                 f"{row.method} was trained on {row.trained_on} of these {row.photos} photos; "
-                "its figures say nothing about new ones"
+                "its scores say nothing about new ones"
             )
 
 
-def _table(split: str, run: Evaluation, paper: bool) -> Table:
-    from enhance_cli.engine.published import PUBLISHED
+def _table(split: str, run: Evaluator, paper: bool) -> Table:
+    from enhance_cli.evaluation.published import PUBLISHED
     from enhance_cli.imaging.metrics import SSIM_SETTINGS
 
     title = f"{split}: {len(run.pairs)} photos, expert {run.collection.config.expert.upper()}"
     caption = f"SSIM: {SSIM_SETTINGS}"
-    if run.harms:
-        caption += "\ndo no harm: expert's photos given, and how far they are changed"
+    if run.changes:
+        caption += "\ndo no harm: the change of the expert's versions, finished already"
     table = Table(title=title, caption=caption)
     table.add_column("method")
     for heading in ("L2 error (LAB)", "PSNR (dB)", "SSIM", "trained on"):
@@ -133,13 +198,13 @@ def _table(split: str, run: Evaluation, paper: bool) -> Table:
         one = row.score
         known = f"{row.trained_on} of them" if row.trained_on else ""
         table.add_row(row.method, f"{one.l2_lab:.2f}", f"{one.psnr:.2f}", f"{one.ssim:.3f}", known)
-    if run.harms:
+    if run.changes:
         table.add_section()
         table.add_row("do no harm:")
-    for harm in run.harm_rows:
-        one = harm.score
+    for change in run.change_rows:
+        one = change.score
         figures = f"{one.l2_lab:.2f}", f"{one.psnr:.2f}", f"{one.ssim:.3f}"
-        table.add_row(f"{harm.method}, {harm.visible} above 10", *figures)
+        table.add_row(f"{change.method}, {change.above_threshold} above 10", *figures)
     if paper:
         for number in (1, 2):
             table.add_section()
@@ -155,8 +220,8 @@ def _printed(row: PublishedRow) -> list[str]:
     return ["-" if value is None else f"{value:.{digits}f}" for value, digits in figures]
 
 
-def _document(split: str, expert: str, run: Evaluation, paper: bool) -> dict[str, Any]:
-    from enhance_cli.engine.published import PUBLISHED
+def _document(split: str, expert: str, run: Evaluator, paper: bool) -> dict[str, Any]:
+    from enhance_cli.evaluation.published import PUBLISHED
     from enhance_cli.imaging.metrics import SSIM_SETTINGS
 
     document: dict[str, Any] = {
@@ -165,24 +230,24 @@ def _document(split: str, expert: str, run: Evaluation, paper: bool) -> dict[str
         "photos": len(run.pairs),
         "ssim": SSIM_SETTINGS,
         "sources": [{"root": str(one.root), "layout": one.layout} for one in run.collection.found],
-        "passed_over": [asdict(one) for one in (*run.collection.bad, *run.bad)],
+        "skipped": [asdict(one) for one in (*run.collection.bad, *run.bad)],
         "rows": [_plain(row) for row in run.rows],
     }
-    if run.harms:
-        document["do_no_harm"] = [_plain(row) for row in run.harm_rows]
+    if run.changes:
+        document["do_no_harm"] = [_plain(row) for row in run.change_rows]
     if paper:
         document["published"] = [asdict(row) for row in PUBLISHED]
     return document
 
 
-def _plain(row: Row | Harm) -> dict[str, Any]:
+def _plain(row: ResultRow | FinishedPhotoChange) -> dict[str, Any]:
     plain = asdict(row)
     return {"method": plain.pop("method"), **plain.pop("score"), **plain}
 
 
 def _write_per_photo(path: Path, scores: list[PhotoScore]) -> None:
     try:
-        with written_whole(path) as unfinished, unfinished.open("w", newline="") as file:
+        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["photo", "method", "given", "l2_lab", "psnr", "ssim"])
             for one in scores:

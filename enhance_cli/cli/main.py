@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -16,12 +17,12 @@ app = typer.Typer(
     name="enhance",
     help="Retouch photographs the way a good photographer would.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("apply")(apply.apply)
-app.command("train")(train.train)
-app.command("eval")(evaluate.evaluate)
+app.command("apply", epilog=apply.EXAMPLES)(apply.apply)
+app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("demo")(demo.demo)
 
 
@@ -35,7 +36,9 @@ def _show_version(wanted: bool) -> None:
 def _enhance(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", "-V", callback=_show_version, is_eager=True, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     """Retouch photographs the way a good photographer would."""
@@ -43,9 +46,11 @@ def _enhance(
 
 def main() -> None:
     """Run the command line."""
-    # Importing PyTorch makes half a million objects, all of which stay: looking through them again
-    # and again for garbage takes half a second at the start, and most of one at the end.
+    # Importing PyTorch creates half a million objects, all of which stay. Garbage collection would
+    # examine them again and again: half a second at the start, and most of one at the end.
     gc.set_threshold(100_000, 50, 50)
+    # Pillow's remarks on damaged metadata; enhance reports them itself, photo by photo.
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     try:
         app()
     except KeyboardInterrupt:

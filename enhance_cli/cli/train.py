@@ -1,60 +1,47 @@
-"""``enhance train``: learn from pairs and finished photos."""
+"""``enhance train``: learn from photos before and after retouching."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from enhance_cli.cli.console import ExitCode, error_boundary, messages, say, say_error
-from enhance_cli.cli.gathering import read_source, show_preparation
-from enhance_cli.config import (
-    RECIPES,
-    DataConfig,
-    Expert,
-    Fit,
-    Keep,
-    Learn,
-    Loss,
-    Optimizer,
-    Precision,
-    Source,
-    SourceKind,
-    TrainConfig,
-    Variant,
-    with_stages,
+from enhance_cli.cli.console import (
+    ExitCode,
+    error_boundary,
+    messages,
+    say,
+    say_error,
 )
+from enhance_cli.cli.options import CACHE_DEFAULT, CACHE_HELP, DEVICE_HELP, choice, flag, number
+from enhance_cli.cli.pair_sources import read_source, render_pairs
+from enhance_cli.config.data import DataConfig, Expert, Source, SourceKind
+from enhance_cli.config.model import Variant
+from enhance_cli.config.recipe_file import (
+    Change,
+    format_recipe,
+    load_recipe,
+    with_changes,
+)
+from enhance_cli.config.training import Recipe, TrainConfig
+from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from enhance_cli.engine.training import EpochReport, StepReport
-
-
-class Recipe(StrEnum):
-    """Settings to start from."""
-
-    PAPER = "paper"
-    SHIPPED = "shipped"
-
+    from enhance_cli.training.trainer import EpochReport, StepReport
 
 Method = Literal[Variant, "all"]
 
-_PHOTOS, _MODEL, _LEARNING, _RUN = (
-    "Photos",
-    "Model",
-    "How it learns (both networks)",
-    "The run",
-)
+EXAMPLES = """Examples:
 
+enhance train --pairs ./my-edits --split none --recipe shipped --out mine.safetensors
 
-def _share(of_samples: str) -> Any:
-    """An option for a share of the samples: those ``of_samples``."""
-    return typer.Option(
-        min=0, max=1, help=f"Share of samples {of_samples}", rich_help_panel=_LEARNING
-    )
+enhance train --fivek-root ./fivek --set stages.refine.epochs=40 --print-recipe > mine.toml
+"""
+
+_PHOTOS, _RECIPE, _WEIGHTS, _RUN = "Photos", "Recipe", "Weights", "Run"
+_RECIPES_OWN = "the recipe's"
 
 
 @error_boundary
@@ -62,298 +49,234 @@ def train(
     fivek_root: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR[=WEIGHT]",
-            help="A copy of MIT-Adobe FiveK, in any layout in which it is handed on.",
+            metavar="DIR[=REPEATS]",
+            help="A copy of MIT-Adobe FiveK, in any layout in which it is distributed.",
             rich_help_panel=_PHOTOS,
         ),
     ] = None,
     pairs: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="DIR[=WEIGHT]",
-            help="A folder of pairs: before/ and after/. May be repeated.",
+            metavar="DIR[=REPEATS]",
+            help="A folder of pairs, with before/ and after/. Can be repeated.",
             rich_help_panel=_PHOTOS,
         ),
     ] = None,
     photos: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="DIR[=WEIGHT]",
-            help="A folder of finished photos, to be distorted and recovered. May be repeated.",
+            metavar="DIR[=REPEATS]",
+            help="A folder of finished photos, which are distorted to be restored. Can be "
+            "repeated.",
             rich_help_panel=_PHOTOS,
         ),
     ] = None,
     split: Annotated[
         str,
         typer.Option(
+            metavar="NAME|FILE",
             help="Photos to hold out: random250, highvar50, validation50, a file of ids, or none.",
             rich_help_panel=_PHOTOS,
         ),
     ] = "random250",
     expert: Annotated[
-        Expert,
-        typer.Option(help="Whose versions of FiveK to learn from.", rich_help_panel=_PHOTOS),
+        Expert, choice(Expert, help="Whose versions of FiveK.", rich_help_panel=_PHOTOS)
     ] = DataConfig.expert,
     cache_dir: Annotated[
         Path | None,
-        typer.Option(help="Where prepared photos are kept.", rich_help_panel=_PHOTOS),
+        typer.Option(
+            metavar="DIR", help=CACHE_HELP, show_default=CACHE_DEFAULT, rich_help_panel=_PHOTOS
+        ),
     ] = None,
     skip_bad_pairs: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--skip-bad-pairs",
-            help="Go on without pairs that do not fit.",
+            help="Skip incomplete or mismatched pairs.",
             rich_help_panel=_PHOTOS,
         ),
     ] = False,
-    out: Annotated[Path, typer.Option(help="Weights file to write.")] = TrainConfig.out,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="paper|shipped|FILE",
+            help="What is trained, and how: the paper's recipe, that of the weights that come "
+            "with enhance, or a TOML file.",
+            rich_help_panel=_RECIPE,
+        ),
+    ] = "paper",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change one setting of the recipe, such as stages.refine.epochs=40. Can be "
+            "repeated.",
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
+    variant: Annotated[
+        Method | None,
+        choice(
+            Method,
+            help="One of the paper's methods, or all five into the folder --out.",
+            show_default=_RECIPES_OWN,
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Run these stages of the recipe alone.",
+            show_default="all",
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        number(
+            int,
+            "N",
+            low=1,
+            help="Epochs of every stage.",
+            show_default=_RECIPES_OWN,
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        number(
+            int,
+            "N",
+            low=1,
+            help="Samples in a step of every stage.",
+            show_default=_RECIPES_OWN,
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        number(
+            float,
+            "X",
+            low=0,
+            help="Learning rate of every stage.",
+            show_default=_RECIPES_OWN,
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
+    print_recipe: Annotated[
+        bool,
+        flag(
+            "--print-recipe",
+            help="Print the recipe with all changes as TOML, and do nothing else.",
+            rich_help_panel=_RECIPE,
+        ),
+    ] = False,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Weights file to write.", rich_help_panel=_WEIGHTS
+        ),
+    ] = TrainConfig.out,
     init: Annotated[
         Path | None,
-        typer.Option(help="Weights to start from; what they do not hold starts fresh."),
+        typer.Option(
+            metavar="FILE",
+            help="Initialise from these weights; networks they lack start untrained.",
+            show_default="untrained",
+            rich_help_panel=_WEIGHTS,
+        ),
     ] = None,
     pretrained: Annotated[
         bool,
-        typer.Option(
-            "--pretrained", help="Let CENet's ResNet50 start from torchvision's ImageNet weights."
+        flag(
+            "--pretrained",
+            help="Initialise CENet's ResNet50 from torchvision's ImageNet weights.",
+            rich_help_panel=_WEIGHTS,
         ),
     ] = False,
-    recipe: Annotated[
-        Recipe, typer.Option(help="Settings to start from; the options below change them.")
-    ] = Recipe.PAPER,
-    variant: Annotated[
-        Method | None,
-        typer.Option(
-            help="Which of the paper's methods, or all five into the folder --out.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    canvas: Annotated[
-        int | None,
-        typer.Option(
-            help="Side of the square that the networks see, in pixels.",
-            min=32,
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    fit: Annotated[
-        Fit | None, typer.Option(help="How a photo gets into it.", rich_help_panel=_MODEL)
-    ] = None,
-    sight: Annotated[
-        int | None,
-        typer.Option(
-            help="Longer edge at which they look at a photo, in pixels; 500 is the paper's.",
-            min=32,
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    pooling: Annotated[
-        int | None,
-        typer.Option(
-            help="Side of the squares that the non-local block attends to; 1 is the paper's.",
-            min=1,
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    by_colour: Annotated[
-        int | None,
-        typer.Option(
-            help="Make what PRNet does a smooth function of colour, seen at this longer edge, in "
-            "pixels; 0: pixel by pixel, as in the paper.",
-            min=0,
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    hold_white: Annotated[
-        bool | None,
-        typer.Option(
-            help="Keep PRNet from darkening what is white in a photo; not in the paper.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
-    optimizer: Annotated[Optimizer | None, typer.Option(rich_help_panel=_LEARNING)] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0, rich_help_panel=_LEARNING)] = None,
-    momentum: Annotated[float | None, typer.Option(min=0, max=1, rich_help_panel=_LEARNING)] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0, rich_help_panel=_LEARNING)] = None,
-    schedule: Annotated[
-        Literal["step", "cosine"] | None, typer.Option(rich_help_panel=_LEARNING)
-    ] = None,
-    decay: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Factor of the step schedule.", rich_help_panel=_LEARNING),
-    ] = None,
-    decay_steps: Annotated[
-        int | None,
-        typer.Option(min=1, help="Steps between two decays.", rich_help_panel=_LEARNING),
-    ] = None,
-    loss: Annotated[Loss | None, typer.Option(rich_help_panel=_LEARNING)] = None,
-    crop: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Side of the squares that PRNet learns from; 0: whole photos, padded.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
-    grow_from: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Side of the squares in the first epoch; it grows over the run. 0: it does not.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
-    zoom: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            max=1,
-            help="Smallest share of a photo that a sample shows.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
-    jitter: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            help="Random change of exposure and balance; the expert's version follows.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
-    blend: Annotated[
-        float | None,
-        _share("between two versions of a photo (list.csv beside --pairs)."),
-    ] = None,
-    flip: Annotated[
-        bool | None, typer.Option(help="Mirror at random.", rich_help_panel=_LEARNING)
-    ] = None,
-    rotate: Annotated[
-        bool | None,
-        typer.Option(help="Turn by quarter turns at random.", rich_help_panel=_LEARNING),
-    ] = None,
-    finished_share: Annotated[
-        float | None,
-        _share("that show the expert's photo on both sides."),
-    ] = None,
-    plain_share: Annotated[
-        float | None,
-        _share("that are frames of one colour or of grain, to stay so."),
-    ] = None,
-    shuffle: Annotated[
-        float | None,
-        _share("cut into tiles that change places."),
-    ] = None,
-    average: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Decay of the weights' moving average; 0: none.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
-    precision: Annotated[Precision | None, typer.Option(rich_help_panel=_RUN)] = None,
     device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_RUN)
-    ] = "auto",
+        str, typer.Option(metavar="DEVICE", help=DEVICE_HELP, rich_help_panel=_RUN)
+    ] = TrainConfig.device,
     workers: Annotated[
         int,
-        typer.Option(min=0, help="Processes that draw samples; 0: none.", rich_help_panel=_RUN),
-    ] = TrainConfig.workers,
-    seed: Annotated[int, typer.Option(rich_help_panel=_RUN)] = TrainConfig.seed,
-    learn: Annotated[
-        Learn,
-        typer.Option(
-            help="CENet then PRNet, one alone (the other stays as in --init), the end of PRNet's "
-            "learning, which is by colour, or both at once.",
+        number(
+            int,
+            "N",
+            low=0,
+            help="Processes that prepare samples; 0: the main process does.",
             rich_help_panel=_RUN,
         ),
-    ] = "both",
-    validate_every: Annotated[
-        int, typer.Option(min=1, help="Epochs between two scores.", rich_help_panel=_RUN)
-    ] = TrainConfig.validate_every,
-    keep: Annotated[
-        Keep | None,
-        typer.Option(
-            help="Each network as it scored best on the photos held out, or as it was last.",
+    ] = TrainConfig.workers,
+    seed: Annotated[
+        int | None,
+        number(
+            int,
+            "N",
+            help="Seed of all random choices.",
+            show_default=_RECIPES_OWN,
             rich_help_panel=_RUN,
         ),
     ] = None,
     log_dir: Annotated[
         Path | None,
-        typer.Option(help="Write figures and pictures for TensorBoard.", rich_help_panel=_RUN),
+        typer.Option(
+            metavar="DIR",
+            help="Write curves and sample images for TensorBoard.",
+            show_default="none",
+            rich_help_panel=_RUN,
+        ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="Go on from the checkpoint beside --out.", rich_help_panel=_RUN
+        flag(
+            "--resume",
+            help="Continue from the checkpoint beside --out.",
+            rich_help_panel=_RUN,
         ),
     ] = False,
 ) -> None:
     """Learn from photos before and after retouching, or from finished ones alone.
 
-    CENet learns first, then PRNet. The defaults are the paper's (section 3.2). A weight after a
-    folder says how often each of its photos comes up in an epoch: --pairs ./mine=3. For several
-    GPUs or machines start it with torchrun.
+    REPEATS after a folder says how often each of its photos comes up in an epoch: --pairs ./mine=3.
+    For several GPUs or machines, start the command with torchrun.
     """
-    base = RECIPES[recipe]
-    chosen = None if variant == "all" else variant
-    data = DataConfig(
-        sources=_sources(fivek_root, pairs or [], photos or []),
-        split=None if split == "none" else split,
-        expert=expert,
-        cache_dir=cache_dir,
-        skip_bad_pairs=skip_bad_pairs,
-    )
-    config = replace(
-        base,
-        data=data,
+    changes = [Change(text, "--set") for text in settings or ()]
+    for option, key, value in (
+        ("--variant", "model.variant", None if variant == "all" else variant),
+        ("--epochs", "stages.*.epochs", epochs),
+        ("--batch-size", "stages.*.batch_size", batch_size),
+        ("--learning-rate", "stages.*.learning_rate", learning_rate),
+        ("--seed", "seed", seed),
+    ):
+        changes += [] if value is None else [Change(f"{key}={value}", option)]
+    chosen = with_changes(load_recipe(recipe), changes)
+    sources = _sources(fivek_root, pairs or [], photos or [])
+    if print_recipe:
+        _print_recipe(chosen, sources, split)
+        return
+    _refuse_without_held_out(changes, split)
+    config = TrainConfig(
+        recipe=chosen,
+        data=DataConfig(
+            sources=sources,
+            split=None if split.lower() == "none" else split,
+            expert=expert,
+            cache_dir=cache_dir,
+            skip_bad_pairs=skip_bad_pairs,
+        ),
+        out=out,
+        stages=tuple(name.strip() for name in stages.split(",")) if stages else None,
         init=init,
         pretrained=pretrained,
-        learn=learn,
-        out=out,
         device=device,
         workers=workers,
-        seed=seed,
         resume=resume,
-        validate_every=validate_every,
         log_dir=log_dir,
-        model=replace(
-            base.model,
-            **_given(
-                variant=chosen,
-                canvas=canvas,
-                fit=fit,
-                sight=sight,
-                pooling=pooling,
-                by_colour=by_colour,
-                hold_white=hold_white,
-            ),
-        ),
-        **_given(flip=flip, rotate=rotate, average=average, precision=precision, keep=keep),
     )
-    stage_options = _given(
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        decay=decay,
-        decay_steps=decay_steps,
-        loss=loss,
-        crop=crop,
-        grow_from=grow_from,
-        zoom=zoom,
-        jitter=jitter,
-        blend=blend,
-        finished_share=finished_share,
-        plain_share=plain_share,
-        shuffle=shuffle,
-    )
-    _run(with_stages(config, **stage_options), five=variant == "all")
+    _run(config, all_variants=variant == "all")
 
 
 def _sources(fivek_root: str | None, pairs: list[str], photos: list[str]) -> tuple[Source, ...]:
@@ -365,41 +288,57 @@ def _sources(fivek_root: str | None, pairs: list[str], photos: list[str]) -> tup
     return tuple(read_source(kind, text) for kind, texts in given.items() for text in texts)
 
 
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+def _print_recipe(recipe: Recipe, sources: tuple[Source, ...], split: str) -> None:
+    option = {"fivek": "--fivek-root", "pairs": "--pairs", "photos": "--photos"}
+    folders = (f" {option[one.kind]} {one.path}={one.repeats:g}" for one in sources)
+    print(f"# enhance train --recipe THIS_FILE{''.join(folders)} --split {split}")
+    print(format_recipe(recipe), end="")
 
 
-def _run(config: TrainConfig, five: bool) -> None:
-    from enhance_cli.engine.ablation import Ablation
-    from enhance_cli.engine.device import pick_device, quick_precision
-    from enhance_cli.engine.distributed import is_main_process
-    from enhance_cli.engine.training import Training
+def _refuse_without_held_out(changes: list[Change], split: str) -> None:
+    """Refuse settings that need held-out photos if there are none."""
+    if split.lower() != "none":
+        return
+    for change in changes:
+        if change.key in {"checkpoint", "validate_every"}:
+            raise UsageError(
+                f"{change.option} {change.text} has no effect: --split none holds out no photos; "
+                "leave it out"
+            )
+
+
+def _run(config: TrainConfig, all_variants: bool) -> None:
+    from enhance_cli.inference.device import effective_precision, pick_device
+    from enhance_cli.training.ablation import Ablation
+    from enhance_cli.training.distributed import is_main_process
+    from enhance_cli.training.trainer import Trainer
 
     messages.quiet = not is_main_process()
     bar = _Bar()
-    training = Ablation(config, bar.update) if five else Training(config, watch=bar.update)
-    show_preparation(training, training.pairs)
+    run = Ablation(config, bar.update) if all_variants else Trainer(config, on_step=bar.update)
+    render_pairs(run, run.pairs)
     say(
-        f"learning {'all five methods' if five else config.model.variant} from "
-        f"{len(training.pairs.learnt)} pairs, {len(training.pairs.held_out)} held out"
+        f"training {'all five methods' if all_variants else config.model.variant} on "
+        f"{len(run.pairs.train)} pairs, {len(run.pairs.held_out)} held out"
     )
-    if quick_precision(config.precision, pick_device(config.device)) != config.precision:
-        say("this processor is slow in bfloat16: learning in single precision")
+    precision = config.recipe.precision
+    if effective_precision(precision, pick_device(config.device)) != precision:
+        say("this processor is slow in bfloat16: training in single precision")
     try:
         with bar.progress:
-            for report in training:
+            for report in run:
                 say(_line(report))
     except KeyboardInterrupt as interruption:
         say_error(
-            f"interrupted: {config.out} holds what has been learned so far; "
-            "the same command with --resume goes on"
+            f"interrupted: {config.out} holds the weights so far; the same command with --resume "
+            "continues"
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from interruption
     say(f"wrote {config.out}")
 
 
 class _Bar:
-    """How far the epoch is."""
+    """Progress within an epoch."""
 
     def __init__(self) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
@@ -409,6 +348,7 @@ class _Bar:
         self._task = self.progress.add_task("", visible=False)
 
     def update(self, report: StepReport) -> None:
+        """Show one more step."""
         self.progress.update(
             self._task,
             description=(

@@ -1,1 +1,1 @@
-"""Where training pairs come from."""
+"""Pairs of photos: where they lie, how they are rendered once, and how samples are drawn."""

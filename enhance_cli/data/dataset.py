@@ -1,188 +1,163 @@
-"""Training samples: squares of equal size out of pairs of photos of any size."""
+"""Training samples: squares of equal size from pairs of photos of any size."""
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from enhance_cli.data.augmentation import Change, draw_jitter, shuffled
-from enhance_cli.data.distortion import UNDEGRADED, draw_distortion
-from enhance_cli.data.framing import Framing, frame, viewed
-from enhance_cli.data.grounds import matted, plain
+from enhance_cli.config.training import StageConfig
+from enhance_cli.data.augmentation import shuffle_tiles
+from enhance_cli.data.crops import CropConfig, crop_or_pad, global_view
+from enhance_cli.data.distortion import IDENTITY_SHARE, draw_distortion
+from enhance_cli.data.pair_cache import PairCache
 from enhance_cli.data.pairs import Pair
-from enhance_cli.data.prepared import PreparedPairs
+from enhance_cli.data.synthetic_frames import flat_or_noise_frame, on_plain_background
 
-BEYOND = 0.3
-"""How far beyond two versions of a photo, as a share of their distance, a blend may lie."""
+EXTRAPOLATION = 0.3
+"""How far beyond two versions of a photo, as a share of their distance, a mixture may lie."""
 
-MATTED = 0.4
-"""Share of the finished samples that lie on plain ground."""
+BACKGROUND_SHARE = 0.4
+"""Share of the finished photos that are shown on a plain background."""
+
+Transform = Callable[[Tensor], Tensor]
 
 
 class Sample(NamedTuple):
-    """One square of a pair, or a batch of them with a leading axis.
+    """A square of a pair, or a batch of them with a leading axis.
 
     Attributes:
         original: ``(3, S, S)``, sRGB in [0, 1].
         expert: The same square of the expert's version.
-        mask: ``(1, S, S)``, 1 where there is photo and 0 where there is padding.
-        view: The whole original in the square that CENet sees, ``(3, V, V)``; empty where the
-            framing asks for none.
-        number: int64; which pair it comes from.
+        mask: ``(1, S, S)``, 1 on the photo and 0 on the padding.
+        view: The whole original in the square that CENet sees, ``(3, V, V)``; empty if the crop
+            config asks for none.
+        pair_index: Index of the pair, int64.
     """
 
     original: Tensor
     expert: Tensor
     mask: Tensor
     view: Tensor
-    number: Tensor
+    pair_index: Tensor
 
 
-class Turn(NamedTuple):
+class SampleRef(NamedTuple):
     """Which sample to draw.
 
     Attributes:
-        epoch: From 0.
-        number: Of the pair.
-        again: How often the pair has come up in this epoch already.
+        epoch: The epoch, from 0.
+        pair_index: Index of the pair.
+        repeat: How often the pair has come up in this epoch before.
     """
 
     epoch: int
-    number: int
-    again: int = 0
+    pair_index: int
+    repeat: int = 0
 
 
 class PairDataset(Dataset[Sample]):
-    """Samples of pairs, asked for by :class:`Turn`; what is drawn depends on seed and turn alone.
+    """Samples of pairs, indexed by :class:`SampleRef`; each depends on seed and index alone.
 
     Args:
-        pairs: What to sample from. Where a pair has no original, it is made by distorting.
-        store: Where their pixels come from.
-        framing: How squares are cut.
-        finished_share: Share of samples in which the expert's version is the original too.
-        plain_share: Share of samples that show no photo, see :func:`plain`.
-        blend: Share of samples that lie between two versions of their photo, where there are more.
-        shuffle: Share of samples whose squares are put together anew, see :func:`shuffled`.
-        seed: Of all random choices.
+        pairs: Pairs to sample from. If a pair has no original, the expert's version is distorted.
+        cache: Their pixels.
+        crop: How squares are taken.
+        stage: Shares of the augmentations.
+        seed: Seed of all random choices.
     """
 
     def __init__(
-        self,
-        pairs: list[Pair],
-        store: PreparedPairs,
-        framing: Framing,
-        finished_share: float = 0.0,
-        plain_share: float = 0.0,
-        blend: float = 0.0,
-        shuffle: float = 0.0,
-        seed: int = 0,
+        self, pairs: list[Pair], cache: PairCache, crop: CropConfig, stage: StageConfig, seed: int
     ) -> None:
         self.pairs = pairs
-        self.store = store
-        self.framing = framing
-        self.finished_share = finished_share
-        self.plain_share = plain_share
-        self.blend = blend
-        self.shuffle = shuffle
-        self._versions = _versions(pairs) if blend else {}
+        self.cache = cache
+        self.crop = crop
+        self.stage = stage
         self.seed = seed
+        self._versions = _versions(pairs) if stage.version_mixup else {}
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, turn: Turn) -> Sample:  # type: ignore[override]
+    def __getitem__(self, ref: SampleRef) -> Sample:  # type: ignore[override]
         """Draw a sample.
 
         Raises:
-            PairsError: The two photos of the pair do not belong together.
+            PairsError: The two photos of the pair do not match.
             PhotoError: One of them cannot be read.
         """
-        draw = random.Random(f"{self.seed}/{turn.epoch}/{turn.number}/{turn.again}")
-        framing = self.framing.at(turn.epoch)
-        both, change = self._drawn(turn.number, framing, draw)
-        if self.framing.flip and draw.random() < 0.5:
-            both = both.flip(-1)
-        if self.framing.rotate:
-            both = both.rot90(draw.randrange(4), (-2, -1))
-        squares, mask = frame(both, framing, draw)
-        original, expert = change.original(squares[0]), change.expert(squares[1])
-        if draw.random() < self.shuffle:
-            parts = shuffled(torch.cat([original, expert, mask]), draw)
+        draw = random.Random(f"{self.seed}/{ref.epoch}/{ref.pair_index}/{ref.repeat}")
+        crop = self.crop.at(ref.epoch)
+        photos, distort = self._photos(ref.pair_index, crop, draw)
+        if crop.flip and draw.random() < 0.5:
+            photos = photos.flip(-1)
+        if crop.rotate:
+            photos = photos.rot90(draw.randrange(4), (-2, -1))
+        squares, mask = crop_or_pad(photos, crop, draw)
+        # Distorted only once it is small: that costs as much as everything else.
+        original, expert = distort(squares[0]), squares[1]
+        if draw.random() < self.stage.tile_shuffle:
+            parts = shuffle_tiles(torch.cat([original, expert, mask]), draw)
             original, expert, mask = parts.split((3, 3, 1))
-        view = viewed(both[:1], framing.view, change.original)
-        return Sample(original * mask, expert * mask, mask, view, torch.tensor(turn.number))
+        view = global_view(photos[:1], crop.view, distort)
+        return Sample(original * mask, expert * mask, mask, view, torch.tensor(ref.pair_index))
 
-    def _drawn(self, number: int, framing: Framing, draw: random.Random) -> tuple[Tensor, Change]:
-        """Original and expert, and what is still to be done to them once they are cut to size."""
-        photos = self._load(number, framing)
+    def _photos(
+        self, index: int, crop: CropConfig, draw: random.Random
+    ) -> tuple[Tensor, Transform]:
+        """Original and expert, ``(2, 3, H, W)``, and a distortion still to be applied to one."""
+        photos = self._load(index, crop)
         expert = photos[-1]
-        if draw.random() < self.plain_share:
-            ground = plain(expert, draw)
-            return torch.stack([ground, ground]), Change()
-        if draw.random() < self.finished_share:
-            finished = matted(expert, draw) if draw.random() < MATTED else expert
-            return torch.stack([finished, finished]), Change()
+        if draw.random() < self.stage.synthetic_share:
+            frame = flat_or_noise_frame(expert, draw)
+            return torch.stack([frame, frame]), _unchanged
+        if draw.random() < self.stage.identity_share:
+            on_background = draw.random() < BACKGROUND_SHARE
+            finished = on_plain_background(expert, draw) if on_background else expert
+            return torch.stack([finished, finished]), _unchanged
         if len(photos) == 1:
             both = torch.stack([expert, expert])
-            degraded = draw.random() >= UNDEGRADED
-            return both, Change(draw_distortion(expert, draw)) if degraded else Change()
-        if draw.random() < self.blend:
-            photos = self._blended(number, photos, framing, draw)
-        return photos, draw_jitter(framing.jitter, draw) if framing.jitter else Change()
+            distorted = draw.random() >= IDENTITY_SHARE
+            return both, draw_distortion(expert, draw) if distorted else _unchanged
+        if draw.random() < self.stage.version_mixup:
+            photos = self._mixed(index, photos, crop, draw)
+        return photos, _unchanged
 
-    def _blended(
-        self, number: int, photos: Tensor, framing: Framing, draw: random.Random
-    ) -> Tensor:
-        """What lies between, or a little beyond, two versions of one photo, before and after."""
-        others = [one for one in self._versions.get(number, ()) if one != number]
+    def _mixed(self, index: int, photos: Tensor, crop: CropConfig, draw: random.Random) -> Tensor:
+        """A mixture of two versions of one photo, before and after; or a little beyond them."""
+        others = [one for one in self._versions.get(index, ()) if one != index]
         if not others:
             return photos
-        other = self._load(draw.choice(others), framing)
+        other = self._load(draw.choice(others), crop)
         if other.shape != photos.shape:
             return photos
-        return photos.lerp(other, draw.uniform(-BEYOND, 1 + BEYOND)).clamp(0, 1)
+        weight = draw.uniform(-EXTRAPOLATION, 1 + EXTRAPOLATION)
+        return photos.lerp(other, weight).clamp(0, 1)
 
-    def _load(self, number: int, framing: Framing) -> Tensor:
-        """A pair's photos, halved while they still fill the smallest part that may be cut."""
-        pair = self.pairs[number]
-        photos = self.store.load(pair)
-        if framing.crop:
-            least = framing.zoom * min(photos.shape[-2:])
-            photos = self.store.load(pair, max(0, int(math.log2(max(1, least / framing.side)))))
+    def _load(self, index: int, crop: CropConfig) -> Tensor:
+        """A pair's photos, halved as long as they fill the smallest part that may be cropped."""
+        pair = self.pairs[index]
+        photos = self.cache.load(pair)
+        if crop.crop:
+            least = crop.min_scale * min(photos.shape[-2:])
+            photos = self.cache.load(pair, max(0, int(math.log2(max(1, least / crop.side)))))
         return photos.float() / 255
 
 
+def _unchanged(photo: Tensor) -> Tensor:
+    return photo
+
+
 def _versions(pairs: list[Pair]) -> dict[int, list[int]]:
-    """For each pair that is one of several versions of a photo, the numbers of all of them."""
+    """For each pair that is one of several versions of a photo, the indices of all of them."""
     groups: dict[str, list[int]] = {}
-    for number, pair in enumerate(pairs):
+    for index, pair in enumerate(pairs):
         if pair.photo is not None:
-            groups.setdefault(pair.photo, []).append(number)
-    return {number: group for group in groups.values() for number in group if len(group) > 1}
-
-
-def epoch_turns(weights: list[float], epoch: int, draw: random.Random) -> list[Turn]:
-    """Put the samples of one epoch in order.
-
-    Args:
-        weights: Of each pair: how often it comes up in an epoch. Of pairs with weight 0.5 a random
-            half comes up; the number of samples is the same in every epoch.
-        epoch: From 0.
-        draw: Source of the random choices.
-    """
-    groups: dict[float, list[int]] = {}
-    for index, weight in enumerate(weights):
-        groups.setdefault(weight, []).append(index)
-    turns: list[Turn] = []
-    for weight, group in groups.items():
-        whole = int(weight)
-        turns += [Turn(epoch, index, again) for again in range(whole) for index in group]
-        rest = draw.sample(group, round((weight - whole) * len(group)))
-        turns += [Turn(epoch, index, whole) for index in rest]
-    draw.shuffle(turns)
-    return turns
+            groups.setdefault(pair.photo, []).append(index)
+    return {index: group for group in groups.values() for index in group if len(group) > 1}

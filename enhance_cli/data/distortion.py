@@ -16,15 +16,16 @@ import torch
 from torch import Tensor
 
 from enhance_cli.imaging.metrics import l2_lab
-from enhance_cli.models.luma import luma
+from enhance_cli.models.luma_bt709 import luma_bt709
 
-UNDEGRADED = 0.1
-"""Share of the photos that stay as they are: a good photo is to be left alone."""
+IDENTITY_SHARE = 0.1
+"""Share of the finished photos that are not distorted: a good photo is to be left alone."""
 
-HARM = (4.0, 28.0)
-"""Range of the mean CIELab change. Originals of FiveK are 16 from expert C's version on average."""
+DELTA_E_RANGE = (4.0, 28.0)
+"""Range of the mean CIELab change. Originals of FiveK differ from expert C's versions by 16 on
+average."""
 
-TRIES = 8
+MAX_TRIES = 8
 """Draws until one falls into that range."""
 
 _PIVOT = 0.45
@@ -62,7 +63,7 @@ class Distortion:
         Returns:
             The same, clamped to [0, 1] as a file would be.
         """
-        grey = luma(photo)
+        grey = luma_bt709(photo)
         photo = grey + self.saturation * (photo - grey)
         photo = torch.einsum("ij,jhw->ihw", photo.new_tensor(self.color), photo)
         photo = (_PIVOT + self.contrast * (photo - _PIVOT)).clamp(0, 1)
@@ -72,7 +73,7 @@ class Distortion:
 
 
 def draw_distortion(photo: Tensor, draw: random.Random) -> Distortion:
-    """Draw a distortion whose mean CIELab change of ``photo`` lies in ``HARM``.
+    """Draw a distortion whose mean CIELab change of ``photo`` lies in ``DELTA_E_RANGE``.
 
     Args:
         photo: ``(3, H, W)``, sRGB in [0, 1]; some of its pixels are tried.
@@ -82,9 +83,9 @@ def draw_distortion(photo: Tensor, draw: random.Random) -> Distortion:
     few = photo[:, ::step, ::step]
     before = _pixels(few)
     distortion = Distortion()
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         distortion = _any_distortion(draw)
-        if HARM[0] <= l2_lab(_pixels(distortion(few)), before) <= HARM[1]:
+        if DELTA_E_RANGE[0] <= l2_lab(_pixels(distortion(few)), before) <= DELTA_E_RANGE[1]:
             break
     return distortion
 

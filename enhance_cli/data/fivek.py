@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.config import Expert
+from enhance_cli.config.data import Expert
 from enhance_cli.data.pairs import (
     BadPair,
     Found,
@@ -18,7 +18,7 @@ from enhance_cli.data.pairs import (
     matched,
 )
 from enhance_cli.errors import PairsError
-from enhance_cli.imaging.formats import JPEG, RAW, TIFF
+from enhance_cli.imaging.codecs.formats import JPEG, RAW, TIFF
 
 PHOTOS = 5000
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enhance_cli.errors import PairsError
-from enhance_cli.imaging.formats import photos_below
+from enhance_cli.imaging.codecs.formats import photos_below
 
 ORIGINAL_FOLDERS = ("input", "original", "before")
 EXPERT_FOLDERS = ("expertC", "expert", "target", "output", "after", "taught")
@@ -100,7 +100,7 @@ def _sources(path: Path) -> dict[str, str]:
     return {Path(name).with_suffix("").as_posix(): photo for name, photo in named.items() if photo}
 
 
-def find_photos(root: Path) -> Found:
+def find_finished_photos(root: Path) -> Found:
     """Find finished photos, whose originals are to be made by distorting them.
 
     Raises:

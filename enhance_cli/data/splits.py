@@ -1,4 +1,4 @@
-"""Which photos are held out for scoring."""
+"""Splits: which photos are held out for scoring."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def held_out_keys(split: str) -> frozenset[str]:
         PairsError: No such split or file, or the file names nothing.
     """
     if split in NAMED_SPLITS:
-        text = (files("enhance_cli.data") / f"{split}.txt").read_text(encoding="utf-8")
+        text = (files("enhance_cli.data") / "held_out" / f"{split}.txt").read_text(encoding="utf-8")
     else:
         text = _read_split_file(Path(split))
     lines = (line.strip() for line in text.splitlines())
@@ -38,17 +38,17 @@ def held_out_keys(split: str) -> frozenset[str]:
 
 
 def divide(pairs: Iterable[Pair], keys: frozenset[str]) -> tuple[list[Pair], list[Pair]]:
-    """Divide pairs into those to learn from and those that ``keys`` hold out.
+    """Split pairs into training pairs and held-out ones.
 
-    A photo is meant by its key, or by its file's name with or without the suffix.
+    ``keys`` may be keys of pairs, or file names with or without the suffix.
     """
-    learnt: list[Pair] = []
+    train: list[Pair] = []
     held_out: list[Pair] = []
     for pair in pairs:
         photo = pair.original or pair.expert
         names = {pair.key, photo.name, photo.stem}
-        (held_out if names & keys else learnt).append(pair)
-    return learnt, held_out
+        (held_out if names & keys else train).append(pair)
+    return train, held_out
 
 
 def _read_split_file(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""What happens to a photo: decoding, encoding, metadata, colour, metrics."""
+"""A photo's pixels: color spaces, resizing, color transforms, metrics; files in ``codecs``."""

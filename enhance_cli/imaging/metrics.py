@@ -1,7 +1,7 @@
-"""How far two photos are apart: PSNR, L2 Lab and SSIM (section 3.4).
+"""PSNR, L2 Lab and SSIM (section 3.4).
 
-All three take two ``(H, W, 3)`` float arrays of sRGB, of equal size; values outside [0, 1] are
-clamped, as they would be when a photo is written.
+All three compare two ``(H, W, 3)`` float arrays of sRGB, of equal size. :func:`score` clamps values
+to [0, 1], as writing a file does.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 SSIM_SETTINGS = "Gaussian window, sigma 1.5, per channel"
-"""To be stated wherever an SSIM is printed: the figure depends on it."""
+"""Printed with every SSIM: the figure depends on it."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """The three figures of table 1, for one photo or as a mean over photos.
+    """The three figures of table 1, for one photo or averaged over photos.
 
     Attributes:
-        psnr: In dB, peak 1; infinite for equal photos.
+        psnr: Peak signal-to-noise ratio in dB, peak 1; infinite for equal photos.
         l2_lab: Mean Euclidean distance in CIELab (D65).
         ssim: Structural similarity, at most 1.
     """
@@ -37,7 +37,7 @@ def score(photo: NDArray[np.float32], expert: NDArray[np.float32]) -> Score:
     """Measure ``photo`` against ``expert``.
 
     Raises:
-        ValueError: The two differ in size, or are too small for SSIM's 11 x 11 window.
+        ValueError: The two differ in size, or are smaller than SSIM's 11 x 11 window.
     """
     photo, expert = photo.clip(0, 1), expert.clip(0, 1)
     return Score(psnr(photo, expert), l2_lab(photo, expert), ssim(photo, expert))

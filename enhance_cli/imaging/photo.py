@@ -1,4 +1,4 @@
-"""A photo in memory: as it came from its file, and as the networks see it."""
+"""A photo in memory: as read from its file, and as the networks see it."""
 
 from __future__ import annotations
 
@@ -10,64 +10,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance_cli.errors import PhotoError
-from enhance_cli.imaging.colour import SRGB, ColorSpace, Floats
-from enhance_cli.imaging.metadata import NOTHING, Metadata
-from enhance_cli.imaging.resizing import fitted, resize_pixels, white_of
+from enhance_cli.imaging.color_space import SRGB, SRGB_ICC, ColorSpace, Floats
+from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
+from enhance_cli.imaging.resize import Size, fit_within, max_value, resize_pixels, size_of
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
-"""Whole numbers from 0 to the largest of their kind, or floats from 0 to 1."""
+"""Integers over the full range of their dtype, or floats from 0 to 1."""
 
 NO_COLOR = 3 / 255
-"""Largest distance between the channels of a photo without colour; JPEG leaves as much."""
+"""Largest difference between the channels of a photo without color; JPEG causes as much."""
+
+_STRIP = 2**16
+"""Pixels that are examined at a time."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo, upright, in the precision and in the colours of its file.
+    """An upright photo, in the precision and in the color space of its file.
 
     Attributes:
-        pixels: ``(H, W, 3)``.
-        colours: What the numbers stand for.
-        alpha: ``(H, W)`` of the same kind, or None.
-        grey: The photo has no colour, even where it is stored as RGB.
-        metadata: What its file says beside the pixels.
-        warnings: What was lost on the way, each in one line.
+        pixels: ``(H, W, 3)``, uint8, uint16 or float32.
+        color_space: Color space of the pixels.
+        alpha: Opacity, ``(H, W)`` of the same dtype, or None.
+        grey: Whether the photo has no color, even if it is stored as RGB.
+        metadata: What the file says beside the pixels.
+        warnings: What was lost in reading, one line each.
     """
 
     pixels: Pixels
-    colours: ColorSpace = SRGB
+    color_space: ColorSpace = SRGB
     alpha: Pixels | None = None
     grey: bool = False
-    metadata: Metadata = NOTHING
+    metadata: Metadata = NO_METADATA
     warnings: tuple[str, ...] = ()
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Width and height in pixels."""
-        return self.pixels.shape[1], self.pixels.shape[0]
+        return size_of(self.pixels)
 
     @property
-    def white(self) -> int:
-        """The number of white: 255, 65535 or 1."""
-        return white_of(self.pixels.dtype)
+    def max_value(self) -> int:
+        """The value of white: 255, 65535 or 1."""
+        return max_value(self.pixels.dtype)
 
-    def fitted(self, long_edge: int | None) -> Photo:
-        """The photo with a longer edge of ``long_edge``; it is never enlarged."""
-        size = fitted(self.size, long_edge)
+    @property
+    def icc_profile(self) -> bytes | None:
+        """The profile to embed in a file; None for a grey photo, since readers refuse RGB there."""
+        return None if self.grey else self.color_space.profile or SRGB_ICC
+
+    def fit_within(self, long_edge: int | None) -> Photo:
+        """The photo downscaled to a longer edge of ``long_edge``; smaller photos stay."""
+        size = fit_within(self.size, long_edge)
         alpha = None if self.alpha is None else resize_pixels(self.alpha, size)
         return replace(self, pixels=resize_pixels(self.pixels, size), alpha=alpha)
 
     def as_floats(self, top: int = 0, bottom: int | None = None) -> Floats:
-        """Rows ``top`` to ``bottom`` in [0, 1], in the photo's own colours."""
-        return self.pixels[top:bottom].astype(np.float32) / np.float32(self.white)
+        """Rows ``top`` to ``bottom``, ``(n, W, 3)`` in [0, 1], in the photo's own color space."""
+        return self.pixels[top:bottom].astype(np.float32) / np.float32(self.max_value)
 
     def as_srgb(self) -> Floats:
-        """What the networks see: ``(H, W, 3)``, sRGB in [0, 1]."""
-        return self.colours.to_srgb(self.as_floats()).clip(0, 1)
+        """The photo as the networks see it: ``(H, W, 3)``, sRGB in [0, 1]."""
+        return self.color_space.to_srgb(self.as_floats()).clip(0, 1)
 
 
-def refuse_too_many(path: Path, size: tuple[int, int], limit: int) -> None:
-    """Raise a PhotoError where a photo of this width and height has too many pixels."""
+def refuse_too_many_pixels(path: Path, size: tuple[int, int], limit: int) -> None:
+    """Raise a PhotoError if a photo of this width and height has more pixels than ``limit``."""
     width, height = size
     if width * height > limit:
         raise PhotoError(
@@ -75,41 +83,42 @@ def refuse_too_many(path: Path, size: tuple[int, int], limit: int) -> None:
         )
 
 
-def quantized(values: Floats, kind: np.dtype) -> Pixels:
-    """Clamp floats to [0, 1] and bring them to the numbers of another kind of pixels."""
+def quantize(values: Floats, dtype: np.dtype) -> Pixels:
+    """Clamp floats to [0, 1] and convert them to the full range of a pixel dtype."""
     clamped = values.clip(0, 1)
-    if not np.issubdtype(kind, np.integer):
+    if not np.issubdtype(dtype, np.integer):
         return clamped
-    return (clamped * np.float32(white_of(kind))).round().astype(kind)
+    return (clamped * np.float32(max_value(dtype))).round().astype(dtype)
 
 
-def in_kind(pixels: Pixels, kind: np.dtype) -> Pixels:
-    """Bring pixels to the numbers of another kind of pixels."""
-    if pixels.dtype == kind:
+def to_uint8(values: Floats) -> NDArray[np.uint8]:
+    """Clamp floats to [0, 1] and round them to 8 bits."""
+    return np.asarray(quantize(values, np.dtype(np.uint8)), np.uint8)
+
+
+def convert_dtype(pixels: Pixels, dtype: np.dtype) -> Pixels:
+    """Convert pixels to another dtype, white to white."""
+    if pixels.dtype == dtype:
         return pixels
-    if pixels.dtype == np.uint8 and kind == np.uint16:
+    if pixels.dtype == np.uint8 and dtype == np.uint16:
         return pixels.astype(np.uint16) * np.uint16(257)
-    if pixels.dtype == np.uint16 and kind == np.uint8:
-        # Rounded, in whole numbers: 100 megapixels as floats would take more than a gigabyte.
+    if pixels.dtype == np.uint16 and dtype == np.uint8:
+        # Rounded in integers: 100 megapixels as floats would take more than a gigabyte.
         return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return quantized(pixels.astype(np.float32) / np.float32(white_of(pixels.dtype)), kind)
+    return quantize(pixels.astype(np.float32) / np.float32(max_value(pixels.dtype)), dtype)
 
 
 def has_no_color(pixels: Pixels) -> bool:
-    """Whether the channels of ``(H, W, 3)`` pixels are as good as equal."""
-    limit = NO_COLOR * white_of(pixels.dtype)
+    """Whether the channels of ``(H, W, 3)`` pixels are equal, up to compression noise."""
+    limit = NO_COLOR * max_value(pixels.dtype)
     rows = max(1, _STRIP // pixels.shape[1])
-    # Strip by strip, since the first ones give most photos away.
+    # Strip by strip: for most photos the first one decides.
     strips = (pixels[top : top + rows] for top in range(0, len(pixels), rows))
-    return all(_distances(strip).max() <= limit for strip in strips)
+    return all(_channel_range(strip).max() <= limit for strip in strips)
 
 
-def _distances(pixels: Pixels) -> NDArray[Any]:
-    """How far the channels lie apart; a reduction over so short an axis would take ten times."""
+def _channel_range(pixels: Pixels) -> NDArray[Any]:
+    """Difference of the largest and smallest channel; ``max(axis=2)`` takes ten times as long."""
     red, green, blue = np.moveaxis(pixels, 2, 0)
     highest = np.maximum(np.maximum(red, green), blue)
     return highest - np.minimum(np.minimum(red, green), blue)
-
-
-_STRIP = 2**16
-"""Pixels."""

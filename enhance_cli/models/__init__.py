@@ -1,1 +1,1 @@
-"""The paper: CENet, PRNet and their cascade."""
+"""The paper: CENet, PRNet with its non-local block, and the cascade of the two."""

@@ -7,26 +7,26 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance_cli.config import ModelConfig
-from enhance_cli.models.by_colour import by_colour
+from enhance_cli.config.model import ModelConfig
 from enhance_cli.models.cenet import CENet, ColorMapping
-from enhance_cli.models.luma import luma
-from enhance_cli.models.prnet import PRNet, size_to_look_at
+from enhance_cli.models.color_polynomial import project_to_color_polynomial
+from enhance_cli.models.luma_bt709 import luma_bt709
+from enhance_cli.models.prnet import PRNet, Shape, input_shape
 
 WHITE_FROM = 0.9
-"""Luma from which a pixel counts as white more and more, up to 1. A hazy sky whose red and green
-are clipped is nearly white."""
+"""Luma at which a pixel starts to count as white; at 1 it counts fully. In a hazy sky with clipped
+red and green, luma is a little below 1."""
 
 
 class Enhancement(NamedTuple):
-    """What the cascade makes of a batch; nothing is clamped.
+    """All parts of the cascade's output for a batch; nothing is clamped.
 
     Attributes:
         enhanced: ``coarse + residual``, ``(B, 3, H, W)``.
-        coarse: ``I_i + r_c``; the input itself where the variant has no CENet.
-        residual: ``r_p``, by colour and with white held where the model's geometry says so; None
-            where PRNet is left out.
-        mapping: CENet's map; None where the variant has no CENet.
+        coarse: ``I_i + r_c``, ``(B, 3, H, W)``; the input itself if the variant has no CENet.
+        residual: ``r_p``, ``(B, 3, H, W)``, projected and with highlights protected if the model
+            is configured so; None without PRNet.
+        mapping: CENet's color map; None if the variant has no CENet.
     """
 
     enhanced: Tensor
@@ -38,10 +38,10 @@ class Enhancement(NamedTuple):
 class Cascade(nn.Module):
     """``I_r = I_i + r_c + r_p`` (eq. 1), for each of the five variants of section 3.3.
 
-    Untrained, it returns its input.
+    An untrained cascade returns its input.
 
     Args:
-        config: Variant and geometry.
+        config: Variant and input geometry.
     """
 
     def __init__(self, config: ModelConfig | None = None) -> None:
@@ -49,7 +49,7 @@ class Cascade(nn.Module):
         self.config = config or ModelConfig()
         self.cenet = CENet() if self.config.has_cenet else None
         self.prnet = (
-            PRNet(self.config.residual_blocks, self.config.non_local, self.config.pooling)
+            PRNet(self.config.residual_blocks, self.config.non_local, self.config.nonlocal_pool)
             if self.config.has_prnet
             else None
         )
@@ -58,83 +58,82 @@ class Cascade(nn.Module):
         """Enhance a batch of photos.
 
         Args:
-            photo: ``(B, 3, H, W)``, float, sRGB in [0, 1]. Where the geometry is ``"pad"``, H and
-                W are at most the canvas.
-            coarse_only: Leave PRNet out.
+            photo: ``(B, 3, H, W)``, float, sRGB in [0, 1]. With the fit ``"pad"``, H and W are at
+                most ``input_side``.
+            coarse_only: Skip PRNet.
 
         Returns:
-            All parts of the result, of the size of ``photo``.
+            All parts of the result, at the size of ``photo``.
 
         Raises:
-            ValueError: A photo is larger than the canvas that it must be padded to.
+            ValueError: A photo is larger than the square to which it is to be padded.
         """
         height, width = photo.shape[-2:]
         if self.config.fit == "pad":
-            photo = pad_to_canvas(photo, self.config.canvas)
+            photo = pad_to_square(photo, self.config.input_side)
         coarse, mapping, residual = photo, None, None
         if self.cenet is not None:
-            mapping = self.cenet(self._view(photo))
+            mapping = self.cenet(self._square(photo))
             coarse = photo + mapping.residual(photo)
         if self.prnet is not None and not coarse_only:
-            residual = self._residual(self.prnet, coarse, photo, (height, width))
+            residual = self._residual(self.prnet, coarse, photo, Shape(height, width))
         photo, coarse = photo[..., :height, :width], coarse[..., :height, :width]
-        if residual is not None and self.config.hold_white:
-            residual = _white_held(residual, coarse, photo)
+        if residual is not None and self.config.protect_highlights:
+            residual = _protect_highlights(residual, coarse, photo)
         enhanced = coarse if residual is None else coarse + residual
         return Enhancement(enhanced, coarse, residual, mapping)
 
-    def _residual(
-        self, prnet: PRNet, coarse: Tensor, photo: Tensor, size: tuple[int, int]
-    ) -> Tensor:
-        """``r_p`` of photos of ``size``, which may lie in the corner of a canvas."""
-        whole = (..., slice(size[0]), slice(size[1]))
-        if not self.config.by_colour:
-            return prnet(coarse).float()[whole]
+    def _residual(self, prnet: PRNet, coarse: Tensor, photo: Tensor, shape: Shape) -> Tensor:
+        """``r_p``, ``(B, 3, *shape)``, of photos that may lie in the corner of a square."""
+        photo_only = (..., slice(shape.height), slice(shape.width))
+        if not self.config.is_global:
+            return prnet(coarse).float()[photo_only]
         if self.config.fit == "pad":
-            return by_colour(prnet(coarse).float()[whole], photo[whole])
-        small, small_photo = (_no_larger(one, self.config.by_colour) for one in (coarse, photo))
-        return by_colour(prnet(small).float(), small_photo, at=photo)
+            residual = prnet(coarse).float()[photo_only]
+            return project_to_color_polynomial(residual, photo[photo_only])
+        edge = self.config.prnet_input_edge
+        small, small_photo = _downscaled(coarse, edge), _downscaled(photo, edge)
+        return project_to_color_polynomial(prnet(small).float(), small_photo, at=photo)
 
-    def _view(self, photo: Tensor) -> Tensor:
-        """The square that CENet looks at: ``(B, 3, S, S)``."""
-        side = self.config.canvas
-        return photo if self.config.fit == "pad" else _resized(photo, (side, side))
-
-
-def _no_larger(photo: Tensor, edge: int) -> Tensor:
-    """Photos as PRNet looks at them with a longer edge of ``edge`` at most."""
-    height, width = photo.shape[-2:]
-    return _resized(photo, size_to_look_at((height, width), edge))
+    def _square(self, photo: Tensor) -> Tensor:
+        """What CENet sees: ``(B, 3, S, S)``."""
+        side = self.config.input_side
+        return photo if self.config.fit == "pad" else _resized(photo, Shape(side, side))
 
 
-def _resized(photo: Tensor, size: tuple[int, int]) -> Tensor:
-    if photo.shape[-2:] == size:
+def _downscaled(photo: Tensor, edge: int) -> Tensor:
+    """``(B, 3, H, W)`` photos with a longer edge of at most ``edge``."""
+    return _resized(photo, input_shape(Shape(*photo.shape[-2:]), edge))
+
+
+def _resized(photo: Tensor, shape: Shape) -> Tensor:
+    if photo.shape[-2:] == shape:
         return photo
-    return F.interpolate(photo, size, mode="bilinear", align_corners=False, antialias=True)
+    return F.interpolate(photo, shape, mode="bilinear", align_corners=False, antialias=True)
 
 
-def _white_held(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:
-    """Let nothing darken what is white in the photo, other than CENet's map.
+def _protect_highlights(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:
+    """Keep PRNet's residual from darkening what is white in the photo.
 
-    PRNet sees the coarse result alone, and cannot know a bright tone that may be toned down from
-    one that was clipped, where nothing is to be recovered: white skies would come out grey.
+    PRNet sees the coarse result alone. It cannot tell a bright tone that may be darkened from a
+    clipped one, where nothing can be recovered, and would turn white skies grey.
     """
-    white = ((luma(photo) - WHITE_FROM) / (1 - WHITE_FROM)).clamp(0, 1)
+    white = ((luma_bt709(photo) - WHITE_FROM) / (1 - WHITE_FROM)).clamp(0, 1)
     least = (1 - coarse).clamp(max=0)  # beyond white, down to white
     return residual + white * (least - residual).clamp(min=0)
 
 
-def pad_to_canvas(photo: Tensor, side: int) -> Tensor:
-    """Pad with black at the right and below, to ``side`` x ``side`` (section 3.2).
+def pad_to_square(photo: Tensor, side: int) -> Tensor:
+    """Pad with black at the right and at the bottom to ``side`` x ``side`` (section 3.2).
 
     Args:
         photo: ``(..., H, W)``, H and W at most ``side``.
-        side: In pixels.
+        side: Side of the square in pixels.
 
     Raises:
-        ValueError: The photo is larger than the canvas.
+        ValueError: The photo is larger than the square.
     """
     height, width = photo.shape[-2:]
     if max(height, width) > side:
-        raise ValueError(f"a {width} x {height} photo does not fit a canvas of {side} pixels")
+        raise ValueError(f"a {width} x {height} photo does not fit into {side} x {side} pixels")
     return F.pad(photo, (0, side - width, 0, side - height))

@@ -14,11 +14,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class ColorMapping(NamedTuple):
-    """The 12 numbers that CENet predicts for a photo: ``(W_s, b_s)`` of eq. 3.
+    """CENet's output, 12 numbers a photo: ``(W_s, b_s)`` of eq. 3.
 
     Attributes:
-        matrix: ``(B, 3, 3)``; row ``i`` gives output channel ``i`` from input R, G, B.
-        offset: ``(B, 3)``.
+        matrix: ``W_s``, ``(B, 3, 3)``; row ``i`` gives output channel ``i`` from input R, G, B.
+        offset: ``b_s``, ``(B, 3)``.
     """
 
     matrix: Tensor
@@ -40,7 +40,8 @@ class ColorMapping(NamedTuple):
 class CENet(nn.Module):
     """ResNet50 without its classifier, then three fully connected layers (section 2.1).
 
-    The last layer starts at zero, so a fresh CENet predicts the map that changes nothing.
+    The last layer is initialised to zero, so that an untrained CENet predicts the map that changes
+    nothing.
     """
 
     mean: Tensor
@@ -60,15 +61,15 @@ class CENet(nn.Module):
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        # Constants of the ImageNet backbone, so that its published weights fit in.
+        # Input normalisation of the published ImageNet weights.
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
 
     def load_pretrained(self) -> None:
-        """Take over torchvision's ImageNet weights; they are downloaded once, checked by hash.
+        """Load torchvision's ImageNet weights; they are downloaded once and checked by hash.
 
         Raises:
-            OSError: They cannot be had.
+            OSError: They cannot be downloaded.
         """
         from torchvision.models import ResNet50_Weights  # not above: it takes a second
 
@@ -78,14 +79,14 @@ class CENet(nn.Module):
         without_classifier = {k: v for k, v in state.items() if not k.startswith("fc.")}
         self.backbone.load_state_dict(without_classifier)
 
-    def forward(self, view: Tensor) -> ColorMapping:
-        """Predict the global colour map of each photo.
+    def forward(self, photo: Tensor) -> ColorMapping:
+        """Predict the global color map of each photo.
 
         Args:
-            view: ``(B, 3, S, S)``, the photo as the model's geometry shows it, sRGB in [0, 1].
+            photo: ``(B, 3, S, S)``, the photo padded or squashed to a square, sRGB in [0, 1].
 
         Returns:
-            The map; it holds for the photo at any size.
+            The map, valid for the photo at any size.
         """
-        numbers = self.head(self.backbone((view - self.mean) / self.std)).float()
+        numbers = self.head(self.backbone((photo - self.mean) / self.std)).float()
         return ColorMapping(numbers[:, :9].reshape(-1, 3, 3), numbers[:, 9:])

@@ -9,20 +9,20 @@ from torch.nn import functional as F
 class NonLocalBlock(nn.Module):
     """Embedded-Gaussian non-local block: ``x + out(softmax(theta(x) phi(x)^T) g(x))``.
 
-    Every position is refined by a weighted sum over all positions. The names are those of the
-    non-local paper; half the channels are used inside. ``out`` starts at zero, so that a fresh
-    block is the identity.
+    Each position is refined by a weighted sum over all positions. Names are those of the
+    non-local paper; the embeddings have half the channels. ``out`` is initialised to zero, so that
+    an untrained block is the identity.
 
     Args:
         channels: Channels of the input and of the output; even.
-        pooling: Side of the squares over which ``phi`` and ``g`` are averaged: the subsampling
+        pool: Side of the squares over which ``phi`` and ``g`` are averaged: the subsampling
             trick of the non-local paper (its section 3.3, there by maxima). 1 keeps every position.
     """
 
-    def __init__(self, channels: int, pooling: int = 1) -> None:
+    def __init__(self, channels: int, pool: int = 1) -> None:
         super().__init__()
         inner = channels // 2
-        self.pooling = pooling
+        self.pool = pool
         self.theta = nn.Conv2d(channels, inner, 1)
         self.phi = nn.Conv2d(channels, inner, 1)
         self.g = nn.Conv2d(channels, inner, 1)
@@ -52,9 +52,9 @@ class NonLocalBlock(nn.Module):
         return features + self.out(attended)
 
     def _pooled(self, features: Tensor) -> Tensor:
-        if self.pooling == 1:
+        if self.pool == 1:
             return features
-        return F.avg_pool2d(features, self.pooling, ceil_mode=True, count_include_pad=False)
+        return F.avg_pool2d(features, self.pool, ceil_mode=True, count_include_pad=False)
 
 
 def _positions_first(features: Tensor) -> Tensor:

@@ -2,52 +2,61 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance_cli.models.edges import EdgeConv2d, extend_edges
 from enhance_cli.models.nonlocal_block import NonLocalBlock
+from enhance_cli.models.replicate_pad import ReplicatePadConv2d, replicate_pad
 
-FIRST_MAPS = 16
+BASE_CHANNELS = 16
 """Feature maps of the first convolution (section 2.2)."""
 
 STRIDE = 4
-"""What the two stride-2 convolutions divide height and width by."""
+"""Factor by which the two stride-2 convolutions reduce height and width."""
 
-_TRIMMED = 3
-"""What a deconvolution cuts at each edge: a pixel for its kernel, two for the one that came in."""
+_CROP = 3
+"""Pixels that a deconvolution crops at each edge: one for its kernel, two for the padding."""
 
 
-def size_to_look_at(size: tuple[int, int], edge: int) -> tuple[int, int]:
-    """Both sides of a photo, made small so that the longer one has ``edge`` pixels at most.
+class Shape(NamedTuple):
+    """Height and width in pixels, in the order of tensors."""
 
-    Rounded to multiples of PRNet's stride, so that copies of one photo, whose sides have been
-    rounded to whole pixels already, are seen alike.
+    height: int
+    width: int
+
+
+def input_shape(shape: Shape, edge: int) -> Shape:
+    """The shape at which a photo is shown to PRNet: its longer edge is at most ``edge`` pixels.
+
+    Sides are rounded to multiples of PRNet's stride. Copies of one photo, whose sides have already
+    been rounded to whole pixels, then get the same shape.
     """
-    if max(size) <= edge:
-        return size
-    one, other = (max(1, round(side * edge / max(size) / STRIDE)) * STRIDE for side in size)
-    return one, other
+    if max(shape) <= edge:
+        return shape
+    height, width = (max(1, round(side * edge / max(shape) / STRIDE)) * STRIDE for side in shape)
+    return Shape(height, width)
 
 
 class Deconvolution(nn.ConvTranspose2d):
-    """Stride-2 deconvolution that treats the edge of a photo like its middle.
+    """Stride-2 deconvolution without checkerboard artefacts and without border effects.
 
     The kernel is 4 x 4: the stride divides it, so it covers every output pixel equally. Each of the
-    four output pixels of an input pixel has taps of its own, whose sums are made equal here: even
-    skies come out even, without a checkerboard.
+    four output pixels of an input pixel has its own taps; their sums are made equal here, so that
+    even skies come out even.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 4, stride=2, padding=_TRIMMED, bias=False)
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 4, stride=2, padding=_CROP, bias=False)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
         """``(B, C, H, W)`` to ``(B, C', 2 H, 2 W)``."""
         taps = self.weight.unflatten(3, (2, 2)).unflatten(2, (2, 2))
         means = taps.mean((2, 4), keepdim=True)  # of each output pixel's four
         balanced = (taps - means + means.mean((3, 5), keepdim=True)).flatten(4, 5).flatten(2, 3)
-        extended = extend_edges(input, (1, 1, 1, 1))
-        return F.conv_transpose2d(extended, balanced, self.bias, stride=2, padding=_TRIMMED)
+        padded = replicate_pad(input, (1, 1, 1, 1))
+        return F.conv_transpose2d(padded, balanced, self.bias, stride=2, padding=_CROP)
 
 
 class ResidualBlock(nn.Module):
@@ -56,10 +65,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            EdgeConv2d(channels, channels, 3, padding=1, bias=False),
+            ReplicatePadConv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
-            EdgeConv2d(channels, channels, 3, padding=1, bias=False),
+            ReplicatePadConv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
         )
 
@@ -71,34 +80,38 @@ class ResidualBlock(nn.Module):
 class PRNet(nn.Module):
     """Predict the residual ``r_p = PRNet(coarse)`` of eq. 5.
 
-    Three stages (figure 2): a stride-1 convolution to 16 maps and two stride-2 convolutions; one
+    Three parts (figure 2): a stride-1 convolution to 16 maps and two stride-2 convolutions; one
     non-local block and the residual blocks; two stride-2 deconvolutions and a stride-1
-    convolution to RGB. The last convolution starts at zero, so a fresh PRNet changes nothing.
+    convolution to RGB. The last convolution is initialised to zero, so that an untrained PRNet
+    changes nothing.
 
     Args:
-        residual_blocks: 3, or 18 for the paper's PR.
-        non_local: Whether the non-local block stands at the front of the second stage.
-        pooling: Of that block, see :class:`NonLocalBlock`.
+        residual_blocks: Number of residual blocks: 3, or 18 for the paper's PR.
+        non_local: Whether the second part begins with the non-local block.
+        nonlocal_pool: Pooling of that block, see :class:`NonLocalBlock`.
     """
 
-    def __init__(self, residual_blocks: int = 3, non_local: bool = True, pooling: int = 1) -> None:
+    def __init__(
+        self, residual_blocks: int = 3, non_local: bool = True, nonlocal_pool: int = 1
+    ) -> None:
         super().__init__()
-        narrow, middle, wide = FIRST_MAPS, 2 * FIRST_MAPS, 4 * FIRST_MAPS
+        narrow, middle, wide = BASE_CHANNELS, 2 * BASE_CHANNELS, 4 * BASE_CHANNELS
         self.down = nn.Sequential(
             _conv(3, narrow, kernel=7, stride=1),
             _conv(narrow, middle, kernel=3, stride=2),
             _conv(middle, wide, kernel=3, stride=2),
         )
-        blocks: list[nn.Module] = [NonLocalBlock(wide, pooling)] if non_local else []
+        blocks: list[nn.Module] = [NonLocalBlock(wide, nonlocal_pool)] if non_local else []
         blocks += [ResidualBlock(wide) for _ in range(residual_blocks)]
         self.transform = nn.Sequential(*blocks)
         self.up = nn.Sequential(_deconv(wide, middle), _deconv(middle, narrow))
-        self.to_rgb = EdgeConv2d(narrow, 3, 7, padding=3)
+        self.to_rgb = ReplicatePadConv2d(narrow, 3, 7, padding=3)
         nn.init.zeros_(self.to_rgb.weight)
-        nn.init.zeros_(self.to_rgb.bias)  # type: ignore[arg-type]
+        assert self.to_rgb.bias is not None
+        nn.init.zeros_(self.to_rgb.bias)
 
     def forward(self, coarse: Tensor) -> Tensor:
-        """Predict what is still missing.
+        """Predict what the coarse result lacks.
 
         Args:
             coarse: ``(B, 3, H, W)``, sRGB around [0, 1], any H and W from 1.
@@ -107,22 +120,24 @@ class PRNet(nn.Module):
             ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.
         """
         height, width = coarse.shape[-2:]
-        padded = extend_edges(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
+        padded = replicate_pad(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
         features = self.transform(self.down(padded))
         return self.to_rgb(self.up(features))[..., :height, :width]
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+def _conv(in_channels: int, out_channels: int, kernel: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        EdgeConv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
+        ReplicatePadConv2d(
+            in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False
+        ),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
 
 
-def _deconv(inputs: int, outputs: int) -> nn.Sequential:
+def _deconv(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
-        Deconvolution(inputs, outputs),
-        nn.BatchNorm2d(outputs),
+        Deconvolution(in_channels, out_channels),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )

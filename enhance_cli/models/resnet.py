@@ -1,7 +1,8 @@
 """ResNet50 (He et al. 2016) without its classifier.
 
-Written out, since importing torchvision takes as long as importing PyTorch, at every start of every
-command. Names and arithmetic are torchvision's, so its published weights fit in; a test compares.
+Written out here because importing torchvision takes as long as importing PyTorch, at every start
+of every command. Names and arithmetic are torchvision's, so that its published weights load; a test
+compares the two.
 """
 
 from __future__ import annotations
@@ -10,45 +11,46 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 EXPANSION = 4
-"""Channels that leave a block, as a multiple of those inside."""
+"""Ratio of a block's output channels to its inner channels."""
 
 WIDTHS = (64, 128, 256, 512)
-"""Channels inside the blocks of each layer."""
+"""Inner channels of the blocks of each layer."""
 
 FEATURES = EXPANSION * WIDTHS[-1]
-"""Numbers that describe a photo in the end."""
+"""Length of the feature vector of a photo."""
 
 
 class Bottleneck(nn.Module):
-    """A 1 x 1, a 3 x 3 and a 1 x 1 convolution around a shortcut; the 3 x 3 one has the stride."""
+    """1 x 1, 3 x 3 and 1 x 1 convolutions around a shortcut; the 3 x 3 one has the stride."""
 
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
-        outputs = EXPANSION * width
-        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        out_channels = EXPANSION * width
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(outputs)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
         self.downsample: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
+        if stride != 1 or in_channels != out_channels:
             self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                nn.BatchNorm2d(out_channels),
             )
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, C, H, W)`` to ``(B, C', H, W)``, or a stride's part of that."""
+        """``(B, C, H, W)`` to ``(B, C', H / stride, W / stride)``, rounded up."""
         inner = F.relu(self.bn1(self.conv1(features)), inplace=True)
         inner = F.relu(self.bn2(self.conv2(inner)), inplace=True)
         return F.relu(self.bn3(self.conv3(inner)) + self.downsample(features), inplace=True)
 
 
 class ResNet(nn.Module):
-    """Describe photos by ``FEATURES`` numbers each.
+    """Map photos to feature vectors of length ``FEATURES``.
 
     Args:
-        blocks: In each of the four layers; ResNet50's unless told otherwise.
+        blocks: Number of blocks in each of the four layers; the default is ResNet50.
     """
 
     def __init__(self, blocks: tuple[int, ...] = (3, 4, 6, 3)) -> None:

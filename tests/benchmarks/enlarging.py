@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude
 
-from enhance_cli.engine.weights import find_weights, load_weights
-from enhance_cli.imaging.painting import painted
-from enhance_cli.imaging.resizing import resize_pixels
-from enhance_cli.models import upsampling
+from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.imaging.affine_grid import apply_affine_grid
+from enhance_cli.imaging.resize import resize_pixels
+from enhance_cli.models import guided_upsampling
 from enhance_cli.models.cascade import Cascade, Enhancement
 
 QUARTER, DETAIL, EDGES = 4, 2.0, 0.05
@@ -34,21 +34,21 @@ def ways(model: Cascade, seen: Enhancement, large: np.ndarray) -> dict[str, np.n
     original = upsampling._sharpened
     try:
         upsampling._sharpened = lambda rest, _size: 0 * rest
-        affine = upsampling.affine_field(seen, size)
+        affine = upsampling.guided_affine_grid(seen, size)
         upsampling._sharpened = lambda rest, _size: rest
-        enlarged = upsampling.affine_field(seen, size)
+        enlarged = upsampling.guided_affine_grid(seen, size)
     finally:
         upsampling._sharpened = original
-    field = upsampling.affine_field(seen, size)
+    field = upsampling.guided_affine_grid(seen, size)
 
     def pixels(result: torch.Tensor) -> np.ndarray:
         return result[0].permute(1, 2, 0).clamp(0, 1).numpy()
 
     return {
         "the residual enlarged by itself (bilinear)": pixels(coarse + alone),
-        "the affine fit alone": painted(large, affine.numpy()),
-        "the affine fit, and what it leaves enlarged": painted(large, enlarged.numpy()),
-        "the same, and what enlarging blurs given back": painted(large, field.numpy()),
+        "the affine fit alone": apply_affine_grid(large, affine.numpy()),
+        "the affine fit, and what it leaves enlarged": apply_affine_grid(large, enlarged.numpy()),
+        "the same, and what enlarging blurs given back": apply_affine_grid(large, field.numpy()),
         "the networks on the large photo itself": pixels(model(tensor).enhanced),
     }
 

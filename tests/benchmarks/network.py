@@ -11,9 +11,9 @@ import torch
 from measuring import machine
 
 from enhance_cli.config import LONG_EDGE
-from enhance_cli.engine.device import pick_device
-from enhance_cli.engine.weights import find_weights, load_weights
-from enhance_cli.models.folding import folded
+from enhance_cli.inference.device import pick_device
+from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.models.fuse_batch_norm import folded
 
 ROUNDS = 20
 

@@ -17,8 +17,8 @@ from PIL import Image
 from skimage import data
 
 from enhance_cli.config import SHIPPED, DataConfig, Source, with_stages
-from enhance_cli.engine.losses import photo_losses
-from enhance_cli.engine.training import Training
+from enhance_cli.training.losses import photo_losses
+from enhance_cli.training.trainer import Trainer
 
 PAIRS, SIDE = 256, 256
 
@@ -38,16 +38,16 @@ def make_pairs(folder: Path) -> None:
 
 def loop(config) -> float:
     """Photos a second of PRNet's epochs, but for the first, which fills the caches."""
-    reports = [report for report in Training(config) if report.stage == "refine"]
+    reports = [report for report in Trainer(config) if report.stage == "refine"]
     return statistics.median(report.photos_per_second for report in reports[1:])
 
 
 def bare(config) -> float:
     """Photos a second of what the loop must do at least: forward, backward, step."""
-    training = Training(config)
+    training = Trainer(config)
     cenet, prnet = training.model.cenet.eval(), training.model.prnet
     stage = config.refine
-    from enhance_cli.engine.optimization import make_optimizer
+    from enhance_cli.training.optimizer import make_optimizer
 
     optimizer = make_optimizer(prnet, stage)
     shape = (stage.batch_size, 3, stage.crop, stage.crop)
@@ -89,9 +89,9 @@ def main() -> None:
             workers=given.workers,
             validate_every=1000,
         )
-        config = with_stages(config, crop=given.side, grow_from=0, epochs=given.epochs)
+        config = with_stages(config, crop=given.side, initial_crop=0, epochs=given.epochs)
         config = replace(config, coarse=replace(config.coarse, epochs=1))
-        # Turn about, so that what else the machine does meets both.
+        # SampleRef about, so that what else the machine does meets both.
         rounds = [(loop(config), bare(config)) for _ in range(3)]
     ratios = [one / other for one, other in rounds]
     for (one, other), ratio in zip(rounds, ratios, strict=True):

@@ -86,11 +86,11 @@ def test_errors_are_one_line_and_no_traceback(
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     tmp_path, monkeypatch, write_photo, identity_weights
 ):
-    from enhance_cli.engine.application import Application
+    from enhance_cli.batch.runner import BatchRunner
 
     for number in range(40):
         write_photo(tmp_path / "photos" / f"{number}.jpg")
-    real, told = Application._told, []
+    real, told = BatchRunner._told, []
 
     def interrupted_after_the_first(self, made):
         told.append(made)
@@ -98,14 +98,14 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
             raise KeyboardInterrupt
         return real(self, made)
 
-    monkeypatch.setattr(Application, "_told", interrupted_after_the_first)
+    monkeypatch.setattr(BatchRunner, "_told", interrupted_after_the_first)
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--weights", identity_weights)
     run = apply(*arguments)
     assert run.exit_code == 130
     assert "1 done" in run.stdout and "goes on" in run.stderr
     there = len(list((tmp_path / "out").glob("*.jpg")))
     assert 2 <= there < 40 and not list((tmp_path / "out").glob("*.part"))
-    monkeypatch.setattr(Application, "_told", real)
+    monkeypatch.setattr(BatchRunner, "_told", real)
     assert f"{40 - there} done, 0 failed, {there} skipped" in apply(*arguments).stdout
 
 
@@ -131,24 +131,24 @@ def test_a_real_interrupt_exits_with_130(tmp_path, write_photo, identity_weights
 def test_the_first_interrupt_lets_the_photos_in_hand_be_finished(
     tmp_path, monkeypatch, write_photo, identity_weights
 ):
-    from enhance_cli.engine.application import Application
+    from enhance_cli.batch.runner import BatchRunner
 
     for number in range(40):
         write_photo(tmp_path / "photos" / f"{number}.jpg")
-    real = Application._told
+    real = BatchRunner._told
 
     def interrupted_meanwhile(self, made):
         if not self.was_stopped:
             os.kill(os.getpid(), signal.SIGINT)
         return real(self, made)
 
-    monkeypatch.setattr(Application, "_told", interrupted_meanwhile)
+    monkeypatch.setattr(BatchRunner, "_told", interrupted_meanwhile)
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--weights", identity_weights)
     told = apply(*arguments)
     there = len(list((tmp_path / "out").glob("*.jpg")))
     assert told.exit_code == 130 and f"{there} done, 0 failed" in told.stdout and there < 40
     assert "Ctrl-C again stops at once" in told.stderr and "goes on" in told.stderr
-    monkeypatch.setattr(Application, "_told", real)
+    monkeypatch.setattr(BatchRunner, "_told", real)
     assert f"{40 - there} done, 0 failed, {there} skipped" in apply(*arguments).stdout
 
 
@@ -187,7 +187,7 @@ def test_every_dial_reaches_the_run(tmp_path, photos, monkeypatch):
         seen.append(config)
         raise UsageError("stop here")
 
-    monkeypatch.setattr("enhance_cli.engine.application.Application", stop)
+    monkeypatch.setattr("enhance_cli.batch.runner.Application", stop)
     words = (
         "--strip-gps --pairs raw --exclude a --exclude b/* --max-pixels 99 --lut l --compare c "
         "--gallery g.html --format tiff --bit-depth 16 --srgb --strength 0.5 --full-size"

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from enhance_cli.cli.main import app
 from enhance_cli.config import PAPER, SHIPPED
-from enhance_cli.engine.weights import load_weights
+from enhance_cli.inference.weights import load_weights
 
 runner = CliRunner()
 
@@ -60,19 +60,19 @@ def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
         *("--by-colour", 90, "--plain-share", 0.1, "--shuffle", 0.3),
     )
     config = seen[1]
-    assert (config.model.variant, config.model.canvas, config.model.fit) == ("pr", 256, "squash")
+    assert (config.model.variant, config.model.input_side, config.model.fit) == ("pr", 256, "squash")
     for stage in (config.coarse, config.refine):
         assert (stage.epochs, stage.batch_size, stage.optimizer) == (7, 4, "adamw")
         assert (stage.learning_rate, stage.momentum, stage.weight_decay) == (0.5, 0.8, 0.1)
         assert (stage.schedule, stage.decay, stage.decay_steps) == ("cosine", 0.2, 9)
         assert (stage.loss, stage.zoom, stage.jitter) == ("l1", 0.5, 0.3)
-        assert (stage.finished_share, stage.grow_from) == (0.2, 48)
-        assert (stage.blend, stage.plain_share, stage.shuffle) == (0.4, 0.1, 0.3)
+        assert (stage.identity_share, stage.initial_crop) == (0.2, 48)
+        assert (stage.version_mixup, stage.synthetic_share, stage.shuffle) == (0.4, 0.1, 0.3)
     assert (str(config.init), config.learn) == ("w.safetensors", "refine")
     assert config.data.split is None and len(config.data.sources) == 2 and config.seed == 3
     assert (config.flip, config.rotate, config.average) == (True, True, 0.9)
-    assert (config.model.sight, config.model.pooling) == (300, 2)
-    assert config.model.hold_white and not PAPER.model.hold_white
+    assert (config.model.max_input_edge, config.model.nonlocal_pool) == (300, 2)
+    assert config.model.protect_highlights and not PAPER.model.protect_highlights
     assert (config.model.by_colour, PAPER.model.by_colour) == (90, 0)
     run("train", "--recipe", "shipped", "--fivek-root", tmp_path)
     assert seen[2].coarse == SHIPPED.coarse and seen[2].refine == SHIPPED.refine
@@ -105,7 +105,7 @@ def test_ctrl_c_leaves_weights_and_says_how_to_go_on(tmp_path, write_pairs, monk
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("enhance_cli.engine.stages.photo_losses", interrupt)
+    monkeypatch.setattr("enhance_cli.training.stages.photo_losses", interrupt)
     weights = tmp_path / "w.safetensors"
     told = run(
         *("train", "--fivek-root", write_pairs(), "--split", "none", "--variant", "prnl"),

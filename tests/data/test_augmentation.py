@@ -8,7 +8,7 @@ from enhance_cli.data.augmentation import (
     BALANCE_FOLLOWS,
     EXPOSURE_FOLLOWS,
     draw_jitter,
-    shuffled,
+    shuffle_tiles,
 )
 
 
@@ -54,7 +54,7 @@ class TestShuffled:
         square = where.repeat_interleave(4, 0).repeat_interleave(4, 1)  # 8 x 8 tiles, numbered
         orders = []
         for seed in range(60):
-            tiles = shuffled(square.expand(2, 32, 32), random.Random(seed))
+            tiles = shuffle_tiles(square.expand(2, 32, 32), random.Random(seed))
             assert torch.equal(tiles[0], tiles[1]), "all channels are cut alike"
             numbers = tiles[0, ::4, ::4]
             whole = numbers.repeat_interleave(4, 0).repeat_interleave(4, 1)
@@ -67,11 +67,11 @@ class TestShuffled:
     def test_large_tiles_keep_what_is_within_them(self):
         square = torch.rand(3, 16, 16)
         for seed in range(40):
-            tiles = shuffled(square, random.Random(seed))
+            tiles = shuffle_tiles(square, random.Random(seed))
             corner = square[:, :2, :2]  # within any tile
             places = tiles.unfold(1, 2, 2).unfold(2, 2, 2)
             assert (places == corner[:, None, None]).all((0, 3, 4)).sum() == 1
 
     def test_a_square_that_cannot_be_divided_stays(self):
         square = torch.rand(3, 15, 15)
-        assert torch.equal(shuffled(square, random.Random(0)), square)
+        assert torch.equal(shuffle_tiles(square, random.Random(0)), square)

@@ -6,24 +6,24 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from enhance_cli.data.dataset import PairDataset, Turn, epoch_turns
-from enhance_cli.data.framing import Framing, View
+from enhance_cli.data.dataset import PairDataset, SampleRef, epoch_order
+from enhance_cli.data.crops import CropConfig, GlobalView
 from enhance_cli.data.pairs import find_pairs, find_photos
-from enhance_cli.data.prepared import PreparedPairs
+from enhance_cli.data.pair_cache import PairCache
 
 
 @pytest.fixture
 def dataset(write_pairs, tmp_path):
     def make(framing, size=(48, 32), **options) -> PairDataset:
         pairs = list(find_pairs(write_pairs(size=size)).pairs)
-        return PairDataset(pairs, PreparedPairs(tmp_path / "cache"), framing, **options)
+        return PairDataset(pairs, PairCache(tmp_path / "cache"), framing, **options)
 
     return make
 
 
 def test_padding_is_black_and_masked_out(dataset):
-    padded = dataset(Framing(64))
-    sample = padded[Turn(0, 1)]
+    padded = dataset(CropConfig(64))
+    sample = padded[SampleRef(0, 1)]
     assert sample.original.shape == sample.expert.shape == (3, 64, 64)
     assert sample.mask.sum() == 48 * 32 and sample.mask[:, :32, :48].all()
     assert not sample.original[:, 32:].any() and not sample.original[:, :, 48:].any()
@@ -34,22 +34,22 @@ def test_padding_is_black_and_masked_out(dataset):
 
 @pytest.mark.parametrize("keep_aspect", [True, False])
 def test_both_photos_of_a_pair_are_cut_alike(dataset, keep_aspect):
-    framing = Framing(24, crop=True, zoom=0.4, keep_aspect=keep_aspect, flip=True, rotate=True)
+    framing = CropConfig(24, crop=True, zoom=0.4, keep_aspect=keep_aspect, flip=True, rotate=True)
     cut = dataset(framing)
     for epoch in range(6):
-        sample = cut[Turn(epoch, 0)]
+        sample = cut[SampleRef(epoch, 0)]
         difference = sample.expert - sample.original
         torch.testing.assert_close(difference, torch.full_like(difference, 25 / 255))
         assert sample.mask.all()
 
 
 def test_photos_are_seen_all_eight_ways(dataset):
-    whole = dataset(Framing(48, flip=True, rotate=True))
+    whole = dataset(CropConfig(48, flip=True, rotate=True))
     photo = whole.store.load(whole.pairs[0])[0] / 255
     ways = [one.rot90(k, (1, 2)) for one in (photo, photo.flip(2)) for k in range(4)]
     seen = set()
     for epoch in range(100):
-        sample = whole[Turn(epoch, 0)]
+        sample = whole[SampleRef(epoch, 0)]
         rows, columns = sample.mask.any(2).sum(), sample.mask.any(1).sum()
         part = sample.original[:, :rows, :columns]
         seen |= {k for k, way in enumerate(ways) if part.shape == way.shape and part.equal(way)}
@@ -57,19 +57,19 @@ def test_photos_are_seen_all_eight_ways(dataset):
 
 
 def test_what_is_drawn_depends_on_seed_and_turn_alone(dataset):
-    framing = Framing(24, crop=True, zoom=0.4, flip=True)
-    one, other = (dataset(framing, finished_share=0.5, seed=3) for _ in range(2))
+    framing = CropConfig(24, crop=True, zoom=0.4, flip=True)
+    one, other = (dataset(framing, identity_share=0.5, seed=3) for _ in range(2))
     random.seed(1)
-    _ = one[Turn(0, 0)], one[Turn(0, 1)]
-    for got, expected in zip(one[Turn(0, 2)], other[Turn(0, 2)], strict=True):
+    _ = one[SampleRef(0, 0)], one[SampleRef(0, 1)]
+    for got, expected in zip(one[SampleRef(0, 2)], other[SampleRef(0, 2)], strict=True):
         assert torch.equal(got, expected)
-    for turn in (Turn(1, 2), Turn(0, 2, 1)):
-        assert not torch.equal(one[Turn(0, 2)].original, other[turn].original)
+    for turn in (SampleRef(1, 2), SampleRef(0, 2, 1)):
+        assert not torch.equal(one[SampleRef(0, 2)].original, other[turn].original)
 
 
 def test_worker_processes_draw_the_same(dataset):
-    samples = dataset(Framing(24, crop=True, zoom=0.4, flip=True))
-    turns = [[Turn(epoch, number) for number in range(4)] for epoch in range(2)]
+    samples = dataset(CropConfig(24, crop=True, zoom=0.4, flip=True))
+    turns = [[SampleRef(epoch, number) for number in range(4)] for epoch in range(2)]
     here, there = (
         list(DataLoader(samples, batch_sampler=turns, num_workers=workers)) for workers in (0, 1)
     )
@@ -78,8 +78,8 @@ def test_worker_processes_draw_the_same(dataset):
 
 
 def test_a_share_of_the_samples_is_finished_on_both_sides(dataset):
-    some = dataset(Framing(64), finished_share=0.5)
-    turns = [Turn(epoch, number) for epoch in range(50) for number in range(4)]
+    some = dataset(CropConfig(64), identity_share=0.5)
+    turns = [SampleRef(epoch, number) for epoch in range(50) for number in range(4)]
     finished = sum(torch.equal(some[turn].original, some[turn].expert) for turn in turns)
     assert 70 < finished < 130
 
@@ -87,9 +87,9 @@ def test_a_share_of_the_samples_is_finished_on_both_sides(dataset):
 def test_small_squares_come_from_halved_photos_and_look_the_same(tmp_path, coffee, write_photo):
     write_photo(tmp_path / "photos" / "a.png", coffee)
     found = list(find_photos(tmp_path / "photos").pairs)
-    store = PreparedPairs(tmp_path / "cache")
-    framing = Framing(64, crop=True, zoom=0.8)  # 500 x 333: at least 266 px, twice halved 66
-    samples = PairDataset(found, store, framing, finished_share=1.0)
+    store = PairCache(tmp_path / "cache")
+    framing = CropConfig(64, crop=True, zoom=0.8)  # 500 x 333: at least 266 px, twice halved 66
+    samples = PairDataset(found, store, framing, identity_share=1.0)
     halved = store.load(found[0], 2)
     assert halved.shape == (1, 3, 84, 125)
     expected = F.avg_pool2d(
@@ -100,14 +100,14 @@ def test_small_squares_come_from_halved_photos_and_look_the_same(tmp_path, coffe
     whole = samples.store.load(found[0]).float() / 255
     small = F.interpolate(whole, (84, 125), mode="bilinear", antialias=True)
     assert (halved / 255 - small).abs().mean() < 0.02
-    assert samples[Turn(0, 0)].expert.shape == (3, 64, 64)
+    assert samples[SampleRef(0, 0)].expert.shape == (3, 64, 64)
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
 def test_the_view_shows_the_whole_original_as_cenet_sees_it(dataset, fit):
-    sample = dataset(Framing(16, crop=True, zoom=0.3, view=View(64, fit)))[Turn(0, 0)]
+    sample = dataset(CropConfig(16, crop=True, zoom=0.3, view=GlobalView(64, fit)))[SampleRef(0, 0)]
     assert sample.view.shape == (3, 64, 64)
-    plain = dataset(Framing(64, crop=fit == "squash", keep_aspect=False))[Turn(0, 0)]
+    plain = dataset(CropConfig(64, crop=fit == "squash", keep_aspect=False))[SampleRef(0, 0)]
     torch.testing.assert_close(sample.view, plain.original)
 
 
@@ -125,16 +125,16 @@ class TestBlend:
 
         def make(**options) -> PairDataset:
             pairs = list(find_pairs(tmp_path / "in").pairs)
-            store = PreparedPairs(tmp_path / "cache")
-            return PairDataset(pairs, store, Framing(24, crop=True), **options)
+            store = PairCache(tmp_path / "cache")
+            return PairDataset(pairs, store, CropConfig(24, crop=True), **options)
 
         return make
 
     def test_samples_lie_on_the_lines_between_versions(self, versions):
-        blended = versions(blend=1.0)
+        blended = versions(version_mixup=1.0)
         met = set()
         for epoch in range(60):
-            sample = blended[Turn(epoch, 0)]
+            sample = blended[SampleRef(epoch, 0)]
             levels = [255 * one.mean().item() for one in (sample.original, sample.expert)]
             for name, before, after in (("b", 80, 140), ("c", 120, 100)):
                 share = (levels[0] - 40) / (before - 40)
@@ -144,30 +144,30 @@ class TestBlend:
         assert met == {("b", 0), ("b", 1), ("c", 0), ("c", 1)}
 
     def test_a_photo_with_one_version_stays_as_it_is(self, versions):
-        blended = versions(blend=1.0)
-        levels = {round(255 * blended[Turn(epoch, 3)].original.mean().item()) for epoch in range(9)}
+        blended = versions(version_mixup=1.0)
+        levels = {round(255 * blended[SampleRef(epoch, 3)].original.mean().item()) for epoch in range(9)}
         assert levels == {20}
 
     def test_without_blend_nothing_is_blended(self, versions):
         plain = versions()
-        levels = {round(255 * plain[Turn(epoch, 0)].original.mean().item()) for epoch in range(9)}
+        levels = {round(255 * plain[SampleRef(epoch, 0)].original.mean().item()) for epoch in range(9)}
         assert levels == {40}
 
 
 def test_jitter_leaves_what_is_equal_on_both_sides_equal(dataset):
-    sample = dataset(Framing(16, crop=True, jitter=0.3), finished_share=1.0)[Turn(0, 0)]
+    sample = dataset(CropConfig(16, crop=True, jitter=0.3), identity_share=1.0)[SampleRef(0, 0)]
     torch.testing.assert_close(sample.original, sample.expert)
 
 
 def test_growing_samples_have_the_side_of_their_epoch(dataset):
-    pairs = dataset(Framing(64, crop=True, grow_from=32, grown_after=4))
-    assert pairs[Turn(0, 0)].original.shape == (3, 32, 32)
-    assert pairs[Turn(4, 0)].original.shape == (3, 64, 64)
+    pairs = dataset(CropConfig(64, crop=True, initial_crop=32, grown_after=4))
+    assert pairs[SampleRef(0, 0)].original.shape == (3, 32, 32)
+    assert pairs[SampleRef(4, 0)].original.shape == (3, 64, 64)
 
 
 def test_a_share_of_the_samples_is_plain_and_stays_as_it_is(dataset):
-    some = dataset(Framing(32, crop=True), plain_share=0.25)
-    samples = [some[Turn(epoch, 0)] for epoch in range(400)]
+    some = dataset(CropConfig(32, crop=True), synthetic_share=0.25)
+    samples = [some[SampleRef(epoch, 0)] for epoch in range(400)]
     same = [one for one in samples if torch.equal(one.original, one.expert)]
     assert 70 < len(same) < 130
     even = [one for one in same if one.original.std((1, 2)).max() < 1e-4]
@@ -175,11 +175,11 @@ def test_a_share_of_the_samples_is_plain_and_stays_as_it_is(dataset):
 
 
 def test_a_share_of_the_samples_is_shuffled_both_sides_alike(dataset):
-    plainly = dataset(Framing(32, crop=True))
-    some = dataset(Framing(32, crop=True), shuffle=0.5)
+    plainly = dataset(CropConfig(32, crop=True))
+    some = dataset(CropConfig(32, crop=True), shuffle=0.5)
     changed = 0
     for epoch in range(200):
-        one, other = plainly[Turn(epoch, 0)], some[Turn(epoch, 0)]
+        one, other = plainly[SampleRef(epoch, 0)], some[SampleRef(epoch, 0)]
         changed += not torch.equal(one.original, other.original)
         pixels = [torch.cat([x.original, x.expert]).flatten(1).T for x in (one, other)]
         rows = [sorted(map(tuple, both.tolist())) for both in pixels]
@@ -188,8 +188,8 @@ def test_a_share_of_the_samples_is_shuffled_both_sides_alike(dataset):
 
 
 def test_only_finished_samples_are_matted(dataset):
-    some = dataset(Framing(64), finished_share=0.5)
-    samples = [some[Turn(epoch, 0)] for epoch in range(200)]
+    some = dataset(CropConfig(64), identity_share=0.5)
+    samples = [some[SampleRef(epoch, 0)] for epoch in range(200)]
     whites = [(one.expert.amin(0) == 1).float().mean().item() > 0.05 for one in samples]
     finished = [torch.equal(one.original, one.expert) for one in samples]
     assert 3 < sum(whites) < 30
@@ -203,13 +203,13 @@ class TestDistorted:
 
         def make(framing) -> PairDataset:
             pairs = list(find_photos(tmp_path / "good").pairs)
-            return PairDataset(pairs, PreparedPairs(tmp_path / "cache", 96), framing)
+            return PairDataset(pairs, PairCache(tmp_path / "cache", 96), framing)
 
         return make
 
     def test_the_original_is_spoilt_and_the_expert_stays(self, photos):
-        whole = photos(Framing(64, crop=True, keep_aspect=False))
-        samples = [whole[Turn(epoch, 0)] for epoch in range(100)]
+        whole = photos(CropConfig(64, crop=True, keep_aspect=False))
+        samples = [whole[SampleRef(epoch, 0)] for epoch in range(100)]
         assert all(torch.equal(sample.expert, samples[0].expert) for sample in samples)
         changes = [(one.original - one.expert).abs().mean().item() for one in samples]
         untouched = changes.count(0.0)
@@ -217,14 +217,14 @@ class TestDistorted:
         assert sum(change > 0.02 for change in changes) >= 75
 
     def test_part_and_view_are_spoilt_alike(self, photos):
-        both = photos(Framing(64, crop=True, view=View(64, "squash"), keep_aspect=False))
+        both = photos(CropConfig(64, crop=True, view=GlobalView(64, "squash"), keep_aspect=False))
         for epoch in range(20):
-            sample = both[Turn(epoch, 0)]
+            sample = both[SampleRef(epoch, 0)]
             torch.testing.assert_close(sample.original, sample.view)
 
     def test_padding_stays_black(self, photos):
         for epoch in range(20):
-            sample = photos(Framing(96, view=View(96, "pad")))[Turn(epoch, 0)]
+            sample = photos(CropConfig(96, view=GlobalView(96, "pad")))[SampleRef(epoch, 0)]
             assert not (sample.original * (1 - sample.mask)).any()
             torch.testing.assert_close(sample.view, sample.original)
 
@@ -233,7 +233,7 @@ class TestTurns:
     def test_weights_say_how_often_a_pair_comes_up(self):
         weights = [1.0] * 10 + [2.5] * 4 + [0.25] * 8
         for epoch in range(3):
-            turns = epoch_turns(weights, epoch, random.Random(epoch))
+            turns = epoch_order(weights, epoch, random.Random(epoch))
             assert len(turns) == len(set(turns)) == 10 + 10 + 2
             counts = [sum(turn.number == number for turn in turns) for number in range(22)]
             assert counts[:10] == [1] * 10
@@ -242,7 +242,7 @@ class TestTurns:
 
     def test_every_epoch_has_its_own_order(self):
         orders = [
-            [turn.number for turn in epoch_turns([1.0] * 50, 0, random.Random(seed))]
+            [turn.number for turn in epoch_order([1.0] * 50, 0, random.Random(seed))]
             for seed in (1, 1, 2)
         ]
         assert orders[0] == orders[1] != orders[2]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from enhance_cli.data.distortion import HARM, Distortion, draw_distortion
+from enhance_cli.data.distortion import DELTA_E_RANGE, Distortion, draw_distortion
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_harm_stays_where_it_can_be_undone(photo):
         other = rgb2lab(spoilt.permute(1, 2, 0).numpy())
         harm.append(np.linalg.norm(other - lab, axis=-1).mean())
         darker += bool(spoilt.mean() < photo.mean())
-    assert np.mean([HARM[0] - 1 < one < HARM[1] + 1 for one in harm]) > 0.97
+    assert np.mean([DELTA_E_RANGE[0] - 1 < one < DELTA_E_RANGE[1] + 1 for one in harm]) > 0.97
     assert 10 < np.mean(harm) < 20 and np.std(harm) > 4
     assert 50 < darker < 90
 

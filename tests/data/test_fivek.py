@@ -9,7 +9,7 @@ import pytest
 from pictures import scene
 
 from enhance_cli.data.fivek import find_fivek
-from enhance_cli.data.prepared import render
+from enhance_cli.data.pair_cache import render
 from enhance_cli.data.splits import held_out_keys
 from enhance_cli.errors import PairsError
 

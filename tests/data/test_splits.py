@@ -29,8 +29,8 @@ def test_highvar50_is_50_ids_of_fivek():
 def test_a_file_of_ids_and_names(tmp_path, write_pairs):
     split = tmp_path / "mine.txt"
     split.write_text("# to be scored\na0002\n\nb.png\na0003-some_other_ending.dng\n")
-    learnt, held_out = divide(find_pairs(write_pairs(names=NAMES)).pairs, held_out_keys(str(split)))
-    assert [pair.key for pair in learnt] == ["a0001"]
+    train, held_out = divide(find_pairs(write_pairs(names=NAMES)).pairs, held_out_keys(str(split)))
+    assert [pair.key for pair in train] == ["a0001"]
     assert [pair.key for pair in held_out] == ["a0002", "a0003", "fivek/b"]
 
 

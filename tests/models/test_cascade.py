@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from enhance_cli.config import VARIANTS, ModelConfig
-from enhance_cli.models.by_colour import by_colour
-from enhance_cli.models.cascade import Cascade, pad_to_canvas
+from enhance_cli.models.color_polynomial import by_colour
+from enhance_cli.models.cascade import Cascade, pad_to_square
 
 
 def awake(model: Cascade) -> Cascade:
@@ -21,7 +21,7 @@ def awake(model: Cascade) -> Cascade:
 @pytest.mark.parametrize("fit", ["pad", "squash"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_starts_as_identity_at_odd_sizes(variant, fit):
-    model = Cascade(ModelConfig(variant, canvas=64, fit=fit)).eval()
+    model = Cascade(ModelConfig(variant, input_side=64, fit=fit)).eval()
     photo = torch.rand(2, 3, 37, 61)
     with torch.no_grad():
         result = model(photo)
@@ -34,7 +34,7 @@ def test_every_variant_starts_as_identity_at_odd_sizes(variant, fit):
     [("ce", "m"), ("pr", "r"), ("prnl", "r"), ("ce+pr", "mr"), ("ce+prnl", "mr")],
 )
 def test_a_variant_has_its_parts_and_no_others(variant, parts):
-    model = Cascade(ModelConfig(variant, canvas=64)).eval()
+    model = Cascade(ModelConfig(variant, input_side=64)).eval()
     with torch.no_grad():
         result = model(torch.rand(1, 3, 20, 30))
     assert (result.mapping is not None) == ("m" in parts)
@@ -44,7 +44,7 @@ def test_a_variant_has_its_parts_and_no_others(variant, parts):
 @pytest.mark.parametrize("fit", ["pad", "squash"])
 def test_the_parts_add_up_as_eq_1_says(fit):
     torch.manual_seed(1)
-    model = awake(Cascade(ModelConfig(canvas=64, fit=fit))).eval()
+    model = awake(Cascade(ModelConfig(input_side=64, fit=fit))).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
         result = model(photo)
@@ -57,7 +57,7 @@ def test_the_parts_add_up_as_eq_1_says(fit):
 @pytest.mark.parametrize("fit", ["pad", "squash"])
 def test_the_residual_goes_by_colour(fit):
     torch.manual_seed(3)
-    config = ModelConfig(canvas=64, fit=fit)
+    config = ModelConfig(input_side=64, fit=fit)
     model = awake(Cascade(config)).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
@@ -70,7 +70,7 @@ def test_the_residual_goes_by_colour(fit):
 
 def test_by_colour_prnet_sees_a_large_photo_small():
     torch.manual_seed(4)
-    model = awake(Cascade(ModelConfig(fit="squash", canvas=64, by_colour=64))).eval()
+    model = awake(Cascade(ModelConfig(fit="squash", input_side=64, by_colour=64))).eval()
     seen = []
     assert model.prnet is not None
     model.prnet.register_forward_hook(lambda _, given, __: seen.append(given[0]))
@@ -87,14 +87,14 @@ def test_by_colour_prnet_sees_a_large_photo_small():
 def test_white_is_held_and_nothing_else(fit):
     """``r_p`` on white may take a result down to white or the coarse one, whichever is darker."""
     torch.manual_seed(2)
-    config = ModelConfig(canvas=64, fit=fit)
+    config = ModelConfig(input_side=64, fit=fit)
     model = awake(Cascade(config)).eval()
     photo = torch.rand(1, 3, 40, 50)
     photo[..., :20, :] = 1
     photo[..., 20:24, :] = 0.95  # half way to white
     with torch.no_grad():
         free = model(photo)
-        model.config = replace(config, hold_white=True)
+        model.config = replace(config, protect_highlights=True)
         held = model(photo)
     goal = torch.maximum(free.enhanced, free.coarse.clamp(max=1))
     white, halfway = held.enhanced[..., :20, :], held.enhanced[..., 20:24, :]
@@ -108,7 +108,7 @@ def test_white_is_held_and_nothing_else(fit):
 
 
 def test_coarse_only_leaves_the_residual_out():
-    model = awake(Cascade(ModelConfig(canvas=64))).eval()
+    model = awake(Cascade(ModelConfig(input_side=64))).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
         whole, coarse = model(photo), model(photo, coarse_only=True)
@@ -120,7 +120,7 @@ def test_coarse_only_leaves_the_residual_out():
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_photo_does_not_depend_on_its_batch(variant, fit):
     torch.manual_seed(0)
-    model = awake(Cascade(ModelConfig(variant, canvas=64, fit=fit))).eval()
+    model = awake(Cascade(ModelConfig(variant, input_side=64, fit=fit))).eval()
     photos = torch.rand(3, 3, 45, 64)
     with torch.no_grad():
         together, alone = model(photos).enhanced[2], model(photos[2:]).enhanced[0]
@@ -130,16 +130,16 @@ def test_a_photo_does_not_depend_on_its_batch(variant, fit):
 def test_padding_beforehand_changes_nothing():
     """A photo enhanced alone sees the geometry in which a padded batch is trained."""
     torch.manual_seed(0)
-    model = awake(Cascade(ModelConfig(canvas=64))).eval()
+    model = awake(Cascade(ModelConfig(input_side=64))).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
-        padded = model(pad_to_canvas(photo, 64)).enhanced[..., :40, :50]
+        padded = model(pad_to_square(photo, 64)).enhanced[..., :40, :50]
         torch.testing.assert_close(model(photo).enhanced, padded)
 
 
 def test_squash_shows_cenet_the_whole_photo_as_a_square():
     torch.manual_seed(0)
-    model = awake(Cascade(ModelConfig("ce", canvas=64, fit="squash"))).eval()
+    model = awake(Cascade(ModelConfig("ce", input_side=64, fit="squash"))).eval()
     photo = torch.zeros(1, 3, 100, 200)
     photo[..., 100:] = 0.5  # left half black, right half grey
     square = torch.zeros(1, 3, 64, 64)
@@ -154,7 +154,7 @@ def test_squash_shows_cenet_the_whole_photo_as_a_square():
 
 
 def test_both_networks_learn():
-    model = awake(Cascade(ModelConfig(canvas=64))).train()
+    model = awake(Cascade(ModelConfig(input_side=64))).train()
     model(torch.rand(2, 3, 40, 50)).enhanced.square().sum().backward()
     for first in (model.cenet.backbone.conv1, model.prnet.down[0][0]):
         assert first.weight.grad is not None and first.weight.grad.abs().sum() > 0
@@ -162,4 +162,4 @@ def test_both_networks_learn():
 
 def test_a_photo_larger_than_the_canvas_is_refused():
     with pytest.raises(ValueError, match="65 x 10"):
-        Cascade(ModelConfig(canvas=64))(torch.rand(1, 3, 10, 65))
+        Cascade(ModelConfig(input_side=64))(torch.rand(1, 3, 10, 65))

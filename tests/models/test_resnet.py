@@ -36,7 +36,7 @@ def test_it_starts_as_theirs_does():
 
 
 def test_nothing_of_torchvision_is_imported_for_retouching():
-    program = "import sys, enhance_cli.engine.application; print('torchvision' in sys.modules)"
+    program = "import sys, enhance_cli.batch.runner; print('torchvision' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

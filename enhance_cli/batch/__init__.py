@@ -1,0 +1,1 @@
+"""A folder of photos: discovery, output paths, conflicts, workers, and results."""

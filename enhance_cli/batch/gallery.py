@@ -1,0 +1,131 @@
+"""A web page that shows every photo before and after."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import TextIO
+from urllib.parse import quote
+
+from enhance_cli.atomic_write import temporary_path
+from enhance_cli.models.cenet import ColorMapping
+
+_PAGE = "gallery.html"
+_PHOTOS, _FAILED = "<!-- photos -->", "<!-- failed -->"
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """A photo on the page.
+
+    Attributes:
+        name: Caption.
+        before: Thumbnail before retouching, a WebP file.
+        after: Thumbnail after retouching, a WebP file.
+        size: Width and height of the thumbnails.
+        output: The result, to which the page links.
+        mapping: CENet's map, or None.
+    """
+
+    name: str
+    before: bytes
+    after: bytes
+    size: tuple[int, int]
+    output: Path
+    mapping: ColorMapping | None
+
+
+class Gallery:
+    """A self-contained page that grows photo by photo, so that thousands need no memory.
+
+    It appears under its name when :meth:`close` is called.
+
+    Args:
+        path: The HTML file; missing folders are created.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        page = resources.files("enhance_cli.batch").joinpath(_PAGE).read_text(encoding="utf-8")
+        head, rest = page.split(_PHOTOS)
+        middle, self._foot = rest.split(_FAILED)
+        self._middle = middle
+        self._failed: list[str] = []
+        self._count = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._unfinished = temporary_path(path)
+        self._file: TextIO = self._unfinished.open("w", encoding="utf-8")
+        self._file.write(head)
+
+    def add(self, entry: GalleryEntry) -> None:
+        """Add a photo."""
+        self._count += 1
+        mapping = entry.mapping
+        values = {
+            "name": html.escape(entry.name),
+            "before": _data(entry.before),
+            "after": _data(entry.after),
+            "ratio": f"{entry.size[0]} / {entry.size[1]}",
+            "link": html.escape(_link(entry.output, self.path.parent)),
+            "map": _numbers(mapping) if mapping is not None else "",
+        }
+        self._file.write(_PHOTO.substitute(values))
+
+    def add_failed(self, name: str, reason: str) -> None:
+        """List a photo that has no result, with the reason."""
+        self._failed.append(f"<li><b>{html.escape(name)}</b> {html.escape(reason)}</li>\n")
+
+    def close(self) -> None:
+        """Finish the page and rename it."""
+        heading = f"<h2>Failed ({len(self._failed)})</h2>\n<ul>\n" if self._failed else ""
+        failed = heading + "".join(self._failed) + ("</ul>\n" if self._failed else "")
+        self._file.write(self._middle + failed + self._foot)
+        self._file.close()
+        self._unfinished.replace(self.path)
+
+    def discard(self) -> None:
+        """Remove the temporary file."""
+        self._file.close()
+        self._unfinished.unlink(missing_ok=True)
+
+
+_PHOTO = Template("""<figure>
+<div class="pair" style="--ratio: $ratio">
+<img src="$before" alt="before" decoding="async" loading="lazy">
+<img class="after" src="$after" alt="after" decoding="async" loading="lazy">
+<input type="range" min="0" max="100" value="50" aria-label="before and after of $name">
+</div>
+<figcaption><a href="$link">$name</a>$map</figcaption>
+</figure>
+""")
+
+
+def _data(picture: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(picture).decode()
+
+
+def _link(output: Path, folder: Path) -> str:
+    try:
+        return quote(Path(os.path.relpath(output.resolve(), folder.resolve())).as_posix())
+    except ValueError:  # on another drive
+        return output.resolve().as_uri()
+
+
+def _numbers(mapping: ColorMapping) -> str:
+    """``coarse = (1 + W_s) p + b_s``, row by row (eq. 1 and 3)."""
+    rows = []
+    for channel, name in enumerate("RGB"):
+        row = [*mapping.matrix[0, channel].tolist(), mapping.offset[0, channel].item()]
+        row[channel] += 1
+        cells = "".join(f"<td>{value:+.3f}</td>" for value in row)
+        rows.append(f"<tr><th>{name}</th>{cells}</tr>")
+    head = "<tr><th></th><th>R</th><th>G</th><th>B</th><th>1</th></tr>"
+    return f"<details><summary>coarse map</summary><table>{head}{''.join(rows)}</table></details>"

@@ -1,0 +1,97 @@
+"""Output paths, all of them settled before the first photo is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from enhance_cli.batch.discovery import discover_photos
+from enhance_cli.config.apply import ApplyConfig, Format
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.codecs.formats import AVIF, JPEG, PNG, TIFF, WEBP, WRITTEN
+
+_SUFFIXES = {"jpg": JPEG, "png": PNG, "tiff": TIFF, "webp": WEBP, "avif": AVIF}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo and the path of its result."""
+
+    input: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All photos of a run.
+
+    Attributes:
+        jobs: The photos and their output paths, in the order of processing.
+        warnings: A line for each folder that could not be read.
+    """
+
+    jobs: tuple[Job, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def plan_outputs(config: ApplyConfig) -> Plan:
+    """Find all photos and settle the path of each result.
+
+    The tree of a folder is mirrored under ``out``; several folders are mirrored each under its own
+    name. The result of a RAW or HEIC file is a JPEG unless another format is asked for. Two results
+    never share a path, in upper or lower case: beside ``a.jpg``, ``a.nef`` becomes ``a.nef.jpg``.
+
+    Raises:
+        UsageError: An input is missing, there is no photo, or a result would replace an input.
+    """
+    found, warnings = discover_photos(config)
+    names = _result_names([one.relative for one in found], config.format)
+    jobs = [Job(one.path, config.out / name) for one, name in zip(found, names, strict=True)]
+    _refuse_replacing_inputs(jobs)
+    return Plan(tuple(jobs), tuple(warnings))
+
+
+def _result_names(relatives: list[Path], kind: Format) -> list[Path]:
+    """A unique path for each result; photos that keep their suffix choose first."""
+    taken: set[str] = set()
+    names: dict[int, Path] = {}
+    suffixes = [_result_suffix(relative, kind) for relative in relatives]
+    order = sorted(range(len(relatives)), key=lambda i: relatives[i].suffix != suffixes[i])
+    for i in order:
+        names[i] = _free_name(relatives[i], suffixes[i], taken)
+        taken.add(casefold_key(names[i]))
+    return [names[i] for i in range(len(relatives))]
+
+
+def _result_suffix(relative: Path, kind: Format) -> str:
+    """The photo's own suffix if it names the requested format, else that of the format."""
+    own = relative.suffix.lower()
+    if own in (WRITTEN if kind == "keep" else _SUFFIXES[kind]):
+        return relative.suffix
+    return ".jpg" if kind == "keep" else f".{kind}"
+
+
+def _free_name(relative: Path, suffix: str, taken: set[str]) -> Path:
+    wanted = relative.with_suffix(suffix)
+    if casefold_key(wanted) in taken and relative.suffix != suffix:
+        wanted = relative.with_name(relative.name + suffix)
+    number, free = 1, wanted
+    while casefold_key(free) in taken:
+        number += 1
+        free = wanted.with_stem(f"{wanted.stem}-{number}")
+    return free
+
+
+def casefold_key(path: Path) -> str:
+    """The path as a case-insensitive file system sees it."""
+    return str(path).casefold()
+
+
+def _refuse_replacing_inputs(jobs: list[Job]) -> None:
+    inputs = {job.input.resolve() for job in jobs}
+    for job in jobs:
+        if job.output.resolve() in inputs:
+            raise UsageError(
+                f"--out would replace the original {job.output}; "
+                "choose a folder that does not hold the photos"
+            )

@@ -1,0 +1,176 @@
+"""One photo, from its file to its result."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from enhance_cli.batch.conflicts import Reason
+from enhance_cli.batch.gallery import GalleryEntry
+from enhance_cli.batch.manifest import FileSignature, Manifest
+from enhance_cli.batch.output_paths import Job
+from enhance_cli.batch.side_outputs import SideOutputs
+from enhance_cli.batch.worker_pool import BatchCancelledError, WorkerPool
+from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.errors import EnhanceError, PhotoError, RetouchError
+from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.metadata.metadata import metadata_for_result
+from enhance_cli.inference.enhancer import Enhancer
+
+
+class Status(StrEnum):
+    """What became of a photo."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class PhotoOutcome:
+    """What became of one photo.
+
+    Attributes:
+        input: The photo.
+        output: Its result; None if it failed.
+        status: Done, failed or skipped.
+        reason: Why it was retouched or skipped.
+        error: Why it failed, or None.
+        seconds: Processing time.
+        warnings: What was lost on the way, one line each.
+    """
+
+    input: Path
+    output: Path | None
+    status: Status
+    reason: Reason
+    error: str | None = None
+    seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Processed:
+    """A processed photo whose outcome has not been reported yet.
+
+    Attributes:
+        job: The photo and its output path.
+        outcome: What became of it.
+        entry: Its entry in the gallery, or None.
+        not_shown: Why the gallery cannot show it, or None.
+    """
+
+    job: Job
+    outcome: PhotoOutcome
+    entry: GalleryEntry | None = None
+    not_shown: str | None = None
+
+
+@dataclass(frozen=True)
+class BatchContext:
+    """What all photos of a batch share.
+
+    Attributes:
+        config: The batch's settings.
+        settings_digest: Digest of the settings that affect results, for the manifest.
+        enhancer: The networks.
+        pool: The workers, and their budget of pixels.
+        side_outputs: Comparisons, color maps and the gallery.
+        manifest: Records of finished results.
+    """
+
+    config: ApplyConfig
+    settings_digest: str
+    enhancer: Enhancer
+    pool: WorkerPool
+    side_outputs: SideOutputs
+    manifest: Manifest
+
+
+def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
+    """Retouch one photo; called from several threads.
+
+    Errors that concern this photo alone become its outcome, so that the batch goes on.
+
+    Args:
+        job: The photo and its output path.
+        reason: Why it is retouched.
+        batch: What all photos share.
+
+    Raises:
+        EnhanceError: Every further photo would fail in the same way, for example on a full disk.
+        BatchCancelledError: Nobody waits for the result.
+    """
+    config, enhancer, side_outputs = batch.config, batch.enhancer, batch.side_outputs
+    started, source = time.perf_counter(), FileSignature.of(job.input)
+    try:
+        with batch.pool.budget.reservation() as reserve:
+            batch.pool.check_cancelled()
+            photo = decode(job.input, config.long_edge, config.max_pixels, reserve)
+            batch.pool.check_cancelled()
+            before = side_outputs.preview(photo)
+            unchanged = config.strength == 0 and not config.srgb
+            retouch = None if unchanged else enhancer.predict(photo, config.coarse_only)
+            in_place = before is None
+            result = enhancer.apply(photo, retouch, config.strength, config.srgb, in_place)
+            after = side_outputs.preview(result)
+            metadata, lost = metadata_for_result(
+                photo.metadata,
+                result.size,
+                srgb=result.color_space.is_srgb,
+                keep=config.keep_metadata,
+            )
+            warnings = (*photo.warnings, *lost)
+            del photo  # large photos need the memory while the result is written
+            batch.pool.check_cancelled()
+            warnings += write_photo(result, job.output, config.encoding, metadata)
+            entry, problems = side_outputs.write(job, before, after, retouch)
+            warnings += problems
+    except (PhotoError, RetouchError) as problem:
+        return _failed(job, reason, _with_path(job, problem), started)
+    except (EnhanceError, BatchCancelledError):
+        raise
+    except Exception as problem:
+        return _failed(job, reason, _bug_report(job, problem), started)
+    if source is not None:
+        batch.manifest.add(job.input, source, job.output, batch.settings_digest)
+    outcome = PhotoOutcome(
+        job.input, job.output, Status.DONE, reason, None, _since(started), warnings
+    )
+    return Processed(job, outcome, entry)
+
+
+def skip_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
+    """Skip one photo; the gallery shows the result of an earlier run."""
+    outcome = PhotoOutcome(job.input, job.output, Status.SKIPPED, reason)
+    try:
+        return Processed(job, outcome, batch.side_outputs.entry_for_existing(job))
+    except PhotoError as problem:
+        return Processed(job, outcome, not_shown=str(problem))
+
+
+def _failed(job: Job, reason: Reason, error: str, started: float) -> Processed:
+    outcome = PhotoOutcome(job.input, None, Status.FAILED, reason, error, _since(started))
+    return Processed(job, outcome, not_shown=error)
+
+
+def _with_path(job: Job, problem: EnhanceError) -> str:
+    return f"{job.input}: {problem}" if isinstance(problem, RetouchError) else str(problem)
+
+
+def _bug_report(job: Job, problem: Exception) -> str:
+    """Turn an unexpected error into a failure of this photo, so that the batch goes on."""
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    return (
+        f"{job.input}: {type(problem).__name__}: {' '.join(str(problem).split())} "
+        f"({Path(place.filename).name}, line {place.lineno}); this is a bug in enhance, "
+        "please report it"
+    )
+
+
+def _since(started: float) -> float:
+    return time.perf_counter() - started

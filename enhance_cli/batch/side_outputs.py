@@ -1,0 +1,234 @@
+"""What a run writes beside its results: comparisons, color maps, a gallery."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from enhance_cli.batch.gallery import Gallery, GalleryEntry
+from enhance_cli.batch.output_paths import Job
+from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.errors import OutputError, PhotoError, UsageError
+from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.color_space import Floats
+from enhance_cli.imaging.cube import write_cube
+from enhance_cli.imaging.photo import Photo
+from enhance_cli.imaging.preview import (
+    COMPARISON_EDGE,
+    THUMBNAIL_EDGE,
+    thumbnail,
+    write_comparison,
+)
+from enhance_cli.inference.retouch import Retouch
+
+
+class SideOutput(Protocol):
+    """A file that is written for each photo."""
+
+    def path(self, relative: Path) -> Path:
+        """The file that belongs to a result, whose path below ``--out`` is ``relative``."""
+        ...
+
+    def write(
+        self, job: Job, before: Photo | None, after: Photo | None, retouch: Retouch | None
+    ) -> None:
+        """Write the file.
+
+        Args:
+            job: The photo and its output path.
+            before: Its preview before retouching; None if no side output shows photos.
+            after: Its preview after retouching; likewise.
+            retouch: What was done to it; None if nothing was.
+        """
+        ...
+
+
+class Comparison:
+    """A before-and-after picture of each photo."""
+
+    def __init__(self, folder: Path, out: Path) -> None:
+        if folder.resolve() == out.resolve():
+            raise UsageError(f"--compare {folder}: choose a folder other than --out")
+        self._folder, self._out = folder, out
+
+    def path(self, relative: Path) -> Path:
+        """As of :class:`SideOutput`. The whole name is kept, so that no two are equal."""
+        return self._folder / relative.with_name(f"{relative.name}.jpg")
+
+    def write(
+        self,
+        job: Job,
+        before: Photo | None,
+        after: Photo | None,
+        retouch: Retouch | None,  # noqa: ARG002
+    ) -> None:
+        """As of :class:`SideOutput`."""
+        if before is not None and after is not None:
+            write_comparison(before, after, self.path(job.output.relative_to(self._out)))
+
+
+class ColorMapFile:
+    """CENet's map of each photo as a ``.cube`` file."""
+
+    def __init__(self, folder: Path, out: Path, strength: float) -> None:
+        self._folder, self._out, self._strength = folder, out, strength
+
+    def path(self, relative: Path) -> Path:
+        """As of :class:`SideOutput`."""
+        return self._folder / relative.with_name(f"{relative.name}.cube")
+
+    def write(
+        self,
+        job: Job,
+        before: Photo | None,  # noqa: ARG002
+        after: Photo | None,  # noqa: ARG002
+        retouch: Retouch | None,
+    ) -> None:
+        """As of :class:`SideOutput`."""
+
+        def mapping(colors: Floats) -> Floats:
+            if retouch is None:
+                return colors
+            change = retouch.coarse(colors) - colors
+            return colors + np.multiply(change, self._strength, dtype=np.float32)
+
+        path = self.path(job.output.relative_to(self._out))
+        try:
+            write_cube(mapping, path, job.input.name)
+        except OSError as problem:
+            raise _unwritable("--lut", path, problem) from problem
+
+
+class SideOutputs:
+    """All side outputs of a run.
+
+    Args:
+        config: The run's settings.
+
+    Raises:
+        UsageError: One of them would be written to a place where it would do harm.
+    """
+
+    def __init__(self, config: ApplyConfig) -> None:
+        self._out = config.out
+        self._files: list[SideOutput] = []
+        if config.lut:
+            self._files.append(ColorMapFile(config.lut, config.out, config.strength))
+        if config.compare:
+            self._files.append(Comparison(config.compare, config.out))
+        self._needs_preview = bool(config.compare or config.gallery)
+        self._gallery_path = config.gallery
+        self._gallery: Gallery | None = None
+        if config.gallery and config.gallery.suffix.lower() not in {".html", ".htm"}:
+            raise UsageError(f"--gallery {config.gallery}: give the name of an .html file")
+
+    @contextlib.contextmanager
+    def opened(self) -> Generator[None]:
+        """Begin the gallery, and finish it at the end of the context.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        if self._gallery_path is None:
+            yield
+            return
+        with _reported(self._gallery_path):
+            self._gallery = Gallery(self._gallery_path)
+        try:
+            yield
+        finally:
+            try:
+                with _reported(self._gallery_path):
+                    self._gallery.close()
+            finally:
+                self._gallery.discard()
+                self._gallery = None
+
+    def missing(self, job: Job) -> bool:
+        """Whether a side output of a photo does not exist yet."""
+        relative = job.output.relative_to(self._out)
+        return any(not one.path(relative).exists() for one in self._files)
+
+    def preview(self, photo: Photo) -> Photo | None:
+        """A small version for comparison and gallery; None if there are none."""
+        return photo.fit_within(COMPARISON_EDGE) if self._needs_preview else None
+
+    def write(
+        self, job: Job, before: Photo | None, after: Photo | None, retouch: Retouch | None
+    ) -> tuple[GalleryEntry | None, tuple[str, ...]]:
+        """Write a photo's files and build its gallery entry; called from several threads.
+
+        Args:
+            job: The photo and its output path.
+            before: Its preview before retouching.
+            after: Its preview after retouching.
+            retouch: What was done to it; None if nothing was.
+
+        Returns:
+            The entry, and a line for each file that could not be written.
+
+        Raises:
+            OutputError: Nothing can be written at all.
+        """
+        try:
+            for one in self._files:
+                one.write(job, before, after, retouch)
+            if self._gallery is None or before is None or after is None:
+                return None, ()
+            return self._entry(job, before, after, retouch), ()
+        except PhotoError as problem:
+            return None, (str(problem),)
+
+    def entry_for_existing(self, job: Job) -> GalleryEntry | None:
+        """The gallery entry of a photo whose result is from an earlier run.
+
+        Raises:
+            PhotoError: The photo or its result cannot be read.
+        """
+        if self._gallery is None or not job.output.exists():
+            return None
+        before, after = (decode(path, THUMBNAIL_EDGE) for path in (job.input, job.output))
+        return self._entry(job, before, after, None)
+
+    def show(self, job: Job, entry: GalleryEntry | None, not_shown: str | None) -> None:
+        """Add a photo to the gallery, or the reason why it cannot be shown.
+
+        Raises:
+            OutputError: The gallery cannot be written.
+        """
+        if self._gallery is None:
+            return
+        if entry is not None:
+            with _reported(self._gallery.path):
+                self._gallery.add(entry)
+        if not_shown is not None:
+            self._gallery.add_failed(str(job.input), not_shown.removeprefix(f"{job.input}: "))
+
+    def _entry(
+        self, job: Job, before: Photo, after: Photo, retouch: Retouch | None
+    ) -> GalleryEntry:
+        small = after.fit_within(THUMBNAIL_EDGE)
+        return GalleryEntry(
+            name=str(job.output.relative_to(self._out)),
+            before=thumbnail(before),
+            after=thumbnail(small),
+            size=small.size,
+            output=job.output,
+            mapping=retouch.mapping if retouch else None,
+        )
+
+
+@contextlib.contextmanager
+def _reported(gallery: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise _unwritable("--gallery", gallery, problem) from problem
+
+
+def _unwritable(option: str, path: Path, problem: OSError) -> OutputError:
+    return OutputError(f"{option} {path}: {problem.strerror or problem}; choose another place")

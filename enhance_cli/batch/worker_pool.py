@@ -1,0 +1,154 @@
+"""Threads that process photos side by side and return the results in order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+MAX_THREADS = 8
+"""Photos that are processed at a time on the CPU; the networks use the cores that are left."""
+
+MAX_GPU_THREADS = 16
+"""The same with a GPU, which then waits less for photos to be decoded."""
+
+AHEAD = 2
+"""Tasks per thread that are submitted before the oldest of them has been returned."""
+
+PIXELS_PER_THREAD = 2**25
+"""Pixels per thread that may be in memory, at 6 to 15 bytes each."""
+
+
+class WorkerPool:
+    """Ordered, bounded and cancellable; Pillow, PyTorch and Numba release the GIL.
+
+    Args:
+        threads: Number of threads.
+
+    Attributes:
+        threads: Number of threads.
+        budget: Limits the pixels that all of them hold in memory.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.budget = PixelBudget(threads * PIXELS_PER_THREAD)
+        self._stopping = threading.Event()
+        self._cancelled = threading.Event()
+
+    def stop(self) -> None:
+        """Start no further task; tasks in hand are finished."""
+        self._stopping.set()
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether :meth:`stop` has been called."""
+        return self._stopping.is_set()
+
+    def check_cancelled(self) -> None:
+        """Give up if nobody waits for the result; to be called between the steps of a task.
+
+        Raises:
+            BatchCancelledError: The batch has been cancelled.
+        """
+        if self._cancelled.is_set():
+            raise BatchCancelledError
+
+    def run(self, tasks: Iterable[Callable[[], Result]]) -> Iterator[Result]:
+        """Run tasks and yield their results in order.
+
+        If a task raises, or the caller stops iterating, no further task is started, and those in
+        hand end at their next :meth:`check_cancelled`.
+        """
+        upcoming = iter(tasks)
+        pending: deque[Future[Result]] = deque()
+        executor = ThreadPoolExecutor(self.threads, "photo")
+        try:
+            while True:
+                if not self.was_stopped:
+                    started = islice(upcoming, AHEAD * self.threads - len(pending))
+                    pending.extend(executor.submit(task) for task in started)
+                if not pending:
+                    return
+                yield pending.popleft().result()
+        except BaseException:
+            self._cancelled.set()
+            raise
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+class BatchCancelledError(Exception):
+    """Raised in workers once the batch is cancelled."""
+
+
+class PixelBudget:
+    """Limits the pixels that all workers hold in memory.
+
+    Args:
+        pixels: The limit; a photo with more pixels is processed alone.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self._limit = pixels
+        self._reserved = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def reservation(self) -> Generator[Callable[[int], None]]:
+        """Give a function that waits until a number of pixels is free, and reserves them.
+
+        They are released at the end of the context.
+        """
+        own = 0
+
+        def reserve(pixels: int) -> None:
+            nonlocal own
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: not self._reserved or self._reserved + pixels <= self._limit
+                )
+                self._reserved += pixels
+                own += pixels
+
+        try:
+            yield reserve
+        finally:
+            with self._changed:
+                self._reserved -= own
+                self._changed.notify_all()
+
+
+def worker_pool_for(device: torch.device) -> WorkerPool:
+    """A pool with a thread for each core, or two if the networks run on a GPU."""
+    cores = available_cores()
+    if device.type == "cpu":
+        return WorkerPool(min(cores, MAX_THREADS))
+    return WorkerPool(min(2 * cores, MAX_GPU_THREADS))
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def torch_threads(workers: int) -> Generator[None]:
+    """Divide the cores among the workers' networks; restore PyTorch's setting afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, available_cores() // workers))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,152 @@
+"""A batch on the terminal: its progress, its problems, and how it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections import Counter
+from collections.abc import Generator
+from enum import Enum
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from enhance_cli.cli.console import messages, say, say_error, say_warning
+from enhance_cli.config.apply import ApplyConfig
+
+if TYPE_CHECKING:
+    from enhance_cli.batch.process_photo import PhotoOutcome
+    from enhance_cli.batch.runner import BatchRunner
+
+MAX_REPEATS = 3
+"""How often the same warning is printed for single photos."""
+
+
+class Verbosity(Enum):
+    """How much is printed: problems alone, progress, or a line for each photo."""
+
+    QUIET = "quiet"
+    NORMAL = "normal"
+    VERBOSE = "verbose"
+
+
+def run_batch(
+    config: ApplyConfig, verbosity: Verbosity = Verbosity.NORMAL
+) -> tuple[list[PhotoOutcome], bool]:
+    """Run a batch and show its progress.
+
+    Returns:
+        The outcomes, and whether Ctrl-C ended the run early.
+
+    Raises:
+        EnhanceError: The run cannot start or go on.
+    """
+    from enhance_cli.batch.runner import BatchRunner
+
+    runner = BatchRunner(config)
+    for warning in runner.plan.warnings:
+        say_warning(warning)
+    outcomes: list[PhotoOutcome] = []
+    try:
+        with _ctrl_c_stops(runner), ApplyProgress(len(runner.plan.jobs), verbosity) as progress:
+            for outcome in runner:
+                outcomes.append(outcome)
+                progress.update(outcome)
+    except KeyboardInterrupt:
+        return outcomes, True
+    return outcomes, runner.was_stopped
+
+
+@contextlib.contextmanager
+def _ctrl_c_stops(runner: BatchRunner) -> Generator[None]:
+    """The first Ctrl-C ends the run after the photos in hand, the second one at once."""
+
+    def first(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        runner.stop()
+        say("stopping after the photos in hand; press Ctrl-C again to stop at once")
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class ApplyProgress:
+    """A progress bar on a terminal, and a line for each photo elsewhere.
+
+    A warning that many photos share is printed a few times, and counted at the end.
+
+    Args:
+        total: Number of photos.
+        verbosity: How much is printed.
+    """
+
+    def __init__(self, total: int, verbosity: Verbosity) -> None:
+        self._total, self._done = total, 0
+        self._verbosity = verbosity
+        self._warned: Counter[str] = Counter()
+        with_bar = messages.is_terminal and verbosity is Verbosity.NORMAL
+        self._bar = Progress(
+            BarColumn(),
+            TaskProgressColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=messages,
+            transient=True,
+            disable=not with_bar,
+        )
+        self._with_lines = not with_bar and verbosity is not Verbosity.QUIET
+        self._task = self._bar.add_task("", total=total, rate="")
+
+    def __enter__(self) -> ApplyProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+        for warning, count in self._warned.items():
+            if count > MAX_REPEATS:
+                more = count - MAX_REPEATS
+                say_warning(f"{count} photos in all, {more} of them not listed: {warning}")
+
+    def update(self, outcome: PhotoOutcome) -> None:
+        """Show the outcome of one more photo."""
+        self._done += 1
+        if outcome.error:
+            say_error(outcome.error)
+        for warning in outcome.warnings:
+            self._warned[warning] += 1
+            if self._warned[warning] <= MAX_REPEATS:
+                say_warning(f"{outcome.input}: {warning}")
+        if self._with_lines and not outcome.error:
+            say(self._line(outcome))
+        speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
+        self._bar.update(
+            self._task,
+            advance=1,
+            description=outcome.input.name,
+            rate=f"{speed:.1f} photos/s" if speed else "",
+        )
+
+    def _line(self, outcome: PhotoOutcome) -> str:
+        line = f"[{self._done}/{self._total}] {outcome.input}: {outcome.status}"
+        if self._verbosity is not Verbosity.VERBOSE:
+            return line
+        return f"{line} ({outcome.reason}), {outcome.seconds:.2f} s, {outcome.output}"

@@ -1,0 +1,81 @@
+"""A batch of photos: which ones, how they are retouched, and how results are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from enhance_cli.config.model import LONG_EDGE
+
+Format = Literal["keep", "jpg", "png", "tiff", "webp", "avif"]
+Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
+KeepMetadata = Literal["all", "no-gps", "none"]
+RawPairs = Literal["raw", "jpeg", "both"]
+OnConflict = Literal["skip", "overwrite", "rename", "error"]
+
+MAX_PIXELS = 500_000_000
+"""Larger photos are refused: a few kilobytes can claim to be gigapixels."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How results are encoded.
+
+    Attributes:
+        quality: Quality of JPEG, WebP and AVIF files, from 1 to 100.
+        subsampling: Chroma subsampling of JPEG and AVIF files.
+        bits: Bits per channel of PNG and TIFF files, 8 or 16; None keeps the photo's own.
+    """
+
+    quality: int = 95
+    subsampling: Subsampling = "4:4:4"
+    bits: int | None = None
+
+
+@dataclass(frozen=True)
+class ApplyConfig:
+    """One run of ``enhance apply``.
+
+    Attributes:
+        inputs: Photos and folders to retouch.
+        out: Folder for the results.
+        coarse_only: Use CENet's global map alone, without PRNet.
+        weights: Weights file; None looks one up.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        long_edge: Longer edge of the results in pixels. Smaller photos keep their size; None keeps
+            the size of every photo.
+        on_conflict: What to do if a file that is not an up-to-date result is in the way.
+        strength: 0 leaves the photos unchanged, 1 is the networks' result, up to 1.5 exaggerates.
+        format: File format of the results. ``"keep"`` is the photo's own, and JPEG for RAW and
+            HEIC.
+        encoding: How results are encoded.
+        srgb: Convert photos in other color spaces to sRGB.
+        keep_metadata: Whether to keep all metadata, all but the location, or the color profile
+            alone.
+        pairs: Which one to retouch if a RAW file has the camera's JPEG beside it.
+        exclude: Patterns for names, or for paths below an input folder, to leave out.
+        max_pixels: Largest photo to read, in pixels.
+        lut: Folder for each photo's coarse color map as a ``.cube`` file.
+        compare: Folder for a before-and-after picture of each photo.
+        gallery: HTML file that shows all photos before and after.
+    """
+
+    inputs: tuple[Path, ...]
+    out: Path
+    coarse_only: bool = False
+    weights: Path | None = None
+    device: str = "auto"
+    long_edge: int | None = LONG_EDGE
+    on_conflict: OnConflict = "skip"
+    strength: float = 1.0
+    format: Format = "keep"
+    encoding: Encoding = field(default_factory=Encoding)
+    srgb: bool = False
+    keep_metadata: KeepMetadata = "all"
+    pairs: RawPairs = "both"
+    exclude: tuple[str, ...] = ()
+    max_pixels: int = MAX_PIXELS
+    lut: Path | None = None
+    compare: Path | None = None
+    gallery: Path | None = None

@@ -1,0 +1,89 @@
+"""Which of the paper's models, and at which sizes it looks at a photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from enhance_cli.config.settings import setting
+
+Variant = Literal["ce", "pr", "prnl", "ce+pr", "ce+prnl"]
+Fit = Literal["pad", "squash"]
+PRNetOutput = Literal["per-pixel", "global"]
+
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+"""The five methods of section 3.3."""
+
+LONG_EDGE = 500
+"""Longer edge, in pixels, at which the paper works (section 3.1)."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Architecture and input geometry. It is stored in every weights file.
+
+    Attributes:
+        variant: One of the five methods of section 3.3.
+        input_side: Side, in pixels, of the square that ``fit`` makes of a photo.
+        fit: How a photo is brought into the square. ``"pad"`` is the paper's way (section 3.2):
+            both networks see the photo in the top left corner of a black ``input_side`` x
+            ``input_side`` square. ``"squash"`` resizes the photo to the square, aspect ratio
+            ignored, for CENet alone; PRNet then sees the photo unpadded. A global color map does
+            not need the aspect ratio, and no pixel of the square is wasted.
+        max_input_edge: Longer edge, in pixels, to which larger photos are downscaled before the
+            networks see them. The result is carried to the full size afterwards. A network does
+            best at the size at which it was trained.
+        nonlocal_pool: Side, in positions, of the squares that the non-local block averages before
+            attending to them. 1 attends to every position, as the paper does; 2 takes a quarter
+            of the time.
+        prnet: ``"per-pixel"`` is the paper's PRNet. ``"global"`` (not in the paper) replaces its
+            residual by the closest polynomial in the photo's colors, so that errors which vary
+            from place to place average out, and halos and blotches with them.
+        prnet_input_edge: Longer edge, in pixels, at which a global PRNet sees an unpadded photo.
+        protect_highlights: Do not let PRNet darken what is white in the photo (not in the paper).
+            Clipped skies would come out grey otherwise; the losses do not prevent it.
+    """
+
+    variant: Variant = "ce+prnl"
+    input_side: int = setting(LONG_EDGE, low=32)
+    fit: Fit = "pad"
+    max_input_edge: int = setting(LONG_EDGE, low=32)
+    nonlocal_pool: int = setting(1, low=1)
+    prnet: PRNetOutput = "per-pixel"
+    prnet_input_edge: int = setting(128, low=4)
+    protect_highlights: bool = False
+
+    @property
+    def long_edge(self) -> int:
+        """Longer edge, in pixels, at which photos are trained on and scored."""
+        return min(LONG_EDGE, self.input_side) if self.fit == "pad" else LONG_EDGE
+
+    @property
+    def input_edge(self) -> int:
+        """Longer edge, in pixels, at which the networks see a photo."""
+        return min(self.max_input_edge, self.long_edge)
+
+    @property
+    def has_cenet(self) -> bool:
+        """Whether the model includes channel-wise enhancement (section 2.1)."""
+        return self.variant.startswith("ce")
+
+    @property
+    def has_prnet(self) -> bool:
+        """Whether the model includes pixel-wise refinement (section 2.2)."""
+        return self.variant != "ce"
+
+    @property
+    def is_global(self) -> bool:
+        """Whether PRNet's residual is projected onto polynomials of color."""
+        return self.has_prnet and self.prnet == "global"
+
+    @property
+    def non_local(self) -> bool:
+        """Whether PRNet includes the non-local block."""
+        return self.variant.endswith("prnl")
+
+    @property
+    def residual_blocks(self) -> int:
+        """Number of residual blocks in PRNet: 18 for the paper's PR, 3 for all others."""
+        return 18 if self.variant == "pr" else 3

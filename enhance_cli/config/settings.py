@@ -1,0 +1,107 @@
+"""Dataclasses as settings: their ranges, and values from TOML checked against their types."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from enhance_cli.errors import UsageError
+
+Settings = TypeVar("Settings")
+
+
+def setting(
+    default: float, *, low: float | None = None, high: float | None = None, above: bool = False
+) -> Any:
+    """A dataclass field for a number that has a range.
+
+    Args:
+        default: Its default.
+        low: Least value allowed, or None.
+        high: Greatest value allowed, or None.
+        above: Whether ``low`` itself is excluded.
+    """
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "above": above})
+
+
+def names_of(kind: type[Any]) -> tuple[str, ...]:
+    """The names of a dataclass's settings."""
+    return tuple(one.name for one in dataclasses.fields(kind))
+
+
+def expects_text(kind: type[Any], name: str) -> bool:
+    """Whether a dataclass has a setting of this name whose values are texts."""
+    hint = get_type_hints(kind).get(name)
+    return hint is str or get_origin(hint) is Literal
+
+
+def updated(settings: Settings, values: Mapping[str, Any], where: str, prefix: str) -> Settings:
+    """Return ``settings`` with some values replaced, each one checked.
+
+    Args:
+        settings: An instance of a dataclass.
+        values: Names and values, as TOML gives them.
+        where: Where they come from, for the message: a file, or ``--set``.
+        prefix: What stands before the names, such as ``stages.refine.``.
+
+    Raises:
+        UsageError: A name is unknown, or a value has the wrong type or is out of range.
+    """
+    kind: Any = type(settings)
+    hints = get_type_hints(kind)
+    fields = {one.name: one for one in dataclasses.fields(kind)}
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in fields:
+            raise UsageError(unknown_key(where, prefix + name, [prefix + one for one in fields]))
+        expected = _expectation(hints[name], fields[name].metadata)
+        if not _fits(value, hints[name], fields[name].metadata):
+            raise UsageError(f"{where}: {prefix}{name} = {_shown(value)}: must be {expected}")
+        checked[name] = float(value) if hints[name] is float else value
+    return dataclasses.replace(settings, **checked)  # type: ignore[type-var]
+
+
+def unknown_key(where: str, key: str, known: list[str]) -> str:
+    """The message for a key that does not exist, with the nearest one that does."""
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known keys are {', '.join(known)}"
+    return f"{where}: {key}: unknown key; {hint}"
+
+
+def _fits(value: Any, hint: Any, limits: Mapping[str, Any]) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint is bool or isinstance(value, bool):
+        return hint is bool and isinstance(value, bool)
+    if hint is str:
+        return isinstance(value, str)
+    if not isinstance(value, int if hint is int else int | float):
+        return False
+    low, high = limits.get("low"), limits.get("high")
+    too_low = low is not None and (value <= low if limits.get("above") else value < low)
+    # Written so that NaN, which compares with nothing, is refused as well.
+    return not too_low and (high is None or value <= high) and abs(value) < float("inf")
+
+
+def _expectation(hint: Any, limits: Mapping[str, Any]) -> str:
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(f'"{choice}"' for choice in get_args(hint))
+    if hint is bool:
+        return "true or false"
+    if hint is str:
+        return "text"
+    kind = "a whole number" if hint is int else "a number"
+    low, high = limits.get("low"), limits.get("high")
+    if low is not None and high is not None:
+        return f"{kind} from {low:g} to {high:g}"
+    if low is not None:
+        return f"{kind} above {low:g}" if limits.get("above") else f"{kind} of at least {low:g}"
+    return kind
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,240 @@
+"""Pairs rendered once, checked, and kept on disk at the size at which they are trained on.
+
+A rendered pair is one PNG, original left and expert right, so that anyone can open it and see what
+the networks see. Its name contains a digest of the source files and the settings: if either
+changes, the pair is rendered again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from enhance_cli.config.model import LONG_EDGE
+from enhance_cli.data.pairs import BadPair, Pair
+from enhance_cli.errors import OutputError, PairsError, PhotoError
+from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.codecs.formats import is_raw
+from enhance_cli.imaging.codecs.png import read_png_rgb
+from enhance_cli.imaging.photo import Photo, to_uint8
+from enhance_cli.imaging.resize import resize_pixels, size_of
+from enhance_cli.imaging.same_photo import same_photo
+
+RENDERING_VERSION = 2
+"""To be raised whenever rendering changes, so that older files are not used any more."""
+
+BYTES_PER_PIXEL = 2.0
+"""Size of a rendered pair on disk."""
+
+MEMORY = 4 * 2**30
+"""Bytes of pixels that are kept in memory by default."""
+
+MAX_THREADS = 8
+"""Pairs that are rendered at a time at most; each may take a few hundred megabytes meanwhile."""
+
+SIZE_TOLERANCE = 0.01
+"""By how much the sides of a pair's photos may differ after separate resizing."""
+
+RAW_SIZE_TOLERANCE = 0.03
+"""The same for camera RAW, from which every converter crops a different border."""
+
+
+@dataclass(frozen=True)
+class RenderProgress:
+    """One more pair has been rendered.
+
+    Attributes:
+        pair: The pair.
+        done: Number of pairs so far, this one included.
+        total: Number of pairs to render.
+        bad: What is wrong with it, or None.
+    """
+
+    pair: Pair
+    done: int
+    total: int
+    bad: BadPair | None = None
+
+
+class PairCache:
+    """A folder of rendered pairs; several runs and processes may share one.
+
+    Args:
+        folder: The folder.
+        long_edge: Longer edge of a photo in pixels; the paper's is 500 (section 3.1).
+        memory: Bytes of pixels to keep in memory.
+    """
+
+    def __init__(self, folder: Path, long_edge: int = LONG_EDGE, memory: int = MEMORY) -> None:
+        self.folder = folder
+        self.long_edge = long_edge
+        self._free = memory
+        self._kept: dict[tuple[Pair, int], Tensor] = {}
+        self._paths: dict[Pair, Path] = {}
+
+    def path(self, pair: Pair) -> Path:
+        """The file of a rendered pair, whether it exists or not.
+
+        Raises:
+            PhotoError: A source file does not exist.
+        """
+        if pair not in self._paths:
+            settings = [f"{RENDERING_VERSION}/{self.long_edge}"]
+            settings += [_identity(source) for source in _sources(pair)]
+            digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:16]
+            name = re.sub(r"[^\w.-]+", "_", pair.key)[-80:]
+            self._paths[pair] = self.folder / f"{name}-{digest}.png"
+        return self._paths[pair]
+
+    def missing(self, pairs: list[Pair]) -> list[Pair]:
+        """The pairs that have not been rendered yet, each once."""
+        return [pair for pair in dict.fromkeys(pairs) if not self._is_there(pair)]
+
+    def cost(self, pairs: list[Pair]) -> int:
+        """Approximate upper bound of the disk space for these pairs, in bytes."""
+        photos = sum(len(_sources(pair)) for pair in pairs)
+        return round(photos * self.long_edge**2 * 0.7 * BYTES_PER_PIXEL)
+
+    def check_room(self, pairs: list[Pair]) -> None:
+        """Raise an OutputError if the disk has no room for these pairs."""
+        cost = self.cost(pairs)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as problem:
+            raise OutputError(
+                f"{self.folder}: {problem.strerror or problem}; choose another --cache-dir"
+            ) from problem
+        if cost > free:
+            raise OutputError(
+                f"{self.folder}: the rendered pairs take about {cost / 1e9:.2f} GB, "
+                f"{free / 1e9:.2f} GB are free; make room or choose another --cache-dir"
+            )
+
+    def render(self, pairs: list[Pair]) -> Iterator[RenderProgress]:
+        """Render pairs, several at a time; bad ones are reported and skipped.
+
+        May be interrupted at any time; finished pairs are kept.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        executor = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1))
+        try:
+            pending = {executor.submit(self._load_or_render, pair): pair for pair in pairs}
+            for done, future in enumerate(as_completed(pending), start=1):
+                pair, bad = pending[future], None
+                try:
+                    future.result()
+                except (PairsError, PhotoError) as problem:
+                    bad = BadPair(pair.key, str(problem))
+                yield RenderProgress(pair, done, len(pairs), bad)
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+    def load(self, pair: Pair, halvings: int = 0) -> Tensor:
+        """Read a pair from memory or disk, or render it.
+
+        Args:
+            pair: The pair.
+            halvings: How many times width and height are halved, rounding up.
+
+        Returns:
+            Original and expert, ``(2, 3, H, W)`` uint8, sRGB; the expert's version alone,
+            ``(1, 3, H, W)``, if there is no original.
+
+        Raises:
+            PairsError: The two photos do not match.
+            PhotoError: One of them cannot be read.
+            OutputError: The disk is full.
+        """
+        if (pair, halvings) in self._kept:
+            return self._kept[pair, halvings]
+        if halvings:
+            tensor = _halved(self.load(pair, halvings - 1))
+        else:
+            photos = self._load_or_render(pair)
+            tensor = torch.from_numpy(photos).permute(0, 3, 1, 2).contiguous()
+        if tensor.nbytes <= self._free:
+            self._free -= tensor.nbytes
+            self._kept[pair, halvings] = tensor
+        return tensor
+
+    def _load_or_render(self, pair: Pair) -> NDArray[np.uint8]:
+        stored = self._stored(pair)
+        if stored is not None:
+            return stored
+        photos = render_pair(pair, self.long_edge)
+        side_by_side = np.concatenate(list(photos), axis=1)
+        write_photo(Photo(side_by_side), self.path(pair))
+        return photos
+
+    def _stored(self, pair: Pair) -> NDArray[np.uint8] | None:
+        both = read_png_rgb(self.path(pair))
+        return None if both is None else np.stack(np.split(both, len(_sources(pair)), axis=1))
+
+    def _is_there(self, pair: Pair) -> bool:
+        try:
+            return self.path(pair).is_file()
+        except PhotoError:
+            return False
+
+
+def render_pair(pair: Pair, long_edge: int = LONG_EDGE) -> NDArray[np.uint8]:
+    """Decode and resize the photos of a pair, and check that they match.
+
+    Args:
+        pair: The pair.
+        long_edge: Longer edge in pixels; smaller photos keep their size.
+
+    Returns:
+        ``(2, H, W, 3)``, original and expert, or ``(1, H, W, 3)`` if there is no original.
+
+    Raises:
+        PairsError: They differ in shape, or show different photos.
+        PhotoError: One of them cannot be read.
+    """
+    expert = decode(pair.expert, long_edge).as_srgb()
+    if pair.original is None:
+        return to_uint8(expert)[None]
+    original = decode(pair.original, long_edge).as_srgb()
+    tolerance = RAW_SIZE_TOLERANCE if is_raw(pair.original) else SIZE_TOLERANCE
+    sides = zip(original.shape[:2], expert.shape[:2], strict=True)
+    if any(abs(one / other - 1) > tolerance for one, other in sides):
+        sizes = [f"{photo.shape[1]} x {photo.shape[0]}" for photo in (original, expert)]
+        raise PairsError(f"{pair.original} is {sizes[0]}, {pair.expert} is {sizes[1]}")
+    original = resize_pixels(original, size_of(expert))
+    both = np.stack([to_uint8(original), to_uint8(expert)])
+    if not same_photo(both[0], both[1]):
+        raise PairsError(f"{pair.original} and {pair.expert} show different photos")
+    return both
+
+
+def _halved(photos: Tensor) -> Tensor:
+    means = F.avg_pool2d(photos.float(), 2, ceil_mode=True, count_include_pad=False)
+    return means.round().to(torch.uint8)
+
+
+def _sources(pair: Pair) -> list[Path]:
+    return [pair.expert] if pair.original is None else [pair.original, pair.expert]
+
+
+def _identity(source: Path) -> str:
+    try:
+        state = source.stat()
+    except OSError as problem:
+        raise PhotoError(f"{source}: {problem.strerror}") from problem
+    return f"{source.resolve()} {state.st_size} {state.st_mtime_ns}"

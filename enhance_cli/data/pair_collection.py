@@ -1,0 +1,143 @@
+"""All pairs of a run: found, checked, rendered, and split into training and held-out pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config.model import LONG_EDGE
+from enhance_cli.data.fivek import find_fivek
+from enhance_cli.data.pair_cache import MEMORY, PairCache, RenderProgress
+from enhance_cli.data.pairs import BadPair, Found, Pair, find_finished_photos, find_pairs
+from enhance_cli.data.splits import divide, held_out_keys
+from enhance_cli.errors import PairsError, UsageError
+
+MAX_LISTED = 5
+"""Number of bad pairs that an error lists one by one."""
+
+
+class PairCollection:
+    """The pairs of a run.
+
+    Args:
+        config: Their folders, and the split.
+        long_edge: Longer edge, in pixels, at which they are rendered.
+        training: False leaves out the training pairs, for a run that only scores.
+        readers: Number of processes on this machine that will keep pixels in memory.
+
+    Attributes:
+        config: Their folders, and the split.
+        found: The contents of each source.
+        cache: The pixels of all pairs.
+        train: Pairs to train on.
+        repeats: For each of them, how often it comes up in an epoch.
+        held_out: Pairs to score on, each once.
+        missing: Pairs that have not been rendered yet.
+        bad: Pairs that are skipped.
+
+    Raises:
+        EnhanceError: There are no sources, a source has no pairs or bad ones, the split does not
+            exist, or it leaves no pairs.
+    """
+
+    def __init__(
+        self,
+        config: DataConfig,
+        long_edge: int = LONG_EDGE,
+        training: bool = True,
+        readers: int = 1,
+    ) -> None:
+        if not config.sources:
+            raise UsageError("no photos: give --fivek-root DIR, --pairs DIR or --photos DIR")
+        self.config = config
+        self._training = training
+        self.cache = PairCache(
+            _cache_folder(config.cache_dir), long_edge, MEMORY // max(1, readers)
+        )
+        keys = held_out_keys(config.split) if config.split else frozenset()
+        self.found = [_find(source, config) for source in config.sources]
+        self.bad = [bad for found in self.found for bad in found.bad]
+        self.check(self.bad)
+        self.train: list[Pair] = []
+        self.repeats: list[float] = []
+        held_out: list[Pair] = []
+        for source, found in zip(config.sources, self.found, strict=True):
+            train, held_out_here = divide(found.pairs, keys)
+            if self._training:
+                self.train += train
+                self.repeats += [source.repeats] * len(train)
+            held_out += [pair for pair in held_out_here if pair.original is not None]
+        self.held_out = list(dict.fromkeys(held_out))
+        self._check_use()
+        self.missing = self.cache.missing([*self.train, *self.held_out])
+
+    def render_missing(self) -> Iterator[RenderProgress]:
+        """Render the pairs that have not been rendered yet.
+
+        Raises:
+            PairsError: Pairs do not match, and are not to be skipped.
+            OutputError: The disk has no room.
+        """
+        if not self.missing:
+            return
+        self.cache.check_room(self.missing)
+        bad: dict[Pair, BadPair] = {}
+        for progress in self.cache.render(self.missing):
+            if progress.bad:
+                bad[progress.pair] = progress.bad
+            yield progress
+        self.check(list(bad.values()))
+        self._drop(bad)
+        self.missing = []
+
+    def check(self, bad: list[BadPair]) -> None:
+        """Raise a PairsError that lists the bad pairs, unless they are to be skipped."""
+        if bad and not self.config.skip_bad_pairs:
+            listed = "; ".join(f"{one.key}: {one.reason}" for one in bad[:MAX_LISTED])
+            more = f"; and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else ""
+            raise PairsError(
+                f"{_counted(len(bad))}: {listed}{more}; "
+                "fix them, or skip them with --skip-bad-pairs"
+            )
+
+    def _drop(self, bad: dict[Pair, BadPair]) -> None:
+        self.bad += bad.values()
+        repeated = zip(self.train, self.repeats, strict=True)
+        kept = [(pair, repeats) for pair, repeats in repeated if pair not in bad]
+        self.train, self.repeats = [pair for pair, _ in kept], [repeats for _, repeats in kept]
+        self.held_out = [pair for pair in self.held_out if pair not in bad]
+        self._check_use()
+
+    def _check_use(self) -> None:
+        if self.train if self._training else self.held_out:
+            return
+        where = ", ".join(str(found.root) for found in self.found)
+        total = sum(len(found.pairs) for found in self.found)
+        if self.bad and self._training:
+            raise PairsError(f"{where}: none of the {total} pairs can be used")
+        if self._training:
+            raise PairsError(
+                f"{where}: the split {self.config.split} holds out all of the {total} pairs; "
+                "choose another --split, or --split none"
+            )
+        raise PairsError(
+            f"{where}: none of the {total} pairs is in split {self.config.split}; "
+            "choose another --split"
+        )
+
+
+def _find(source: Source, config: DataConfig) -> Found:
+    if source.kind == "fivek":
+        return find_fivek(source.path, config.expert)
+    return find_pairs(source.path) if source.kind == "pairs" else find_finished_photos(source.path)
+
+
+def _cache_folder(chosen: Path | None) -> Path:
+    return chosen or user_cache_path("enhance", appauthor=False) / "pairs"
+
+
+def _counted(bad: int) -> str:
+    return "1 bad pair" if bad == 1 else f"{bad} bad pairs"

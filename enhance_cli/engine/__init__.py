@@ -1,1 +1,0 @@
-"""How a run goes: weights, device, applying, training, scoring."""

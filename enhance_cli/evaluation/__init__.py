@@ -1,0 +1,1 @@
+"""How good weights, or other systems' results, are on held-out pairs."""

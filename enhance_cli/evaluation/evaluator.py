@@ -1,0 +1,277 @@
+"""Scores weights, and other systems' pictures, on held-out pairs, as in tables 1 and 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from enhance_cli.config.evaluation import EvalConfig
+from enhance_cli.config.model import LONG_EDGE, VARIANTS
+from enhance_cli.data.pair_cache import RenderProgress
+from enhance_cli.data.pair_collection import PairCollection
+from enhance_cli.data.pairs import BadPair, Pair
+from enhance_cli.errors import PairsError, WeightsError
+from enhance_cli.evaluation.scoring import Pixels, enhance_pixels, pair_pixels
+from enhance_cli.evaluation.system_outputs import SystemOutputs
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.contact_sheet import contact_sheet
+from enhance_cli.imaging.metrics import Score, mean, score
+from enhance_cli.imaging.photo import Photo
+from enhance_cli.inference.device import pick_device
+from enhance_cli.inference.enhancer import Enhancer
+from enhance_cli.inference.weights import Weights, find_weights, load_weights
+
+IDENTITY = "identity"
+
+CHANGE_THRESHOLD = 10.0
+"""Mean CIELab change above which a finished photo counts as changed visibly."""
+
+
+@dataclass(frozen=True)
+class PhotoScore:
+    """The scores of one method on one photo.
+
+    Attributes:
+        method: Name of the method in the table.
+        key: Key of the pair.
+        score: Its scores.
+        done: Number of photos scored so far, this one included.
+        total: Number of photos to score.
+        given: The method's input: ``"original"`` or ``"expert"``, the expert's version.
+    """
+
+    method: str
+    key: str
+    score: Score
+    done: int
+    total: int
+    given: str = "original"
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One row of the table.
+
+    Attributes:
+        method: ``identity``, the variant of the weights, or the name of the folder of outputs.
+        score: Mean scores over the photos.
+        photos: Number of photos.
+        trained_on: Number of these photos that the weights were trained on.
+        weights: The weights file, or None.
+        outputs: The folder of outputs, or None.
+    """
+
+    method: str
+    score: Score
+    photos: int
+    trained_on: int = 0
+    weights: str | None = None
+    outputs: str | None = None
+
+
+@dataclass(frozen=True)
+class FinishedPhotoChange:
+    """By how much weights change finished photos, namely the expert's versions.
+
+    Attributes:
+        method: Name of the method in the table.
+        score: Mean scores of the results against the finished photos; 0 in L2 Lab is no change.
+        photos: Number of photos.
+        above_threshold: Number of photos that change by more than ``CHANGE_THRESHOLD`` in L2 Lab.
+    """
+
+    method: str
+    score: Score
+    photos: int
+    above_threshold: int
+
+
+class Evaluator:
+    """One scoring run; iterate over it for progress, then read ``rows``.
+
+    Args:
+        config: The run's settings.
+
+    Attributes:
+        collection: All pairs of the run.
+        methods: Names of the methods, without identity.
+        pairs: The pairs that are scored; known once they have been rendered.
+        bad: Pairs that are skipped because another system has no picture of them.
+
+    Raises:
+        EnhanceError: Pairs, split, weights, outputs or device are not available.
+    """
+
+    def __init__(self, config: EvalConfig) -> None:
+        self.device = pick_device(config.device)
+        loaded = _load_all(config, self.device)
+        self.entries = [
+            entry for one in loaded for entry in _entries(one, self.device, config.with_coarse)
+        ]
+        long_edge = min((one.model.config.long_edge for one in loaded), default=LONG_EDGE)
+        self.collection = PairCollection(config.data, long_edge, training=False)
+        self.outputs = {str(folder): SystemOutputs(folder) for folder in config.outputs}
+        self.panels = config.panels
+        self.methods = _row_names(self.entries, list(config.outputs))
+        self.scores: dict[str, list[Score]] = {name: [] for name in (IDENTITY, *self.methods)}
+        self.changes: dict[str, list[Score]] = {
+            name: [] for name in self.methods[: len(self.entries)] if config.do_no_harm
+        }
+        self.pairs: list[Pair] = []
+        self.bad: list[BadPair] = []
+
+    def render_missing(self) -> Iterator[RenderProgress]:
+        """Render the pairs that have not been rendered yet; otherwise scoring begins with that.
+
+        Raises:
+            EnhanceError: Pairs do not match, outputs are missing, or the disk is full.
+        """
+        yield from self.collection.render_missing()
+        self.pairs, self.bad = self._with_outputs()
+
+    @property
+    def total(self) -> int:
+        """Number of scores that the iteration yields."""
+        return len(self.pairs) * (1 + len(self.methods) + len(self.changes))
+
+    def __iter__(self) -> Iterator[PhotoScore]:
+        """Score every photo with every method.
+
+        Raises:
+            EnhanceError: A pair or an output cannot be read, or a panel cannot be written.
+        """
+        for _ in self.render_missing():
+            pass
+        for done, pair in enumerate(self.pairs, start=1):
+            original, expert = pair_pixels(pair, self.collection.cache)
+            results = {IDENTITY: original, **self._results(pair, original)}
+            for name, pixels in results.items():
+                one = score(pixels, expert)
+                self.scores[name].append(one)
+                yield PhotoScore(name, pair.key, one, done, len(self.pairs))
+            for (name, scores), entry in zip(self.changes.items(), self.entries, strict=False):
+                one = score(entry.enhance(expert), expert)
+                scores.append(one)
+                yield PhotoScore(name, pair.key, one, done, len(self.pairs), given="expert")
+            if self.panels:
+                self._write_panel(pair, results, expert)
+
+    @property
+    def rows(self) -> list[ResultRow]:
+        """The table, identity first; complete after the iteration."""
+        rows = [ResultRow(IDENTITY, mean(self.scores[IDENTITY]), len(self.scores[IDENTITY]))]
+        keys = {pair.key for pair in self.pairs}
+        for name, entry in zip(self.methods, self.entries, strict=False):
+            known = len(keys & set(entry.weights.provenance.trained_on))
+            scores = self.scores[name]
+            rows.append(ResultRow(name, mean(scores), len(scores), known, str(entry.weights.path)))
+        for name, folder in zip(self.methods[len(self.entries) :], self.outputs, strict=True):
+            scores = self.scores[name]
+            rows.append(ResultRow(name, mean(scores), len(scores), outputs=folder))
+        return rows
+
+    @property
+    def change_rows(self) -> list[FinishedPhotoChange]:
+        """What the weights do to finished photos; complete after the iteration."""
+        return [
+            FinishedPhotoChange(
+                name,
+                mean(scores),
+                len(scores),
+                sum(one.l2_lab > CHANGE_THRESHOLD for one in scores),
+            )
+            for name, scores in self.changes.items()
+        ]
+
+    def _results(self, pair: Pair, original: Pixels) -> dict[str, Pixels]:
+        made = [entry.enhance(original) for entry in self.entries]
+        given = [outputs.pixels(pair, original.shape[:2]) for outputs in self.outputs.values()]
+        return dict(zip(self.methods, [*made, *given], strict=True))
+
+    def _with_outputs(self) -> tuple[list[Pair], list[BadPair]]:
+        """The pairs of which every other system has a picture, and those to be skipped."""
+        bad = [
+            BadPair(pair.key, f"no picture of it in {folder}")
+            for folder, outputs in self.outputs.items()
+            for pair in self.collection.held_out
+            if pair.key not in outputs
+        ]
+        self.collection.check(bad)
+        gone = {one.key for one in bad}
+        pairs = [pair for pair in self.collection.held_out if pair.key not in gone]
+        if not pairs:
+            raise PairsError(f"{', '.join(self.outputs)}: no picture of any photo to be scored")
+        return pairs, bad
+
+    def _write_panel(self, pair: Pair, results: Mapping[str, Pixels], expert: Pixels) -> None:
+        assert self.panels is not None
+        cells = [("original", results[IDENTITY])]
+        for name in self.methods:
+            cells.append((f"{name}  {self.scores[name][-1].psnr:.2f} dB", results[name]))
+        cells.append((f"expert {self.collection.config.expert.upper()}", expert))
+        path = self.panels / f"{pair.key.replace('/', '-')}.png"
+        write_photo(Photo(contact_sheet(cells)), path)
+
+
+@dataclass(frozen=True)
+class ScoredModel:
+    """Weights in the table: all of them, or CENet's part alone."""
+
+    weights: Weights
+    enhancer: Enhancer
+    coarse_only: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name in the table."""
+        variant = self.weights.model.config.variant
+        return f"{variant}, coarse only" if self.coarse_only else variant
+
+    def enhance(self, pixels: Pixels) -> Pixels:
+        """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1]."""
+        return enhance_pixels(self.enhancer, pixels, self.coarse_only)
+
+
+def _load_all(config: EvalConfig, device: torch.device) -> list[Weights]:
+    """Load the given weights, or the default ones if nothing else is scored."""
+    if not config.weights and not config.outputs:
+        return [load_weights(find_weights(None), device)]
+    loaded: list[Weights] = []
+    for path in config.weights:
+        if path.is_dir():
+            loaded += _load_folder(path, device)
+        else:
+            loaded.append(load_weights(find_weights(path), device))
+    return loaded
+
+
+def _entries(weights: Weights, device: torch.device, with_coarse: bool) -> list[ScoredModel]:
+    config, enhancer = weights.model.config, Enhancer(weights.model, device, weights.path)
+    both = with_coarse and config.has_cenet and config.has_prnet
+    coarse = [ScoredModel(weights, enhancer, coarse_only=True)] if both else []
+    return [*coarse, ScoredModel(weights, enhancer)]
+
+
+def _load_folder(folder: Path, device: torch.device) -> list[Weights]:
+    """All weights of a folder, in the order of table 1."""
+    found = [load_weights(path, device) for path in sorted(folder.glob("*.safetensors"))]
+    if not found:
+        raise WeightsError(f"--weights {folder}: no weights file (.safetensors) in this folder")
+    return sorted(found, key=lambda one: VARIANTS.index(one.model.config.variant))
+
+
+def _row_names(entries: list[ScoredModel], folders: list[Path]) -> list[str]:
+    """Variants and folders; with the file's name, or the whole path, if two are equal."""
+    wanted = [
+        *((entry.name, entry.weights.path) for entry in entries),
+        *((folder.resolve().name, folder) for folder in folders),
+    ]
+    short = [name for name, _ in wanted]
+    names: list[str] = []
+    for name, path in wanted:
+        row = name if short.count(name) == 1 else f"{name} ({path.name})"
+        names.append(row if row not in names else f"{name} ({path})")
+    return names

@@ -1,0 +1,51 @@
+"""Scores of a model on pairs, and comparison pictures; training uses them as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enhance_cli.data.pair_cache import PairCache
+from enhance_cli.data.pairs import Pair
+from enhance_cli.imaging.contact_sheet import contact_sheet
+from enhance_cli.imaging.metrics import Score, mean, score
+from enhance_cli.imaging.photo import Photo
+from enhance_cli.inference.enhancer import Enhancer
+
+Pixels = NDArray[np.float32]
+
+
+def score_pairs(enhancer: Enhancer, pairs: list[Pair], cache: PairCache) -> Score:
+    """Mean scores of a model over pairs."""
+    scores = []
+    for pair in pairs:
+        original, expert = pair_pixels(pair, cache)
+        scores.append(score(enhance_pixels(enhancer, original), expert))
+    return mean(scores)
+
+
+def comparison(
+    pair: Pair, cache: PairCache, enhancers: Mapping[str, Enhancer]
+) -> NDArray[np.uint8]:
+    """Figure 3 for one pair: the original, each model's result, the expert's version."""
+    original, expert = pair_pixels(pair, cache)
+    results = [(name, enhance_pixels(one, original)) for name, one in enhancers.items()]
+    return contact_sheet([("original", original), *results, ("expert", expert)])
+
+
+def enhance_pixels(enhancer: Enhancer, pixels: Pixels, coarse_only: bool = False) -> Pixels:
+    """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1]; the result is clamped."""
+    photo = Photo(pixels)
+    return enhancer.apply(photo, enhancer.predict(photo, coarse_only)).as_floats()
+
+
+def pair_pixels(pair: Pair, cache: PairCache) -> list[Pixels]:
+    """Read original and expert as ``(H, W, 3)`` float32 in [0, 1].
+
+    Raises:
+        EnhanceError: The pair cannot be read.
+    """
+    both = cache.load(pair).permute(0, 2, 3, 1).numpy()
+    return [photo.astype(np.float32) / np.float32(255) for photo in both]

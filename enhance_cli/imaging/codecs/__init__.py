@@ -1,0 +1,1 @@
+"""Photo files, one module a format: reading to a photo, and writing one."""

@@ -1,0 +1,27 @@
+"""AVIF: writing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from enhance_cli.config.apply import Encoding
+from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.metadata.exif import without_orientation
+from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.photo import Photo
+
+
+def write_avif(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
+    """Write a lossy AVIF file."""
+    options: dict[str, Any] = {
+        "icc_profile": photo.icc_profile,
+        "quality": encoding.quality,
+        "subsampling": encoding.subsampling,
+    }
+    if metadata.exif_block:
+        # Pillow would store the orientation elsewhere, and rebuild the whole block for it.
+        options["exif"] = without_orientation(metadata.exif_block)
+    if metadata.xmp:
+        options["xmp"] = metadata.xmp
+    image_from_photo(photo).save(path, "AVIF", **options)

@@ -1,0 +1,38 @@
+"""The channels of a photo as PNG and TIFF files store them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enhance_cli.config.apply import Encoding
+from enhance_cli.imaging.photo import Photo, convert_dtype
+
+_BYTE, _MAX_BYTE = 8, 255
+
+
+def wants_sixteen_bits(photo: Photo, encoding: Encoding) -> bool:
+    """Whether a photo is to be stored with 16 bits per channel."""
+    if encoding.bits is None:
+        return photo.max_value > _MAX_BYTE
+    return encoding.bits > _BYTE
+
+
+def stored_channels(photo: Photo, dtype: np.dtype) -> NDArray[Any]:
+    """Color, or grey alone, and opacity as one contiguous array.
+
+    Args:
+        photo: The photo.
+        dtype: uint8 or uint16.
+
+    Returns:
+        ``(H, W)`` for a grey photo without transparency, else ``(H, W, C)``.
+    """
+    color = convert_dtype(photo.pixels, dtype)
+    parts = [color[..., :1] if photo.grey else color]
+    if photo.alpha is not None:
+        parts.append(convert_dtype(photo.alpha, dtype)[..., None])
+    joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
+    return np.ascontiguousarray(joined[..., 0] if joined.shape[2] == 1 else joined)

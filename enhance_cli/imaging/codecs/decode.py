@@ -1,0 +1,111 @@
+"""From a file to a photo: pixels and metadata, read once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import rawpy
+from PIL import Image
+
+from enhance_cli.config.apply import MAX_PIXELS
+from enhance_cli.errors import PhotoError
+from enhance_cli.imaging.codecs.formats import TIFF, is_raw
+from enhance_cli.imaging.codecs.jpeg import read_jpeg
+from enhance_cli.imaging.codecs.open_image import open_image
+from enhance_cli.imaging.codecs.orientation import upright
+from enhance_cli.imaging.codecs.pillow_image import photo_from_image, photo_of_pixels
+from enhance_cli.imaging.codecs.raw import read_raw
+from enhance_cli.imaging.codecs.sixteen_bit import is_sixteen_bit, read_sixteen_bit
+from enhance_cli.imaging.metadata import exif
+from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
+from enhance_cli.imaging.resize import fit_within
+
+
+def decode(
+    path: Path,
+    long_edge: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    reserve: Callable[[int], None] = lambda _pixels: None,
+) -> Photo:
+    """Read a photo: a camera RAW, or any image that Pillow reads.
+
+    EXIF orientation is applied. RAW files are developed with the camera's white balance and without
+    automatic brightening. Images with 9 to 16 bits per channel keep them.
+
+    Args:
+        path: The file.
+        long_edge: Longer edge of the result, in pixels; smaller photos keep their size.
+        max_pixels: Larger photos are refused.
+        reserve: Called with the number of pixels before they are read into memory; it may wait.
+
+    Raises:
+        PhotoError: The file cannot be read as a photo.
+    """
+    try:
+        read = read_raw if is_raw(path) else _read_image
+        return read(path, long_edge, max_pixels, reserve)
+    except PhotoError:
+        raise
+    except MemoryError as problem:
+        raise PhotoError(f"{path}: too large for this machine's memory") from problem
+    # A damaged file makes the codecs raise whatever they please, from SyntaxError to struct.error.
+    except Exception as problem:
+        raise PhotoError(f"{path}: {_reason(path, problem)}") from problem
+
+
+def _read_image(
+    path: Path, long_edge: int | None, max_pixels: int, reserve: Callable[[int], None]
+) -> Photo:
+    """Read an image file, upright, with its color profile and metadata."""
+    with open_image(path) as image:
+        refuse_too_many_pixels(path, image.size, max_pixels)
+        warnings: list[str] = []
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # that has previews
+            warnings.append("holds several pictures, only the first was read")
+        if long_edge:
+            # For JPEG alone: decode at a fraction of the size, at least twice what is needed.
+            image.draft(None, fit_within(image.size, 2 * long_edge))
+        reserve(math.prod(image.size))
+        photo = _read_opened(path, image, long_edge, warnings)
+    if path.suffix.lower() in TIFF:
+        return replace(photo, metadata=_with_tags_of_file(photo.metadata, path))
+    return photo
+
+
+def _read_opened(
+    path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]
+) -> Photo:
+    if is_sixteen_bit(image):
+        if image.format == "PNG":
+            image.load()  # metadata may follow the pixels
+        pixels, alpha, grey = read_sixteen_bit(path, image)
+        return photo_of_pixels(image, pixels, alpha, grey, warnings).fit_within(long_edge)
+    if long_edge is None and image.format in {"JPEG", "MPO"} and image.mode == "RGB":
+        pixels = read_jpeg(path)
+        if pixels is not None:
+            return photo_of_pixels(image, upright(pixels, image), None, False, warnings)
+    return photo_from_image(image, long_edge, warnings)
+
+
+def _with_tags_of_file(metadata: Metadata, path: Path) -> Metadata:
+    """The metadata with the EXIF tags of a TIFF, in place of the block that Pillow makes of it."""
+    try:
+        return replace(metadata, exif=exif.read_tags(path))
+    except exif.ExifError as problem:
+        return replace(metadata, exif=None, unreadable=(str(problem),))
+
+
+def _reason(path: Path, problem: Exception) -> str:
+    if isinstance(problem, FileNotFoundError):
+        return "the file is not there"
+    if isinstance(problem, PermissionError):
+        return "reading it is not permitted"
+    if path.stat().st_size == 0:
+        return "the file is empty"
+    if isinstance(problem, Image.UnidentifiedImageError | rawpy.LibRawFileUnsupportedError):
+        return "not a photo, or of a kind that cannot be read"
+    return f"damaged or not a photo ({str(problem).strip() or type(problem).__name__})"

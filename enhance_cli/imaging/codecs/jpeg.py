@@ -1,0 +1,150 @@
+"""JPEG: reading and writing.
+
+Photos in color are decoded and encoded by imagecodecs, which makes fewer copies than Pillow. The
+library below is the same, libjpeg-turbo, and so are the pixels.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from enhance_cli.config.apply import Encoding
+from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.metadata import iptc
+from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.photo import Photo, convert_dtype
+
+METADATA_LIMITS = {"exif": 65_533, "xmp": 65_504, "iptc": 65_500, "comment": 65_533}
+"""Bytes that fit into a segment of 65,535, beside the prefix of each kind."""
+
+_SEGMENT = 65_533
+"""Bytes of content that fit into a segment."""
+
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_COMMENT, _FIRST_APP, _LAST_APP = 0xFE, 0xE0, 0xEF
+
+
+def read_jpeg(path: Path) -> NDArray[np.uint8] | None:
+    """Decode a JPEG in color.
+
+    Returns:
+        ``(H, W, 3)``, not turned; None if it is left to Pillow.
+    """
+    content = path.read_bytes()
+    # This decoder fills a truncated file up with grey, without an error.
+    if not _is_whole(content):
+        return None
+    try:
+        pixels = imagecodecs.jpeg8_decode(content)
+    except (imagecodecs.Jpeg8Error, ValueError):
+        return None
+    return pixels if pixels.ndim == 3 and pixels.shape[2] == 3 else None
+
+
+def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
+    """Write a JPEG; transparency is laid on white."""
+    blocks = _blocks(photo, metadata)
+    if photo.alpha is None and not photo.grey:
+        pixels = np.asarray(convert_dtype(photo.pixels, np.dtype(np.uint8)), np.uint8)
+        path.write_bytes(_encode(pixels, encoding, blocks))
+        return
+    image = image_from_photo(photo)
+    if photo.alpha is not None:
+        image = _on_white(image)
+    quality, subsampling = encoding.quality, encoding.subsampling
+    image.save(path, "JPEG", quality=quality, subsampling=subsampling, **blocks)
+
+
+def _encode(pixels: NDArray[np.uint8], encoding: Encoding, blocks: dict[str, Any]) -> bytes:
+    """Encode ``(H, W, 3)`` pixels.
+
+    Args:
+        pixels: In color.
+        encoding: Quality and subsampling.
+        blocks: Metadata, as Pillow's options.
+    """
+    header = BytesIO()
+    Image.new("RGB", (1, 1)).save(header, "JPEG", **blocks)
+    told = b"".join(part for marker, part in _segments(header.getvalue()) if _is_metadata(marker))
+    subsampling = encoding.subsampling.replace(":", "")
+    encoded = bytes(
+        imagecodecs.jpeg8_encode(pixels, level=encoding.quality, subsampling=subsampling)
+    )
+    own = sum(len(part) for marker, part in _segments(encoded) if _is_metadata(marker))
+    return encoded[:2] + told + encoded[2 + own :]
+
+
+def _blocks(photo: Photo, metadata: Metadata) -> dict[str, Any]:
+    """Profile and metadata as Pillow's options."""
+    blocks: dict[str, Any] = {"icc_profile": photo.icc_profile, "comment": metadata.comment}
+    blocks["extra"] = b"".join(_extra_segments(metadata))
+    if metadata.exif_block:
+        blocks["exif"] = metadata.exif_block
+    if metadata.xmp:
+        blocks["xmp"] = metadata.xmp
+    if metadata.dpi:
+        blocks["dpi"] = metadata.dpi
+    return blocks
+
+
+def _extra_segments(metadata: Metadata) -> Iterator[bytes]:
+    """The application segments that Pillow does not write: extended XMP, and IPTC.
+
+    Raises:
+        ValueError: One does not fit into a segment.
+    """
+    for part in metadata.long_xmp:
+        yield _segment(0xE1, part)
+    if metadata.iptc:
+        yield _segment(0xED, b"Photoshop 3.0\0" + iptc.resource_with(metadata.iptc))
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    if len(content) > _SEGMENT:
+        raise ValueError("metadata too long for a JPEG")
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(content)) + content
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    opaque = image.mode.removesuffix("A")
+    background = Image.new(opaque, image.size, "white")
+    background.paste(image.convert(opaque), mask=image.getchannel("A"))
+    return background
+
+
+def _is_metadata(marker: int) -> bool:
+    return marker == _COMMENT or _FIRST_APP <= marker <= _LAST_APP
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """The segments before the pixel data, each with its marker (ITU-T T.81, B.1.1)."""
+    at = 2
+    while at + 4 <= len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        length = 2 + struct.unpack_from(">H", content, at + 2)[0]
+        yield marker, content[at : at + length]
+        if marker == _SOS:
+            return
+        at += length
+
+
+def _is_whole(content: bytes) -> bool:
+    """Whether the pixel data is followed by the end-of-image marker."""
+    if content[:2] != bytes((0xFF, _SOI)):
+        return False
+    segments = list(_segments(content))
+    if not segments or segments[-1][0] != _SOS:
+        return False
+    start = 2 + sum(len(part) for _, part in segments)
+    after = np.frombuffer(content, np.uint8, offset=start)
+    markers = np.flatnonzero(after[:-1] == 0xFF)
+    return bool((after[markers + 1] == _EOI).any())

@@ -1,0 +1,83 @@
+"""PNG: reading and writing, with 8 and 16 bits per channel."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from enhance_cli.config.apply import Encoding
+from enhance_cli.imaging.codecs.channels import stored_channels, wants_sixteen_bits
+from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.metadata.read import PNG_XMP
+from enhance_cli.imaging.photo import Photo
+
+_AFTER_HEADER = 8 + 25
+"""Bytes of PNG's signature and of its first chunk."""
+
+_INCH = 0.0254
+"""In meters."""
+
+
+def read_png_levels(path: Path) -> NDArray[Any]:
+    """Read a PNG at full depth: ``(H, W)`` or ``(H, W, C)``, not turned."""
+    return imagecodecs.png_decode(path.read_bytes())
+
+
+def read_png_rgb(path: Path) -> NDArray[np.uint8] | None:
+    """Read a PNG as ``(H, W, 3)`` 8-bit RGB; None if the file is not there or damaged."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def write_png(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
+    """Write a PNG with 8 or 16 bits per channel."""
+    if wants_sixteen_bits(photo, encoding):
+        _write_sixteen_bits(photo, path, metadata)
+        return
+    texts = PngInfo()
+    if metadata.xmp:
+        texts.add_itxt(PNG_XMP, metadata.xmp.decode("utf-8", "replace"))
+    for key, value in metadata.texts:
+        texts.add_itxt(key, value)
+    options: dict[str, Any] = {"icc_profile": photo.icc_profile, "pnginfo": texts}
+    if metadata.exif_block:
+        options["exif"] = metadata.exif_block
+    if metadata.dpi:
+        options["dpi"] = metadata.dpi
+    image_from_photo(photo).save(path, "PNG", **options)
+
+
+def _write_sixteen_bits(photo: Photo, path: Path, metadata: Metadata) -> None:
+    """Write what Pillow cannot, with profile and metadata in chunks before the pixels."""
+    encoded = imagecodecs.png_encode(stored_channels(photo, np.dtype(np.uint16)))
+    chunks = b""
+    if photo.icc_profile:
+        chunks += _chunk(b"iCCP", b"ICC\0\0" + zlib.compress(photo.icc_profile))
+    if metadata.dpi:
+        per_meter = [round(dots / _INCH) for dots in metadata.dpi]
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
+    if metadata.exif_block:
+        chunks += _chunk(b"eXIf", metadata.exif_block.removeprefix(b"Exif\0\0"))
+    texts = [(key, value.encode()) for key, value in metadata.texts]
+    texts += [(PNG_XMP, metadata.xmp)] if metadata.xmp else []
+    for key, value in texts:
+        chunks += _chunk(b"iTXt", key.encode("latin-1", "replace") + bytes(5) + value)
+    path.write_bytes(encoded[:_AFTER_HEADER] + chunks + encoded[_AFTER_HEADER:])
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk: length, name, content, checksum (PNG, third edition, 5.3)."""
+    checksum = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)

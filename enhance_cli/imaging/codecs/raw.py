@@ -1,0 +1,81 @@
+"""Camera RAW, developed by LibRaw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rawpy
+from numpy.typing import NDArray
+
+from enhance_cli.imaging.metadata import exif
+from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
+from enhance_cli.imaging.resize import fit_within, resize_pixels, size_of
+
+SRGB_GAMMA = (2.4, 12.92)
+"""Power and toe slope of sRGB; LibRaw's default is the curve of BT.709."""
+
+_QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
+"""LibRaw's flip as counterclockwise quarter turns."""
+
+
+def read_raw(
+    path: Path, long_edge: int | None, max_pixels: int, reserve: Callable[[int], None]
+) -> Photo:
+    """Develop a RAW file with the camera's white balance, to 16-bit sRGB."""
+    with rawpy.imread(str(path)) as raw:
+        sizes = raw.sizes  # developing changes them
+        refuse_too_many_pixels(path, (sizes.width, sizes.height), max_pixels)
+        longest = max(sizes.width, sizes.height)
+        half = long_edge is not None and longest >= 2 * long_edge
+        reserve(sizes.raw_width * sizes.raw_height)
+        developed = raw.postprocess(
+            use_camera_wb=True,
+            no_auto_bright=True,
+            gamma=SRGB_GAMMA,
+            output_bps=16,
+            half_size=half,
+        )
+        developed = _crop_border(developed, sizes, 2 if half else 1)
+        metadata = _read_metadata(path, raw)
+    pixels = resize_pixels(developed, fit_within(size_of(developed), long_edge))
+    return Photo(pixels, metadata=metadata)
+
+
+def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:
+    """EXIF of the file, or of its preview: a JPEG, which often has the same tags."""
+    try:
+        return Metadata(exif=exif.read_tags(path))
+    except exif.ExifError as problem:
+        unreadable = str(problem)  # not built like a TIFF
+    try:
+        preview = raw.extract_thumb().data
+        if isinstance(preview, bytes):
+            return Metadata(exif=exif.read_tags(preview))
+    except (rawpy.LibRawError, exif.ExifError):
+        pass
+    return Metadata(unreadable=(unreadable,))
+
+
+def _crop_border(developed: NDArray[Any], sizes: Any, scale: int) -> NDArray[Any]:
+    """Crop the border that the camera's maker crops (DNG's DefaultCrop).
+
+    Args:
+        developed: ``(H, W, 3)``, upright.
+        sizes: LibRaw's sizes, in the orientation of the sensor.
+        scale: Factor by which width and height were reduced.
+    """
+    left = sizes.crop_left_margin - sizes.left_margin
+    top = sizes.crop_top_margin - sizes.top_margin
+    right, bottom = left + sizes.crop_width, top + sizes.crop_height
+    turns = _QUARTER_TURNS.get(sizes.flip, 0)
+    sensor = np.rot90(developed, -turns)
+    if not (0 <= left < right <= sizes.width and 0 <= top < bottom <= sizes.height):
+        return developed
+    if sensor.shape[:2] != (-(-sizes.height // scale), -(-sizes.width // scale)):
+        return developed  # not square pixels
+    inner = sensor[top // scale : bottom // scale, left // scale : right // scale]
+    return np.ascontiguousarray(np.rot90(inner, turns))

@@ -1,0 +1,120 @@
+"""Color spaces: conversion between a photo's own and sRGB, which the networks work in."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageCms
+
+Floats = NDArray[np.float32]
+
+SAME = 0.5 / 255
+"""Largest difference at which a color space counts as sRGB."""
+
+
+class ProfileError(Exception):
+    """An ICC profile cannot be used; the photo is then taken as sRGB."""
+
+
+@dataclass(frozen=True)
+class ColorSpace:
+    """The color space of a photo's RGB values.
+
+    Attributes:
+        profile: ICC profile of an RGB color space; None is sRGB.
+
+    Raises:
+        ProfileError: The profile cannot be used.
+    """
+
+    profile: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if self.profile is not None and not _is_usable(self.profile):
+            raise ProfileError("its colour profile cannot be used")
+
+    @property
+    def is_srgb(self) -> bool:
+        """Whether the values are sRGB as they stand, to within half an 8-bit level."""
+        return self.profile is None or _is_srgb(self.profile)
+
+    def to_srgb(self, pixels: Floats) -> Floats:
+        """Convert from this color space to sRGB, relative colorimetric.
+
+        Args:
+            pixels: ``(..., 3)`` in [0, 1].
+
+        Returns:
+            The same shape. Colors outside sRGB's gamut have values outside [0, 1].
+        """
+        if self.profile is None or self.is_srgb:
+            return pixels
+        return _transformed(pixels, self.profile, _srgb())
+
+    def from_srgb(self, pixels: Floats) -> Floats:
+        """Convert from sRGB to this color space; the inverse of :meth:`to_srgb`."""
+        if self.profile is None or self.is_srgb:
+            return pixels
+        return _transformed(pixels, _srgb(), self.profile)
+
+
+SRGB = ColorSpace()
+
+
+def _srgb_icc() -> bytes:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # Bytes 24 to 35 hold the date of creation (ICC.1:2022, 7.2.8). It is fixed here, so that the
+    # same photo gives the same file on any day.
+    return profile[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + profile[36:]
+
+
+SRGB_ICC = _srgb_icc()
+"""The ICC profile that results in sRGB carry."""
+
+
+def _transformed(pixels: Floats, source: bytes, target: bytes) -> Floats:
+    """Convert in floating point; LittleCMS does not clip there (a test confirms it)."""
+    converted = imagecodecs.cms_transform(
+        np.ascontiguousarray(pixels),
+        source,
+        target,
+        colorspace="rgb",
+        outcolorspace="rgb",
+        outdtype="float32",
+        intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+        flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
+    )
+    return np.asarray(converted, np.float32)
+
+
+@lru_cache(maxsize=1)
+def _srgb() -> bytes:
+    return imagecodecs.cms_profile("srgb")
+
+
+@lru_cache(maxsize=16)
+def _is_usable(profile: bytes) -> bool:
+    """Whether colors can be converted to sRGB and back."""
+    colors = _cube()
+    try:
+        back = _transformed(_transformed(colors, profile, _srgb()), _srgb(), profile)
+    except (imagecodecs.CmsError, ValueError, TypeError):
+        return False
+    return bool(np.isfinite(back).all())
+
+
+@lru_cache(maxsize=16)
+def _is_srgb(profile: bytes) -> bool:
+    colors = _cube()
+    return bool(np.abs(_transformed(colors, profile, _srgb()) - colors).max() <= SAME)
+
+
+def _cube() -> Floats:
+    """Colors from all over the gamut, ``(1, 729, 3)``."""
+    steps = np.linspace(0, 1, 9, dtype=np.float32)
+    return np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)

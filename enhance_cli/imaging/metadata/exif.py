@@ -1,0 +1,257 @@
+"""Updates EXIF blocks to match the output image.
+
+A block from a JPEG, PNG, WebP, AVIF or HEIC file is kept byte by byte and patched in place, since
+MakerNotes contain offsets that no library rewrites. A TIFF or RAW file is itself one large block,
+so the tags that matter to a photographer are copied to a new one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import piexif
+
+PREFIX = b"Exif\x00\x00"
+
+Tags = Mapping[str, Any]
+"""Tags by directory, as piexif gives them."""
+
+_EXIF, _GPS = 0x8769, 0x8825
+_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+_NUMBERS = {3: "H", 4: "I"}
+"""SHORT and LONG, the types of the numbers that are patched here."""
+
+_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+"""Bytes of each type of TIFF 6.0. Values longer than four bytes are stored outside the entry."""
+
+_ENTRY, _INLINE = 12, 4
+
+_IMAGE_TAGS = frozenset(
+    {
+        piexif.ImageIFD.ImageDescription,
+        piexif.ImageIFD.Make,
+        piexif.ImageIFD.Model,
+        piexif.ImageIFD.Software,
+        piexif.ImageIFD.DateTime,
+        piexif.ImageIFD.Artist,
+        piexif.ImageIFD.Copyright,
+        piexif.ImageIFD.Rating,
+    }
+)
+_NOT_COPIED = frozenset(
+    {
+        piexif.ExifIFD.MakerNote,  # its offsets point into the file that it comes from
+        piexif.ExifIFD.ColorSpace,
+        piexif.ExifIFD.PixelXDimension,
+        piexif.ExifIFD.PixelYDimension,
+        piexif.ExifIFD.InteroperabilityTag,
+        piexif.ExifIFD.CFAPattern,
+    }
+)
+
+_IMAGE_REQUIRED = {
+    piexif.ImageIFD.XResolution: (72, 1),
+    piexif.ImageIFD.YResolution: (72, 1),
+    piexif.ImageIFD.ResolutionUnit: 2,
+    piexif.ImageIFD.YCbCrPositioning: 1,
+}
+_EXIF_REQUIRED = {
+    piexif.ExifIFD.ExifVersion: b"0232",
+    piexif.ExifIFD.ComponentsConfiguration: b"\x01\x02\x03\x00",
+    piexif.ExifIFD.FlashpixVersion: b"0100",
+}
+"""Tags that Exif 2.32 requires (tables 4 and 7) and RAW files often lack."""
+
+
+_UNREADABLE = "its EXIF cannot be read and was left out"
+
+
+class ExifError(Exception):
+    """An EXIF block cannot be read; the photo is retouched without it."""
+
+
+def update_block(
+    exif: bytes, size: tuple[int, int], *, srgb: bool = True, gps: bool = True
+) -> bytes:
+    r"""Update an EXIF block to match the result, and leave all else as it is.
+
+    The orientation becomes 1, the pixel dimensions become those of the result, and the thumbnail,
+    which would be stale, is removed.
+
+    Args:
+        exif: The block as it stands in the file, with or without ``Exif\0\0``.
+        size: Width and height of the result.
+        srgb: Whether the result is sRGB; any other color space is "uncalibrated".
+        gps: Whether to keep the location.
+
+    Returns:
+        The block with ``Exif\0\0`` in front.
+
+    Raises:
+        ExifError: The block is damaged.
+    """
+    try:
+        block = _Block(exif.removeprefix(PREFIX))
+        block.patch(block.first, {0x0112: 1, 0x0100: size[0], 0x0101: size[1]})
+        color_space = 1 if srgb else 0xFFFF
+        for entry in block.entries(block.first):
+            if entry.tag == _EXIF:
+                values = {0xA001: color_space, 0xA002: size[0], 0xA003: size[1]}
+                block.patch(block.number(entry), values)
+        block.drop_thumbnail()
+        if not gps:
+            block.drop_gps()
+    except (KeyError, struct.error) as problem:
+        raise ExifError("its EXIF block is damaged and was left out") from problem
+    return PREFIX + bytes(block.bytes)
+
+
+def read_tags(source: Path | bytes) -> Tags:
+    """Read the tags of a TIFF or RAW file.
+
+    Args:
+        source: A file built like a TIFF, or the bytes of a JPEG.
+
+    Raises:
+        ExifError: The file has no EXIF that can be read.
+    """
+    try:
+        return piexif.load(source if isinstance(source, bytes) else str(source))
+    # A damaged block makes piexif raise whatever its indexing runs into.
+    except Exception as problem:
+        raise ExifError(_UNREADABLE) from problem
+
+
+def build_block(tags: Tags, size: tuple[int, int], *, srgb: bool = True, gps: bool = True) -> bytes:
+    """Build an EXIF block from a TIFF's or RAW's tags on camera, lens, exposure and location.
+
+    Args:
+        tags: From :func:`read_tags`.
+        size: Width and height of the result.
+        srgb: Whether the result is sRGB.
+        gps: Whether to include the location.
+
+    Raises:
+        ExifError: The tags cannot be written.
+    """
+    try:
+        image = {tag: value for tag, value in tags["0th"].items() if tag in _IMAGE_TAGS}
+        exposure = {tag: value for tag, value in tags["Exif"].items() if tag not in _NOT_COPIED}
+        image[piexif.ImageIFD.Orientation] = 1
+        exposure[piexif.ExifIFD.ColorSpace] = 1 if srgb else 0xFFFF
+        exposure[piexif.ExifIFD.PixelXDimension], exposure[piexif.ExifIFD.PixelYDimension] = size
+        for directory, required in ((image, _IMAGE_REQUIRED), (exposure, _EXIF_REQUIRED)):
+            for tag, value in required.items():
+                directory.setdefault(tag, value)
+        location = tags["GPS"] if gps else {}
+        if location:
+            location = {piexif.GPSIFD.GPSVersionID: (2, 3, 0, 0)} | location
+        return piexif.dump({"0th": image, "Exif": exposure, "GPS": location})
+    # Values of the wrong type make piexif raise whatever its packing runs into.
+    except Exception as problem:
+        raise ExifError(_UNREADABLE) from problem
+
+
+def without_orientation(exif: bytes) -> bytes:
+    """Remove the orientation from an updated block, for formats that store it elsewhere."""
+    block = _Block(exif.removeprefix(PREFIX))
+    block.remove(block.first, 0x0112)
+    return PREFIX + bytes(block.bytes)
+
+
+class _Entry(NamedTuple):
+    """A directory entry: its tag, type and number of values, and its position."""
+
+    tag: int
+    kind: int
+    values: int
+    at: int
+
+
+class _Block:
+    """A TIFF structure whose numbers are changed in place (TIFF 6.0, section 2).
+
+    The methods raise KeyError or struct.error if the structure is damaged.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.bytes = bytearray(content)
+        self.order = {b"II": "<", b"MM": ">"}[bytes(content[:2])]
+        self.first = self._read("I", 4)
+
+    def entries(self, directory: int) -> Iterator[_Entry]:
+        for number in range(self._read("H", directory)):
+            at = directory + 2 + _ENTRY * number
+            tag, kind, values = struct.unpack_from(f"{self.order}HHI", self.bytes, at)
+            yield _Entry(tag, kind, values, at)
+
+    def number(self, entry: _Entry) -> int:
+        """The value of an entry that is a single number."""
+        return self._read(_NUMBERS[entry.kind], entry.at + 8)
+
+    def patch(self, directory: int, values: dict[int, int]) -> None:
+        for entry in self.entries(directory):
+            if entry.tag in values and entry.kind in _NUMBERS and entry.values == 1:
+                self._write(_NUMBERS[entry.kind], entry.at + 8, values[entry.tag])
+
+    def drop_thumbnail(self) -> None:
+        """Unlink the second directory and wipe the thumbnail that it points to."""
+        link = self._end(self.first)
+        second = self._read("I", link)
+        self._write("I", link, 0)
+        if not second:
+            return
+        try:
+            found = {one.tag: self.number(one) for one in self.entries(second) if one.values == 1}
+        except (KeyError, struct.error):
+            return  # unlinked, which is what matters
+        start, length = found.get(_THUMBNAIL, 0), found.get(_THUMBNAIL_LENGTH, 0)
+        if not start or start + length > len(self.bytes):
+            return
+        if start + length >= len(self.bytes) - 1:
+            del self.bytes[start:]
+        else:
+            self.bytes[start : start + length] = bytes(length)
+
+    def drop_gps(self) -> None:
+        """Wipe the GPS directory with all its values, and remove its entry from the first one."""
+        for entry in self.entries(self.first):
+            if entry.tag == _GPS:
+                directory = self.number(entry)
+                for one in self.entries(directory):
+                    self._wipe_value(one)
+                self._wipe(directory, self._end(directory) - directory)
+        self.remove(self.first, _GPS)
+
+    def remove(self, directory: int, tag: int) -> None:
+        """Remove an entry from a directory and move the following entries up."""
+        for entry in list(self.entries(directory)):
+            if entry.tag == tag:
+                end = (
+                    self._end(directory) + _INLINE
+                )  # the link to the next directory moves up as well
+                self.bytes[entry.at : end - _ENTRY] = self.bytes[entry.at + _ENTRY : end]
+                self._wipe(end - _ENTRY, _ENTRY)
+                self._write("H", directory, self._read("H", directory) - 1)
+                return
+
+    def _wipe_value(self, entry: _Entry) -> None:
+        length = _WIDTHS.get(entry.kind, 1) * entry.values
+        if length > _INLINE:
+            self._wipe(self._read("I", entry.at + 8), length)
+
+    def _wipe(self, start: int, length: int) -> None:
+        end = min(start + length, len(self.bytes))
+        self.bytes[start:end] = bytes(max(0, end - start))
+
+    def _end(self, directory: int) -> int:
+        return directory + 2 + _ENTRY * self._read("H", directory)
+
+    def _read(self, kind: str, at: int) -> int:
+        return struct.unpack_from(f"{self.order}{kind}", self.bytes, at)[0]
+
+    def _write(self, kind: str, at: int, value: int) -> None:
+        struct.pack_into(f"{self.order}{kind}", self.bytes, at, value)

@@ -1,0 +1,151 @@
+"""Downscaling photos."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from enhance_cli.imaging.jit import jit
+
+REDUCING_GAP = 3.0
+"""Blocks of pixels are averaged first, as long as the photo stays this many times larger than the
+result; the Lanczos filter then still sees all detail that it keeps (Pillow's ``reducing_gap``)."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of an image, in pixels."""
+
+
+class Size(NamedTuple):
+    """Width and height in pixels, in the order of image files."""
+
+    width: int
+    height: int
+
+
+def size_of(pixels: NDArray[Any]) -> Size:
+    """The size of an ``(H, W, ...)`` array."""
+    return Size(pixels.shape[1], pixels.shape[0])
+
+
+def max_value(dtype: np.dtype) -> int:
+    """The value of white in pixels of this dtype: 255, 65535 or 1."""
+    return int(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 1
+
+
+def fit_within(size: tuple[int, int], long_edge: int | None) -> Size:
+    """The size with a longer edge of ``long_edge``; smaller sizes, and None, stay as they are.
+
+    Args:
+        size: Width and height.
+        long_edge: In pixels.
+    """
+    width, height = size
+    longest = max(width, height)
+    if long_edge is None or longest <= long_edge:
+        return Size(width, height)
+    scale = long_edge / longest
+    return Size(max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def resize_image(image: Image.Image, size: Size) -> Image.Image:
+    """Resize with the Lanczos filter, after a fast reduction if the image is much larger."""
+    if image.size == size:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+
+
+def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
+    """Resize like :func:`resize_image`, in the precision of the pixels.
+
+    Args:
+        pixels: ``(H, W)`` or ``(H, W, C)``, uint8 or uint16 in their full range, or floats in
+            [0, 1].
+        size: Of the result.
+    """
+    if size_of(pixels) == size:
+        return pixels
+    pixels, box = _reduced(pixels, size)
+    if pixels.dtype == np.uint8:
+        image = Image.fromarray(pixels)
+        return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box))
+    if pixels.ndim == 2:
+        return _resize_channel(pixels, size, box)
+    return _resize_channels(pixels, size, box)
+
+
+def resize_unrounded(pixels: NDArray[Any], size: Size) -> NDArray[np.float32]:
+    """Resize ``(H, W, 3)`` pixels like :func:`resize_pixels`, to floats in [0, 1].
+
+    The retouch of a large photo must not depend on how its small copy was rounded.
+    """
+    pixels, box = _reduced(pixels, size)
+    floats = pixels.astype(np.float32) / np.float32(max_value(pixels.dtype))
+    return _resize_channels(floats, size, box)
+
+
+def _reduced(pixels: NDArray[Any], size: Size) -> tuple[NDArray[Any], Box]:
+    """Average blocks if the photo is much larger; return the part of the result that is photo."""
+    height, width = pixels.shape[:2]
+    across, down = (
+        max(1, int(n / m / REDUCING_GAP)) for n, m in zip((width, height), size, strict=True)
+    )
+    # The partial blocks at the right and at the bottom count for their share.
+    box = (0, 0, width / across, height / down)
+    return (block_means(pixels, across, down) if across > 1 or down > 1 else pixels), box
+
+
+def _resize_channels(pixels: NDArray[Any], size: Size, box: Box) -> NDArray[Any]:
+    return np.stack([_resize_channel(one, size, box) for one in np.moveaxis(pixels, 2, 0)], axis=2)
+
+
+def _resize_channel(channel: NDArray[Any], size: Size, box: Box) -> NDArray[Any]:
+    integers, white = np.issubdtype(channel.dtype, np.integer), max_value(channel.dtype)
+    image = Image.fromarray(np.ascontiguousarray(channel, np.float32))
+    result = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box)).clip(0, white)
+    return result.round().astype(channel.dtype) if integers else result
+
+
+def block_means(pixels: NDArray[Any], across: int, down: int) -> NDArray[Any]:
+    """Average blocks of pixels, as Pillow's ``Image.reduce`` does, without copying the photo.
+
+    Args:
+        pixels: ``(H, W)`` or ``(H, W, C)``.
+        across: Width of a block.
+        down: Height of a block.
+
+    Returns:
+        The same dtype, sides rounded up: blocks at the right and at the bottom may be smaller.
+    """
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim > 2 else 1
+    shape = (-(-height // down), -(-width // across), channels)
+    means = np.empty(shape, pixels.dtype)
+    half = 0.5 if np.issubdtype(pixels.dtype, np.integer) else 0.0
+    source = np.ascontiguousarray(pixels).reshape(height, width * channels)
+    _block_means(source, means, across, down, np.float32(half))
+    return means if pixels.ndim > 2 else means[..., 0]
+
+
+@jit()
+def _block_means(source, means, across, down, half):  # noqa: ANN001, ANN202
+    height = source.shape[0]
+    tall, wide, channels = means.shape
+    width = source.shape[1] // channels
+    sums = np.empty(source.shape[1], np.float32)
+    for y in range(tall):
+        top, bottom = y * down, min((y + 1) * down, height)
+        sums[:] = 0
+        for row in range(top, bottom):
+            for number in range(source.shape[1]):
+                sums[number] += source[row, number]
+        for x in range(wide):
+            left, right = x * across, min((x + 1) * across, width)
+            count = np.float32((bottom - top) * (right - left))
+            for channel in range(channels):
+                total = np.float32(0)
+                for column in range(left, right):
+                    total += sums[column * channels + channel]
+                means[y, x, channel] = total / count + half

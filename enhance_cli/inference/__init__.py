@@ -1,0 +1,1 @@
+"""Weights on a device, and one photo through the networks."""

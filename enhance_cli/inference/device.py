@@ -1,0 +1,47 @@
+"""The device that the networks run on."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from enhance_cli.config.training import Precision
+from enhance_cli.errors import DeviceError, UsageError
+
+_NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def pick_device(name: str) -> torch.device:
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` into a device.
+
+    ``auto`` uses CUDA if it is available. If CUDA is asked for and not available, that is an
+    error, never a silent run on the CPU.
+
+    Raises:
+        UsageError: The name is none of these.
+        DeviceError: There is no such CUDA device.
+    """
+    if not _NAMES.fullmatch(name):
+        raise UsageError(f"--device {name}: not a device; use auto, cpu, cuda or cuda:N")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise DeviceError(
+                f"--device {name}: this machine offers {count} CUDA devices to PyTorch; "
+                "use --device cpu, or install a CUDA build of torch and its driver"
+            )
+    return device
+
+
+def effective_precision(asked: Precision, device: torch.device) -> Precision:
+    """The precision to use: ``"bf16"`` only if it is not slower than ``"32"``.
+
+    On processors with AVX2 but without AVX-512, PyTorch's arithmetic in bfloat16 is hundreds of
+    times slower than in single precision.
+    """
+    slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in {"NO AVX", "AVX2"}
+    return "32" if slow else asked

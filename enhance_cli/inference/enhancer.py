@@ -1,0 +1,230 @@
+"""Weights on a device: predict a retouch for a photo, and apply it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from enhance_cli.config.model import LONG_EDGE
+from enhance_cli.errors import RetouchError
+from enhance_cli.imaging.codecs.pillow_image import (
+    PillowImage,
+    image_from_photo,
+    photo_from_image,
+)
+from enhance_cli.imaging.photo import Photo, has_no_color
+from enhance_cli.imaging.resize import Size, resize_unrounded
+from enhance_cli.inference.device import pick_device
+from enhance_cli.inference.retouch import Retouch, apply_retouch
+from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.models.cascade import Cascade
+from enhance_cli.models.cenet import ColorMapping
+from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
+from enhance_cli.models.guided_upsampling import guided_affine_grid
+from enhance_cli.models.prnet import Shape, input_shape
+
+Picture = TypeVar("Picture", PillowImage, NDArray[Any], Tensor)
+
+_DTYPES = {np.dtype(kind) for kind in (np.uint8, np.uint16, np.float32)}
+
+
+class Enhancer:
+    """A model on a device, ready for any number of photos; several threads may share it.
+
+    Args:
+        model: In eval mode.
+        device: Where the model is.
+        weights_path: The file that it was loaded from, or None.
+
+    Attributes:
+        model: The model.
+        device: Where it is now. A GPU that runs out of memory is given up for the CPU.
+        weights_path: The file that it was loaded from, or None.
+        warnings: What the run is to report once, such as a GPU that was given up.
+    """
+
+    def __init__(
+        self, model: Cascade, device: torch.device, weights_path: Path | None = None
+    ) -> None:
+        self.model = model
+        self.device = device
+        self.weights_path = weights_path
+        self.warnings: list[str] = []
+        self._gpu = threading.Lock()
+
+    @classmethod
+    def load(cls, weights: Path | str | None = None, device: str = "auto") -> Enhancer:
+        """Load weights, with batch norm fused into the convolutions.
+
+        Args:
+            weights: Weights file; None looks one up as ``enhance apply`` does.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+        Raises:
+            EnhanceError: The weights or the device are not available.
+        """
+        chosen = pick_device(device)
+        path = find_weights(Path(weights) if weights is not None else None)
+        return cls(fuse_batch_norm(load_weights(path, chosen).model), chosen, path)
+
+    def enhance(
+        self,
+        photo: Picture,
+        *,
+        long_edge: int | None = LONG_EDGE,
+        coarse_only: bool = False,
+        strength: float = 1.0,
+        srgb: bool = False,
+    ) -> Picture:
+        """Enhance a photo as ``enhance apply`` does, and return it as the type that was given.
+
+        Args:
+            photo: A Pillow image, whose color profile and orientation are honoured and whose result
+                has 8 bits per channel; or an array, ``(H, W, 3)`` or ``(H, W)``, uint8, uint16 or
+                float32 in [0, 1], sRGB; or a tensor, ``(3, H, W)`` or ``(B, 3, H, W)``, floats in
+                [0, 1], sRGB.
+            long_edge: Longer edge of the result, in pixels. Smaller photos keep their size; None
+                keeps the size of every photo.
+            coarse_only: Use CENet alone, without PRNet.
+            strength: 0 returns the photo unchanged, 1 the result; beyond 1 exaggerates it.
+            srgb: Convert a photo in another color space to sRGB.
+
+        Raises:
+            TypeError: The photo is none of these.
+            RetouchError: The networks' result is not finite, or memory runs out.
+        """
+
+        def run(one: Photo) -> Photo:
+            one = one.fit_within(long_edge)
+            retouch = None if strength == 0 and not srgb else self.predict(one, coarse_only)
+            return self.apply(one, retouch, strength, srgb)
+
+        if isinstance(photo, PillowImage):
+            return image_from_photo(run(photo_from_image(photo, long_edge)))
+        if isinstance(photo, np.ndarray):
+            return _enhance_array(photo, run)
+        if isinstance(photo, Tensor):
+            return _enhance_tensor(photo, run)
+        raise TypeError(f"{type(photo).__name__}: give a Pillow image, an array or a tensor")
+
+    @torch.inference_mode()
+    def predict(self, photo: Photo, coarse_only: bool = False) -> Retouch:
+        """Run the networks on a downscaled view of a photo of any size.
+
+        Args:
+            photo: The photo.
+            coarse_only: Use CENet alone, without PRNet.
+
+        Raises:
+            RetouchError: The networks' result is not finite, or memory runs out.
+        """
+        shape = Shape(*photo.pixels.shape[:2])
+        with _memory_errors_reported():
+            view = _network_input(photo, input_shape(shape, self.model.config.input_edge))
+            with self._one_at_a_time():
+                small, failures = None, 0
+                while small is None:
+                    try:
+                        small = self.model(view.to(self.device), coarse_only)
+                    except torch.OutOfMemoryError:
+                        failures += 1
+                        self._make_room(failures)
+                grid = guided_affine_grid(small, shape)
+        if not grid.isfinite().all():
+            raise RetouchError("the network's result is not finite")
+        mapping = small.mapping and ColorMapping(*(part.cpu() for part in small.mapping))
+        return Retouch(grid.cpu().numpy(), mapping)
+
+    def apply(
+        self,
+        photo: Photo,
+        retouch: Retouch | None,
+        strength: float = 1.0,
+        srgb: bool = False,
+        in_place: bool = False,
+    ) -> Photo:
+        """Apply a predicted retouch at the size of the photo; None leaves it unchanged.
+
+        The arguments are those of :func:`enhance_cli.inference.retouch.apply_retouch`.
+
+        Raises:
+            RetouchError: Memory runs out.
+        """
+        if retouch is None:
+            return photo
+        with _memory_errors_reported():
+            return apply_retouch(photo, retouch, strength, srgb, in_place)
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self) -> Generator[None]:
+        """Let one thread use the GPU at a time; on the CPU, all of them run side by side."""
+        if self.device.type == "cpu":
+            yield
+            return
+        with self._gpu:
+            yield
+
+    def _make_room(self, failures: int) -> None:
+        """Empty the GPU's cache; the second time, fall back to the CPU for the rest of the run."""
+        if self.device.type == "cpu":
+            raise MemoryError
+        torch.cuda.empty_cache()
+        if failures == 1:
+            return
+        self.model.to("cpu")
+        self.device = torch.device("cpu")
+        torch.cuda.empty_cache()
+        self.warnings.append("the GPU is out of memory; the run goes on without it, more slowly")
+
+
+def _network_input(photo: Photo, shape: Shape) -> Tensor:
+    """The photo as the networks see it: ``(1, 3, *shape)``, sRGB in [0, 1], on the CPU."""
+    pixels = resize_unrounded(photo.pixels, Size(shape.width, shape.height))
+    view = replace(photo, pixels=pixels, alpha=None).as_srgb()
+    return torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
+
+
+@contextlib.contextmanager
+def _memory_errors_reported() -> Generator[None]:
+    """Translate all ways in which memory runs out into a RetouchError."""
+    try:
+        yield
+    except MemoryError as problem:
+        raise RetouchError("too large for this machine's memory") from problem
+    except RuntimeError as problem:
+        if "allocate" not in str(problem):
+            raise
+        raise RetouchError("too large for this machine's memory") from problem
+
+
+def _enhance_array(array: NDArray[Any], run: Callable[[Photo], Photo]) -> NDArray[Any]:
+    if array.dtype not in _DTYPES:
+        raise TypeError(f"{array.dtype} pixels: give uint8, uint16 or float32")
+    grey = array.ndim == 2
+    pixels = np.repeat(array[..., None], 3, axis=2) if grey else array
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise TypeError(f"an array of shape {array.shape}: give (H, W, 3) or (H, W)")
+    result = run(Photo(pixels, grey=grey or has_no_color(pixels))).pixels
+    return result[..., 0] if grey else result
+
+
+def _enhance_tensor(tensor: Tensor, run: Callable[[Photo], Photo]) -> Tensor:
+    if tensor.ndim == 4:
+        return torch.stack([_enhance_tensor(one, run) for one in tensor])
+    if tensor.ndim != 3 or len(tensor) != 3 or not tensor.is_floating_point():
+        raise TypeError(
+            f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}: give floats in [0, 1], "
+            "(3, H, W) or (B, 3, H, W)"
+        )
+    pixels = tensor.detach().permute(1, 2, 0).float().clamp(0, 1).cpu().contiguous().numpy()
+    result = run(Photo(pixels, grey=has_no_color(pixels))).pixels
+    return torch.from_numpy(result).permute(2, 0, 1).to(tensor)

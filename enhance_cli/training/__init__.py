@@ -1,0 +1,1 @@
+"""How a network learns: trainer, stages, losses, optimizer, checkpoints, several processes."""

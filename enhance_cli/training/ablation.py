@@ -1,0 +1,78 @@
+"""Trains the five methods of section 3.3 one after the other, for table 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from enhance_cli.config.model import VARIANTS, Variant
+from enhance_cli.config.training import TrainConfig
+from enhance_cli.data.pair_cache import RenderProgress
+from enhance_cli.errors import UsageError
+from enhance_cli.training.checkpoint import checkpoint_path
+from enhance_cli.training.stages import stages_to_run
+from enhance_cli.training.trainer import EpochReport, StepReport, Trainer, collect
+
+
+class Ablation:
+    """Five training runs with one recipe. Iterate over it as over :class:`Trainer`.
+
+    CENet is trained once: the cascades start from the weights of ``ce``, so that they differ in
+    PRNet alone. With ``resume``, finished runs are kept and the interrupted one continues.
+
+    Args:
+        config: The runs' settings; ``out`` is a folder for ``ce.safetensors`` and so on.
+        on_step: Called after every step.
+
+    Raises:
+        EnhanceError: Pairs or split are not available, or ``init`` or ``stages`` are given.
+    """
+
+    def __init__(
+        self, config: TrainConfig, on_step: Callable[[StepReport], None] = lambda _: None
+    ) -> None:
+        if config.init is not None or config.stages is not None:
+            raise UsageError(
+                "--variant all trains every network from the start; leave out --init and --stages"
+            )
+        if config.out.suffix:
+            raise UsageError(f"--out {config.out}: with --variant all give a folder")
+        self.config = config
+        self._on_step = on_step
+        self.pairs = collect(config)
+
+    def render_missing(self) -> Iterator[RenderProgress]:
+        """As of :class:`Trainer`."""
+        return self.pairs.render_missing()
+
+    def __iter__(self) -> Iterator[EpochReport]:
+        """Train one method after the other.
+
+        Raises:
+            EnhanceError: As of :class:`Trainer`.
+        """
+        for variant in VARIANTS:
+            config = self._config_of(variant)
+            if not (self.config.resume and _is_done(config)):
+                yield from Trainer(config, self.pairs, self._on_step)
+
+    def _config_of(self, variant: Variant) -> TrainConfig:
+        recipe = self.config.recipe
+        recipe = replace(recipe, model=replace(recipe.model, variant=variant))
+        log_dir = self.config.log_dir and self.config.log_dir / variant
+        config = replace(self.config, recipe=recipe, out=self._out(variant), log_dir=log_dir)
+        if config.model.has_cenet and config.model.has_prnet:
+            refining = (one.name for one in stages_to_run(config) if one.trains == "prnet")
+            config = replace(config, init=self._out("ce"), stages=tuple(refining))
+        if not config.model.has_cenet or config.init:
+            config = replace(config, pretrained=False)
+        resume = self.config.resume and checkpoint_path(config).is_file()
+        return replace(config, resume=resume)
+
+    def _out(self, variant: Variant) -> Path:
+        return self.config.out / f"{variant}.safetensors"
+
+
+def _is_done(config: TrainConfig) -> bool:
+    return config.out.is_file() and not checkpoint_path(config).is_file()

@@ -1,0 +1,131 @@
+"""Training on one device, or on several with a process each, started by torchrun."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from datetime import timedelta
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import Tensor, distributed, nn
+
+from enhance_cli.config.training import Precision
+from enhance_cli.errors import UsageError
+from enhance_cli.inference.device import effective_precision, pick_device
+
+TIMEOUT = timedelta(hours=6)
+"""How long processes wait for one that is still rendering pairs or scoring."""
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that reports and writes files."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def local_world_size() -> int:
+    """Number of processes of the run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def make_fabric(device: str, precision: Precision) -> Fabric:
+    """Set up the device, or this process's share of the devices under torchrun.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``"32"``, or ``"bf16"`` (autocast), replaced by ``"32"`` if that is faster.
+
+    Raises:
+        UsageError: A single GPU was named for several processes.
+        DeviceError: The device is not available.
+    """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision
+    chosen = pick_device(device)
+    plugin = "bf16-mixed" if effective_precision(precision, chosen) == "bf16" else "32-true"
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        devices = [chosen.index or 0] if chosen.type == "cuda" else 1
+        return Fabric(accelerator=chosen.type, devices=devices, precision=plugin)
+    if chosen.index is not None:
+        raise UsageError(f"--device {device}: several processes cannot share it; use --device cuda")
+    fabric = Fabric(
+        accelerator=chosen.type,
+        devices=local_world_size(),
+        num_nodes=world // local_world_size(),
+        strategy=DDPStrategy(timeout=TIMEOUT),
+        precision=plugin,
+    )
+    fabric.launch()
+    atexit.register(_destroy_process_group)
+    return fabric
+
+
+def _destroy_process_group() -> None:
+    """Destroy the process group at exit: Gloo's threads may crash during interpreter shutdown."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+class GlobalBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the batches of all processes together.
+
+    With it, several processes learn the same as one with the whole batch. PyTorch's SyncBatchNorm
+    runs on GPUs only; this one runs, and is tested, on the CPU as well.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``(B, C, H, W)`` to ``(B, C, H, W)``."""
+        if not self.training:
+            return super().forward(input)
+        values = input.float()
+        count = values.numel() // values.shape[1] * distributed.get_world_size()
+        mean = _sum_over_all(values) / count
+        centered = values - mean[:, None, None]
+        variance = _sum_over_all(centered.square()) / count
+        self._update_running_stats(mean.detach(), variance.detach() * count / (count - 1))
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return (centered * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
+
+    @torch.no_grad()
+    def _update_running_stats(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.num_batches_tracked is not None and self.momentum is not None
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+
+
+def with_global_batch_norm(module: nn.Module) -> nn.Module:
+    """Replace every batch norm by :class:`GlobalBatchNorm2d`; the weights stay."""
+    for name, child in module.named_children():
+        if type(child) is nn.BatchNorm2d:
+            replacement = GlobalBatchNorm2d(child.num_features, child.eps, child.momentum or 0.1)
+            replacement.load_state_dict(child.state_dict())
+            setattr(module, name, replacement)
+        else:
+            with_global_batch_norm(child)
+    return module
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """Sum over processes. Every process's loss depends on it, so the gradient is summed as well."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override] # noqa: ARG004
+        total = gradient.contiguous().clone()
+        distributed.all_reduce(total)
+        return total
+
+
+def _sum_over_all(values: Tensor) -> Tensor:
+    """Per channel, over the batches of all processes."""
+    return _SumOverProcesses.apply(values.sum((0, 2, 3)))  # type: ignore[return-value]

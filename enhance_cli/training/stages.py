@@ -1,0 +1,127 @@
+"""Training stages: which network learns, what it sees of a photo, and its loss (section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from enhance_cli.config.recipe_file import active_stages
+from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
+from enhance_cli.data.crops import CropConfig, GlobalView
+from enhance_cli.data.dataset import Sample
+from enhance_cli.errors import UsageError
+from enhance_cli.models.cascade import Cascade
+from enhance_cli.models.color_polynomial import project_to_color_polynomial
+from enhance_cli.training.losses import photo_losses
+
+FULL_SIZE_FROM = 0.75
+"""Share of a stage after which growing crops have their full size."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A network, its samples and its loss.
+
+    Attributes:
+        config: How it learns.
+        net: The network.
+        crop: How its samples are taken from photos.
+        losses: Computes a loss for each photo, ``(B,)``, from the wrapped network and a batch.
+    """
+
+    config: StageConfig
+    net: nn.Module
+    crop: CropConfig
+    losses: Callable[[nn.Module, Sample], Tensor]
+
+
+def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
+    """The stages of a run, in order.
+
+    Raises:
+        UsageError: A stage was asked for that the recipe or the model lacks.
+    """
+    stages = active_stages(config.recipe)
+    names = [stage.name for stage in stages]
+    if config.stages is not None:
+        unknown = [name for name in config.stages if name not in names]
+        if unknown:
+            raise UsageError(
+                f"--stages {unknown[0]}: the recipe has no such stage for "
+                f"{config.model.variant}; choose from {', '.join(names)}"
+            )
+        stages = tuple(stage for stage in stages if stage.name in config.stages)
+    if not stages:
+        raise UsageError(f"the recipe has no stage that trains {config.model.variant}")
+    return stages
+
+
+def make_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabric) -> Stage:
+    """Build a stage when its turn comes: PRNet's needs the CENet that has been trained by then."""
+    if stage.trains == "cenet":
+        return _cenet_stage(stage, recipe, model)
+    return _prnet_stage(stage, recipe, model, fabric)
+
+
+def _cenet_stage(stage: StageConfig, recipe: Recipe, model: Cascade) -> Stage:
+    """CENet learns the global color map of a photo that it sees whole (eq. 4)."""
+    crop = CropConfig(recipe.model.input_side, flip=recipe.flip, rotate=recipe.rotate)
+    if recipe.model.fit == "squash":
+        crop = crop._replace(crop=True, min_scale=stage.min_crop_scale, keep_aspect=False)
+    crop = _growing(crop, stage)
+
+    def losses(net: nn.Module, batch: Sample) -> Tensor:
+        coarse = batch.original + net(batch.original).residual(batch.original)
+        return photo_losses(stage.loss, coarse, batch.expert, batch.mask)
+
+    assert model.cenet is not None
+    return Stage(stage, model.cenet, crop, losses)
+
+
+def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabric) -> Stage:
+    """PRNet learns what CENet, now frozen, leaves (eq. 5).
+
+    With ``projected`` (not in the paper), the loss is that of its residual after the projection
+    onto polynomials of color. Doing so from the first step scored lower (weights/LAB.md).
+    """
+    cenet = model.cenet
+    crop = _prnet_crop(stage, recipe)
+    if cenet is not None:
+        crop = crop._replace(view=GlobalView(recipe.model.input_side, recipe.model.fit))
+
+    def coarse_of(batch: Sample) -> Tensor:
+        if cenet is None:
+            return batch.original
+        with torch.no_grad(), fabric.autocast():
+            mapping = cenet.eval()(batch.view)
+        # Not under autocast: photos keep full precision.
+        return batch.original + mapping.residual(batch.original)
+
+    def losses(net: nn.Module, batch: Sample) -> Tensor:
+        coarse = coarse_of(batch)
+        residual = net(coarse)
+        if stage.projected:
+            residual = project_to_color_polynomial(residual, batch.original, batch.mask)
+        return photo_losses(stage.loss, coarse + residual, batch.expert, batch.mask)
+
+    assert model.prnet is not None
+    return Stage(stage, model.prnet, crop, losses)
+
+
+def _prnet_crop(stage: StageConfig, recipe: Recipe) -> CropConfig:
+    """What PRNet sees: crops of photos, or whole photos padded."""
+    model = recipe.model
+    side = model.input_side if model.fit == "pad" else model.long_edge
+    crop = CropConfig(side, flip=recipe.flip, rotate=recipe.rotate)
+    if stage.crop:
+        crop = crop._replace(side=stage.crop, crop=True, min_scale=stage.min_crop_scale)
+    return _growing(crop, stage)
+
+
+def _growing(crop: CropConfig, stage: StageConfig) -> CropConfig:
+    full_size_after = FULL_SIZE_FROM * stage.epochs
+    return crop._replace(initial_side=stage.initial_crop, full_size_after=full_size_after)

@@ -1,0 +1,90 @@
+"""Writes curves and sample images for TensorBoard."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enhance_cli.errors import OutputError, UsageError
+
+SPARE = 2**20
+"""Bytes of disk space that are left free."""
+
+
+class TensorBoardLog:
+    """Scalars and images by epoch; without a folder nothing is written.
+
+    Args:
+        folder: Folder for the event files, or None.
+        done: Epochs that a resumed run has done; what was logged after them is dropped.
+
+    Raises:
+        UsageError: TensorBoard is not installed.
+        OutputError: The folder cannot be written.
+    """
+
+    def __init__(self, folder: Path | None, done: int = 0) -> None:
+        self._folder = folder
+        self._writer: Any = None
+        if folder is None:
+            return
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as problem:
+            raise UsageError(
+                "--log-dir: TensorBoard is not installed; pip install tensorboard"
+            ) from problem
+        try:
+            self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+        except OSError as problem:
+            raise OutputError(f"--log-dir {folder}: {problem.strerror or problem}") from problem
+
+    def scalars(self, values: Mapping[str, float | None], epoch: int) -> None:
+        """Write numbers; None is skipped.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        for name, value in values.items():
+            if value is not None:
+                self._write(lambda writer, n=name, v=value: writer.add_scalar(n, v, epoch))
+
+    def image(self, name: str, image: NDArray[np.uint8], epoch: int) -> None:
+        """Write an image, ``(H, W, 3)``.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        self._write(
+            lambda writer: writer.add_image(name, image, epoch, dataformats="HWC"),
+            image.nbytes,
+        )
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._write(lambda writer: writer.close(), closing=True)
+
+    def _write(self, act: Callable[[Any], object], size: int = 0, closing: bool = False) -> None:
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        try:
+            # TensorBoard writes in a thread of its own, whose failures would end in a traceback.
+            if not closing and shutil.disk_usage(str(self._folder)).free < size + SPARE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            act(writer)
+            if not closing:
+                writer.flush()
+        except OSError as problem:
+            raise OutputError(
+                f"--log-dir {self._folder}: {problem.strerror or problem}; make room there or "
+                "leave the log out; --resume goes on from the last checkpoint"
+            ) from problem
+        self._writer = None if closing else writer

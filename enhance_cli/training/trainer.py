@@ -1,0 +1,381 @@
+"""Trains CENet on eq. 4, then PRNet on what CENet leaves (section 3.2)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from enhance_cli.config.training import StageConfig, TrainConfig
+from enhance_cli.data.dataset import PairDataset, Sample
+from enhance_cli.data.pair_cache import RenderProgress
+from enhance_cli.data.pair_collection import PairCollection
+from enhance_cli.data.sampler import BatchSampler, make_loader
+from enhance_cli.errors import TrainingError, UsageError
+from enhance_cli.evaluation.scoring import comparison, score_pairs
+from enhance_cli.imaging.metrics import Score
+from enhance_cli.inference.enhancer import Enhancer
+from enhance_cli.inference.weights import Provenance, load_weights, save_weights
+from enhance_cli.models.cascade import Cascade
+from enhance_cli.training.checkpoint import (
+    checkpoint_path,
+    fingerprint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from enhance_cli.training.distributed import (
+    local_world_size,
+    make_fabric,
+    with_global_batch_norm,
+)
+from enhance_cli.training.optimizer import StageState
+from enhance_cli.training.stages import Stage, make_stage, stages_to_run
+from enhance_cli.training.tensorboard_log import TensorBoardLog
+
+LOGGED_PHOTOS = 4
+"""Number of photos whose results are logged."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """The result of one epoch.
+
+    Attributes:
+        stage: Name of the stage.
+        epoch: The epoch, from 1.
+        epochs: Number of epochs of the stage.
+        loss: Mean loss over the steps.
+        learning_rate: Learning rate of the last step.
+        photos_per_second: Samples per second, over all processes.
+        score: Scores on the held-out pairs, if this epoch was validated.
+        best: Whether no earlier epoch of the stage scored better.
+        variant: Variant that is being trained.
+    """
+
+    stage: str
+    epoch: int
+    epochs: int
+    loss: float
+    learning_rate: float
+    photos_per_second: float
+    score: Score | None = None
+    best: bool = False
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """Progress within an epoch.
+
+    Attributes:
+        stage: Name of the stage.
+        epoch: The epoch, from 1.
+        epochs: Number of epochs of the stage.
+        step: The step of the epoch, from 1.
+        steps: Number of steps in an epoch.
+        loss: Loss of this step.
+        variant: Variant that is being trained.
+    """
+
+    stage: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    variant: str = ""
+
+
+class Trainer:
+    """One training run. Iterating over it yields an :class:`EpochReport` for each epoch.
+
+    After every epoch, a checkpoint is written beside the weights file. Ctrl-C writes the weights
+    as they are and keeps the checkpoint, from which ``resume`` continues. Under torchrun every
+    process iterates, and the first one writes.
+
+    Args:
+        config: The run's settings.
+        pairs: Its pairs; None finds those of ``config``.
+        on_step: Called after every step.
+
+    Raises:
+        EnhanceError: Pairs, split or device are not available, or there is nothing to resume.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        pairs: PairCollection | None = None,
+        on_step: Callable[[StepReport], None] = lambda _: None,
+    ) -> None:
+        self.config = config
+        self.stages = stages_to_run(config)
+        self._on_step = on_step
+        _check_options(config, self.stages)
+        self.pairs = pairs or collect(config)
+        self._check_output()
+        self._state = read_checkpoint(config) if config.resume else {}
+        self.fabric = make_fabric(config.device, config.recipe.precision)
+        self.device = self.fabric.device
+        torch.manual_seed(config.recipe.seed)
+        self.model = Cascade(config.model)
+        if config.pretrained:
+            self._load_pretrained()
+        self._inherited_training_ids = self._initialise_from(config.init) if config.init else ()
+        if self.fabric.world_size > 1:
+            with_global_batch_norm(self.model)
+        self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        main = self.fabric.is_global_zero
+        self.log = TensorBoardLog(config.log_dir if main else None, self._epochs_done())
+
+    def render_missing(self) -> Iterator[RenderProgress]:
+        """Render the pairs that have not been rendered yet; otherwise training begins with that.
+
+        Raises:
+            EnhanceError: Pairs do not match, or the disk is full.
+        """
+        return self.pairs.render_missing()
+
+    def __iter__(self) -> Iterator[EpochReport]:
+        """Train.
+
+        Raises:
+            EnhanceError: Pairs cannot be rendered.
+            TrainingError: A loss is not finite, or a file cannot be written.
+            KeyboardInterrupt: After the weights have been written as they are.
+        """
+        for _ in self.render_missing():
+            pass
+        try:
+            if self._state:
+                self.model.load_state_dict(self._state["model"])
+            for stage in self.stages:
+                recipe = self.config.recipe
+                yield from self._run(make_stage(stage, recipe, self.model, self.fabric))
+        except KeyboardInterrupt:
+            self._write(figures={"interrupted": True})
+            raise
+        finally:
+            self.log.close()
+        final = self._score() if self.pairs.held_out else None
+        figures = {"photos": len(self.pairs.held_out), **asdict(final)} if final else {}
+        self._write(figures)
+        if self.fabric.is_global_zero:
+            checkpoint_path(self.config).unlink(missing_ok=True)
+
+    def _load_pretrained(self) -> None:
+        assert self.model.cenet is not None
+        try:
+            self.model.cenet.load_pretrained()
+        except OSError as problem:
+            raise TrainingError(
+                f"--pretrained: torchvision's weights cannot be downloaded ({problem}); put them "
+                "into ~/.cache/torch/hub/checkpoints, or leave --pretrained out"
+            ) from problem
+
+    def _initialise_from(self, path: Path) -> tuple[str, ...]:
+        """Load the networks of a weights file; return the keys that they were trained on."""
+        weights = load_weights(path)
+        source, target = weights.model.config, self.config.model
+        if (source.input_side, source.fit) != (target.input_side, target.fit):
+            raise UsageError(
+                f"--init {path}: its networks were trained with model.input_side="
+                f"{source.input_side} and model.fit={source.fit}; set the same"
+            )
+        try:
+            for own, loaded in (
+                (self.model.cenet, weights.model.cenet),
+                (self.model.prnet, weights.model.prnet),
+            ):
+                if own is not None and loaded is not None:
+                    own.load_state_dict(loaded.state_dict())
+        except RuntimeError as problem:
+            raise UsageError(
+                f"--init {path}: its {source.variant} does not fit into {target.variant}"
+            ) from problem
+        return weights.provenance.trained_on
+
+    def _run(self, stage: Stage) -> Iterator[EpochReport]:
+        done, saved = self._progress(stage.config)
+        if done >= stage.config.epochs:
+            return
+        recipe, fabric = self.config.recipe, self.fabric
+        state = StageState(stage.net, stage.config, recipe.ema_decay, fabric)
+        if saved:
+            state.load_state_dict(saved)
+        batches = BatchSampler(
+            self.pairs.repeats,
+            stage.config.batch_size,
+            f"{recipe.seed}/{stage.config.name}",
+            fabric.global_rank,
+            fabric.world_size,
+        )
+        samples = PairDataset(
+            self.pairs.train, self.pairs.cache, stage.crop, stage.config, recipe.seed
+        )
+        loader = make_loader(samples, batches, self.config.workers)
+        loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+        for batches.epoch in range(done, stage.config.epochs):
+            try:
+                report = self._epoch(stage, batches, loader, state)
+            except KeyboardInterrupt:
+                state.load_best_or_ema()
+                raise
+            yield self._close_epoch(report, state)
+
+    def _epoch(
+        self, stage: Stage, batches: BatchSampler, loader: Any, state: StageState
+    ) -> EpochReport:
+        state.module.train()
+        name, variant = stage.config.name, self.config.model.variant
+        epoch, epochs, steps = batches.epoch, stage.config.epochs, len(batches)
+        losses: list[float] = []
+        rate, photos, started = 0.0, 0, time.perf_counter()
+        for number, batch in enumerate(loader, start=1):
+            step = epoch * steps + number - 1
+            rate = state.set_learning_rate(step, steps * epochs)
+            each = stage.losses(state.module, batch)
+            losses.append(self._finite_mean(each, step, batch))
+            self.fabric.backward(each.mean())
+            state.step()
+            photos += len(batch.original) * self.fabric.world_size
+            self._on_step(StepReport(name, epoch + 1, epochs, number, steps, losses[-1], variant))
+        mean_loss = sum(losses) / len(losses)
+        speed = photos / (time.perf_counter() - started)
+        return EpochReport(name, epoch + 1, epochs, mean_loss, rate, speed, variant=variant)
+
+    def _close_epoch(self, report: EpochReport, state: StageState) -> EpochReport:
+        """Score the averaged weights if it is time to, and write a checkpoint."""
+        recipe = self.config.recipe
+        last = report.epoch == report.epochs
+        if last or report.epoch % recipe.validate_every == 0:
+            with state.with_ema():
+                if self.pairs.held_out:
+                    result = self._score()
+                    best = recipe.checkpoint == "best" and state.track_best(result.psnr)
+                    report = replace(report, score=result, best=best)
+                self._log_images(report)
+        self._log_scalars(report)
+        if last:
+            state.load_best_or_ema()
+        if self.fabric.is_global_zero:
+            saved = {
+                "stage": report.stage,
+                "epoch": report.epoch,
+                "model": self.model.state_dict(),
+                **state.state_dict(),
+            }
+            write_checkpoint(self.config, saved)
+        return report
+
+    def _score(self) -> Score:
+        """Score on the held-out pairs, in the first process for all."""
+        result = None
+        if self.fabric.is_global_zero:
+            result = score_pairs(self._enhancer(), self.pairs.held_out, self.pairs.cache)
+        return self.fabric.broadcast(result)  # type: ignore[return-value]
+
+    def _enhancer(self) -> Enhancer:
+        return Enhancer(self.model.eval(), self.device)
+
+    def _finite_mean(self, losses: Tensor, step: int, batch: Sample) -> float:
+        """Mean over the whole batch, including those of the other processes."""
+        mean: Tensor = self.fabric.all_reduce(losses.detach().mean(), reduce_op="mean")  # type: ignore[assignment]
+        if not mean.isfinite():
+            self._stop_at(losses.detach(), step, batch)
+        return mean.item()
+
+    def _stop_at(self, losses: Tensor, step: int, batch: Sample) -> NoReturn:
+        everywhere, indices = (
+            self.fabric.all_gather(values).flatten()  # type: ignore[union-attr]
+            for values in (losses, batch.pair_index)
+        )
+        keys = [self.pairs.train[index].key for index in indices[~everywhere.isfinite()]]
+        raise TrainingError(
+            f"the loss is not finite at step {step} on {', '.join(keys)}; the last good state is "
+            f"in {checkpoint_path(self.config)} if an epoch was done; try a lower --learning-rate"
+        )
+
+    def _log_scalars(self, report: EpochReport) -> None:
+        scores = asdict(report.score) if report.score else {}
+        values = {
+            "loss": report.loss,
+            "learning_rate": report.learning_rate,
+            "photos_per_second": report.photos_per_second,
+            **scores,
+        }
+        named = {f"{report.stage}/{name}": value for name, value in values.items()}
+        self.log.scalars(named, self._epochs_before(report.stage) + report.epoch)
+
+    def _log_images(self, report: EpochReport) -> None:
+        if self.config.log_dir is None or not self.fabric.is_global_zero:
+            return
+        enhancers = {"enhanced": self._enhancer()}
+        pairs = [pair for pair in (self.pairs.held_out or self.pairs.train) if pair.original]
+        for pair in pairs[:LOGGED_PHOTOS]:
+            image = comparison(pair, self.pairs.cache, enhancers)
+            epoch = self._epochs_before(report.stage) + report.epoch
+            self.log.image(f"{report.stage}/{pair.key}", image, epoch)
+
+    def _epochs_before(self, name: str) -> int:
+        earlier = itertools.takewhile(lambda stage: stage.name != name, self.stages)
+        return sum(stage.epochs for stage in earlier)
+
+    def _epochs_done(self) -> int:
+        if not self._state:
+            return 0
+        return self._epochs_before(self._state["stage"]) + self._state["epoch"]
+
+    def _progress(self, stage: StageConfig) -> tuple[int, dict[str, Any]]:
+        """Epochs of a stage in the checkpoint, and its state if the run continues there."""
+        if not self._state:
+            return 0, {}
+        if self._state["stage"] == stage.name:
+            state, self._state = self._state, {}
+            return state["epoch"], {} if state["epoch"] >= stage.epochs else state
+        return stage.epochs, {}  # the checkpoint is of a later stage
+
+    def _check_output(self) -> None:
+        if self.config.out.suffix != ".safetensors":
+            raise UsageError(f"--out {self.config.out}: weights files end in .safetensors")
+        try:
+            self.config.out.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise UsageError(f"--out {self.config.out}: {problem}") from problem
+
+    def _write(self, figures: dict[str, Any]) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        own = (pair.key for pair in self.pairs.train)
+        keys = tuple(sorted({*self._inherited_training_ids, *own}))
+        recipe = json.loads(fingerprint(self.config))
+        save_weights(self.config.out, self.model, Provenance(keys, recipe, figures))
+
+
+def collect(config: TrainConfig) -> PairCollection:
+    """Find the pairs of a run.
+
+    Raises:
+        EnhanceError: Sources or split are not available.
+    """
+    readers = max(1, config.workers) * local_world_size()
+    return PairCollection(config.data, config.model.long_edge, readers=readers)
+
+
+def _check_options(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:
+    """Refuse options that have no effect in this run."""
+    trains_cenet = any(stage.trains == "cenet" for stage in stages)
+    if config.pretrained and not config.model.has_cenet:
+        raise UsageError(f"--pretrained: the variant {config.model.variant} has no ResNet50")
+    if config.pretrained and not trains_cenet:
+        raise UsageError("--pretrained: no stage of this run trains CENet")
+    fivek = any(source.kind == "fivek" for source in config.data.sources)
+    if config.data.expert != "c" and not fivek:
+        raise UsageError("--expert has no effect without --fivek-root; leave it out")

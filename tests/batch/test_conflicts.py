@@ -1,0 +1,125 @@
+"""Results that are there already: whose are they, and are they stale?"""
+
+import os
+
+import pytest
+
+from enhance_cli.batch.conflicts import Reason, decide
+from enhance_cli.batch.manifest import NAME, Manifest, FileSignature
+from enhance_cli.batch.output_paths import Job
+from enhance_cli.errors import OutputError, UsageError
+
+
+@pytest.fixture
+def photo(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "in" / "a.jpg"
+    path.write_text("photo")
+    return Job(path, tmp_path / "out" / "a.jpg")
+
+
+def write(photo, settings="one"):
+    """What a run does for a photo."""
+    manifest = Manifest(photo.output.parent)
+    with manifest.held():
+        photo.output.write_text("result")
+        manifest.add(photo.input, FileSignature.of(photo.input), photo.output, settings)
+
+
+def reason(photo, settings="one", on_conflict="skip"):
+    manifest = Manifest(photo.output.parent)
+    with manifest.held():
+        manifest.read()
+        (decision,) = decide((photo,), manifest, settings, on_conflict)
+    return decision.reason
+
+
+def test_what_is_there_and_unchanged_is_left(photo):
+    assert reason(photo) is Reason.NEW
+    write(photo)
+    assert reason(photo) is Reason.UP_TO_DATE
+    photo.output.unlink()
+    assert reason(photo) is Reason.NEW
+
+
+def test_a_changed_photo_or_setting_makes_a_result_stale(photo):
+    write(photo)
+    assert reason(photo, "two") is Reason.SETTINGS_CHANGED
+    photo.input.write_text("another photo")
+    assert reason(photo) is Reason.PHOTO_CHANGED
+
+
+def test_a_file_that_somebody_put_there_or_worked_on_is_theirs(photo):
+    photo.output.write_text("mine")
+    assert reason(photo) is Reason.FOREIGN_FILE
+    photo.output.unlink()
+    write(photo)
+    photo.output.write_text("worked on since")
+    assert reason(photo) is Reason.FOREIGN_FILE
+    assert reason(photo, on_conflict="overwrite") is Reason.REPLACED
+    with pytest.raises(UsageError, match="there already"):
+        reason(photo, on_conflict="error")
+
+
+def test_rename_writes_beside_a_strangers_file_and_finds_it_again(photo):
+    photo.output.write_text("mine")
+    manifest = Manifest(photo.output.parent)
+    with manifest.held():
+        (decision,) = decide((photo,), manifest, "one", "rename")
+    assert decision.reason is Reason.NEW and decision.photo.output.name == "a-1.jpg"
+    write(decision.photo)
+    assert reason(photo, on_conflict="rename") is Reason.UP_TO_DATE
+    assert reason(photo, "two", on_conflict="rename") is Reason.SETTINGS_CHANGED
+
+
+def test_two_photos_never_get_one_name(photo, tmp_path):
+    other = tmp_path / "in" / "a-1.jpg"
+    other.write_text("other")
+    photo.output.write_text("mine")
+    planned = (photo, Job(other, tmp_path / "out" / "a-1.jpg"))
+    manifest = Manifest(tmp_path / "out")
+    with manifest.held():
+        decisions = decide(planned, manifest, "one", "rename")
+    assert [one.photo.output.name for one in decisions] == ["a-2.jpg", "a-1.jpg"]
+
+
+class TestManifest:
+    def test_a_line_cut_short_by_a_crash_loses_only_itself(self, photo):
+        write(photo)
+        with (photo.output.parent / NAME).open("a") as file:
+            file.write('{"output": "b.jpg", "inp')
+        assert reason(photo) is Reason.UP_TO_DATE
+
+    def test_after_a_torn_line_new_records_are_read_again(self, photo):
+        with (photo.output.parent / NAME).open("a") as file:
+            file.write('{"output": "b.jpg", "inp')
+        write(photo)
+        assert reason(photo) is Reason.UP_TO_DATE
+
+    def test_one_run_at_a_time_holds_a_folder(self, photo):
+        folder = photo.output.parent
+        with (
+            Manifest(folder).held(),
+            pytest.raises(OutputError, match="another run"),
+            Manifest(folder).held(),
+        ):
+            pass
+        with Manifest(folder).held():
+            pass
+
+    def test_leftovers_of_a_killed_run_are_swept_and_nothing_else(self, photo):
+        folder = photo.output.parent / "deep"
+        folder.mkdir()
+        leftover = folder / ".0123456789ab.part"
+        mine = [folder / ".hidden", folder / "notes.part", folder / ".123.part"]
+        for path in (leftover, *mine):
+            path.touch()
+        reason(photo)
+        assert not leftover.exists() and all(path.exists() for path in mine)
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+    def test_a_folder_that_cannot_be_written_is_told(self, tmp_path):
+        tmp_path.chmod(0o500)
+        with pytest.raises(OutputError, match="--out"), Manifest(tmp_path).held():
+            pass

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from enhance_cli.config import ApplyConfig
+from enhance_cli.batch.discovery import find_photos
+from enhance_cli.errors import UsageError
+
+
+@pytest.fixture
+def touch(tmp_path):
+    def touch(*names: str) -> Path:
+        for name in names:
+            path = tmp_path / "in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+        return tmp_path / "in"
+
+    return touch
+
+
+def found(root: Path, **options) -> list[str]:
+    photos, _ = find_photos(ApplyConfig((root,), root.parent / "out", **options))
+    return [one.relative.as_posix() for one in photos]
+
+
+class TestPairs:
+    NAMES = ("a.nef", "a.jpg", "b.NEF", "B.JPG", "c.dng", "c.png", "d.jpg", "e.cr3", "e.heic")
+
+    def test_both_is_the_default(self, touch):
+        assert sorted(found(touch(*self.NAMES))) == sorted(self.NAMES)
+
+    def test_raw_leaves_out_the_cameras_own_picture(self, touch):
+        left = {"a.nef", "b.NEF", "c.dng", "c.png", "d.jpg", "e.cr3"}
+        assert set(found(touch(*self.NAMES), pairs="raw")) == left
+
+    def test_jpeg_leaves_out_the_raw(self, touch):
+        left = {"a.jpg", "B.JPG", "c.dng", "c.png", "d.jpg", "e.heic"}
+        assert set(found(touch(*self.NAMES), pairs="jpeg")) == left
+
+    def test_other_folders_do_not_count(self, touch):
+        names = {"raw/a.nef", "jpeg/a.jpg"}
+        assert set(found(touch(*names), pairs="raw")) == names
+
+
+class TestExclude:
+    NAMES = ("a.jpg", "a_edit.jpg", "old/b.jpg", "day/old/c.jpg", "day/d.png")
+
+    @pytest.mark.parametrize(
+        ("pattern", "left"),
+        [
+            ("*_edit.*", {"a.jpg", "old/b.jpg", "day/old/c.jpg", "day/d.png"}),
+            ("old", {"a.jpg", "a_edit.jpg", "day/d.png"}),
+            ("old/", {"a.jpg", "a_edit.jpg", "day/d.png"}),
+            ("day/old", {"a.jpg", "a_edit.jpg", "old/b.jpg", "day/d.png"}),
+            ("day/*", {"a.jpg", "a_edit.jpg", "old/b.jpg"}),
+            ("nothing", set(NAMES)),
+        ],
+    )
+    def test_names_paths_and_folders(self, touch, pattern, left):
+        assert set(found(touch(*self.NAMES), exclude=(pattern,))) == left
+
+    def test_what_leaves_nothing_is_an_error(self, touch):
+        with pytest.raises(UsageError, match="--exclude leaves none of 5"):
+            found(touch(*self.NAMES), exclude=("*",))
+
+
+def test_comparisons_are_no_photos(touch):
+    root = touch("a.jpg", "compare/a.jpg.jpg")
+    assert found(root, compare=root / "compare") == ["a.jpg"]

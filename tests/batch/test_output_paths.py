@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+
+from enhance_cli.config import ApplyConfig
+from enhance_cli.batch.output_paths import plan_outputs
+from enhance_cli.errors import UsageError
+
+
+@pytest.fixture
+def touch(tmp_path):
+    def touch(*names: str) -> Path:
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+        return tmp_path
+
+    return touch
+
+
+def planned(out: Path, *inputs: Path) -> dict[str, str]:
+    plan = plan_outputs(ApplyConfig(tuple(inputs), out))
+    return {photo.input.name: str(photo.output.relative_to(out)) for photo in plan.photos}
+
+
+def test_a_folder_is_walked_and_mirrored(touch):
+    root = touch("p/a.JPG", "p/day 1/b.png", "p/day 1/raw/c.NEF", "p/notes.txt")
+    assert planned(root / "out", root / "p") == {
+        "a.JPG": "a.JPG",
+        "b.png": "day 1/b.png",
+        "c.NEF": "day 1/raw/c.jpg",
+    }
+
+
+def test_several_folders_keep_their_names(touch):
+    root = touch("x/photos/a.jpg", "y/photos/a.jpg", "z/b.jpg")
+    plan = plan_outputs(ApplyConfig((root / "x/photos", root / "y/photos", root / "z"), root / "out"))
+    assert [str(photo.output.relative_to(root / "out")) for photo in plan.photos] == [
+        "photos/a.jpg",
+        "photos-2/a.jpg",
+        "z/b.jpg",
+    ]
+
+
+def test_results_never_share_a_path(touch):
+    root = touch("p/a.dng", "p/a.jpg", "p/A.JPG", "p/a.nef", "q/a.jpg")
+    outputs = planned_paths(root / "out", root / "p")
+    assert len({path.casefold() for path in outputs}) == 4
+    assert outputs == planned_paths(root / "out", root / "p"), "the same on every run"
+
+
+def test_a_raw_beside_its_jpeg_gets_the_longer_name(touch):
+    root = touch("p/a.dng", "p/a.jpg", "p/b.NEF")
+    assert planned(root / "out", root / "p") == {
+        "a.dng": "a.dng.jpg",
+        "a.jpg": "a.jpg",
+        "b.NEF": "b.jpg",
+    }
+
+
+def planned_paths(out: Path, *inputs: Path) -> list[str]:
+    return [str(photo.output) for photo in plan_outputs(ApplyConfig(tuple(inputs), out)).photos]
+
+
+def test_a_photo_given_twice_is_done_once(touch):
+    root = touch("p/a.jpg")
+    assert len(planned_paths(root / "out", root / "p", root / "p/a.jpg", root / "p")) == 1
+
+
+def test_what_systems_leave_behind_is_passed_over(touch):
+    root = touch("p/._a.jpg", "p/.cache/b.jpg", "p/@eaDir/c.jpg", "p/Thumbs.db", "p/d.jpg")
+    assert planned(root / "out", root / "p") == {"d.jpg": "d.jpg"}
+
+
+def test_results_of_an_earlier_run_are_no_inputs(touch):
+    root = touch("p/a.jpg", "p/retouched/a.jpg")
+    assert planned(root / "p/retouched", root / "p") == {"a.jpg": "a.jpg"}
+
+
+def test_a_result_never_replaces_an_original(touch):
+    root = touch("p/a.jpg", "p/b.jpg")
+    with pytest.raises(UsageError, match=r"would replace the original .*a\.jpg"):
+        plan_outputs(ApplyConfig((root / "p",), root / "p"))
+    with pytest.raises(UsageError, match="would replace"):
+        plan_outputs(ApplyConfig((root / "p/b.jpg",), root / "p"))
+
+
+def test_not_through_a_link_either(touch):
+    root = touch("p/a.jpg")
+    (root / "elsewhere").symlink_to(root / "p", target_is_directory=True)
+    with pytest.raises(UsageError, match="would replace"):
+        plan_outputs(ApplyConfig((root / "p",), root / "elsewhere"))
+
+
+def test_a_folder_that_links_to_itself_ends(touch):
+    root = touch("p/a.jpg")
+    (root / "p" / "again").symlink_to(root / "p", target_is_directory=True)
+    assert planned(root / "out", root / "p") == {"a.jpg": "a.jpg"}
+
+
+def test_the_wrong_folder(touch):
+    root = touch("p/notes.txt")
+    with pytest.raises(UsageError, match="no photo found"):
+        plan_outputs(ApplyConfig((root / "p",), root / "out"))
+    with pytest.raises(UsageError, match="gone: no such file or folder"):
+        plan_outputs(ApplyConfig((root / "gone",), root / "out"))

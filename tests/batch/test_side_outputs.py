@@ -1,0 +1,184 @@
+import os
+import re
+import shutil
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from enhance_cli.config import ApplyConfig
+from enhance_cli.batch.runner import BatchRunner, Status
+from enhance_cli.batch.gallery import GalleryEntry, Gallery
+from enhance_cli.errors import OutputError, UsageError
+
+
+@pytest.fixture
+def run(tmp_path, brightening_weights):
+    def run(*inputs, **options):
+        config = ApplyConfig(
+            tuple(inputs), tmp_path / "out", weights=brightening_weights, device="cpu", **options
+        )
+        return list(BatchRunner(config))
+
+    return run
+
+
+def test_the_coarse_map_is_written_as_it_was_applied(tmp_path, run, write_photo):
+    write_photo(tmp_path / "in" / "day 1" / "a.png")
+    run(tmp_path / "in", lut=tmp_path / "luts", strength=0.5)
+    lines = (tmp_path / "luts" / "day 1" / "a.png.cube").read_text().splitlines()
+    assert lines[4] == "0.050000 0.050000 0.050000", "half of the 0.1 that the weights add"
+    assert lines[-1] == "1.050000 1.050000 1.050000"
+
+
+def test_a_comparison_shows_both(tmp_path, run, write_photo):
+    plain = np.full((60, 90, 3), 100, np.uint8)
+    write_photo(tmp_path / "in" / "a.png", plain)
+    run(tmp_path / "in", compare=tmp_path / "seen")
+    with Image.open(tmp_path / "seen" / "a.png.jpg") as sheet:
+        assert sheet.getpixel((60, 40))[0] == pytest.approx(100, abs=2)
+        assert sheet.getpixel((60 + 90 + 16, 40))[0] == pytest.approx(126, abs=2)
+
+
+def test_what_is_asked_for_later_is_made_later(tmp_path, run, write_photo):
+    path = write_photo(tmp_path / "a.png")
+    run(path)
+    (again,) = run(path, lut=tmp_path / "luts", compare=tmp_path / "seen")
+    assert again.status is Status.DONE
+    assert (tmp_path / "luts" / "a.png.cube").exists()
+    (third,) = run(path, lut=tmp_path / "luts", compare=tmp_path / "seen")
+    assert third.status is Status.SKIPPED
+
+
+class TestGallery:
+    def test_it_holds_new_photos_old_ones_and_failures(self, tmp_path, run, write_photo):
+        write_photo(tmp_path / "in" / "old.png")
+        run(tmp_path / "in")
+        write_photo(tmp_path / "in" / "new <b>&.png")
+        (tmp_path / "in" / "bad.jpg").write_bytes(b"no photo")
+        run(tmp_path / "in", gallery=tmp_path / "seen" / "all.html")
+        page = (tmp_path / "seen" / "all.html").read_text(encoding="utf-8")
+        assert page.count("<figure>") == 2
+        assert "new &lt;b&gt;&amp;.png" in page and "<b>&.png" not in page
+        assert 'href="../out/new%20%3Cb%3E%26.png"' in page
+        assert "Failed (1)" in page and "bad.jpg</b> not a photo" in page
+        assert not re.search(r"(?:src|href)=\"https?:", page), "nothing is fetched"
+        assert [path.name for path in (tmp_path / "seen").iterdir()] == ["all.html"]
+
+    def test_a_stopped_run_still_has_its_page(self, tmp_path, brightening_weights, write_photo):
+        for number in range(40):
+            write_photo(tmp_path / "in" / f"{number}.png")
+        gallery = tmp_path / "all.html"
+        config = ApplyConfig((tmp_path / "in",), tmp_path / "out", weights=brightening_weights)
+        run = BatchRunner(ApplyConfig(**{**vars(config), "gallery": gallery, "device": "cpu"}))
+        done = 0
+        for _ in run:
+            done += 1
+            run.stop()
+        assert gallery.read_text().count("<figure>") == done < 40
+
+    def test_it_must_be_a_page(self, tmp_path, run, write_photo):
+        path = write_photo(tmp_path / "a.jpg")
+        with pytest.raises(UsageError, match=r"\.html"):
+            run(path, gallery=path)
+
+    def test_a_place_that_cannot_be_written_is_told_before_any_photo(
+        self, tmp_path, run, write_photo
+    ):
+        path = write_photo(tmp_path / "a.jpg")
+        (tmp_path / "file").write_text("x")
+        with pytest.raises(OutputError, match="--gallery"):
+            run(path, gallery=tmp_path / "file" / "all.html")
+        assert not (tmp_path / "out" / "a.jpg").exists()
+
+
+def test_comparisons_may_not_lie_among_the_results(tmp_path, run, write_photo):
+    with pytest.raises(UsageError, match="--compare"):
+        run(write_photo(tmp_path / "a.jpg"), compare=tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, as the system has it."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        pytest.skip("Chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+class TestInABrowser:
+    def at(self, page, number=0):
+        """Where the line between before and after stands, as a share of the width."""
+        script = """number => {
+          const pair = document.querySelectorAll('.pair')[number];
+          const line = getComputedStyle(pair, '::after').left;
+          return parseFloat(line) / pair.clientWidth;
+        }"""
+        return page.evaluate(script, number)
+
+    @pytest.fixture
+    def page(self, browser, tmp_path, run, coffee, write_photo):
+        for name in ("a", "b", "c"):
+            write_photo(tmp_path / "in" / f"{name}.jpg", coffee)
+        (tmp_path / "in" / "bad.jpg").write_bytes(b"no photo")
+        run(tmp_path / "in", gallery=tmp_path / "all.html")
+        context = browser.new_context(has_touch=True, viewport={"width": 1200, "height": 800})
+        page = context.new_page()
+        page.faults = []
+        page.on("pageerror", lambda problem: page.faults.append(str(problem)))
+        page.on("console", lambda said: said.type == "error" and page.faults.append(said.text))
+        page.goto((tmp_path / "all.html").as_uri())
+        yield page
+        assert page.faults == []
+        context.close()
+
+    def test_mouse_touch_and_keyboard_move_the_line(self, page):
+        assert self.at(page) == pytest.approx(0.5, abs=0.01)
+        box = page.locator(".pair").first.bounding_box()
+        middle = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + box["width"] / 2, middle)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.8 * box["width"], middle, steps=4)
+        page.mouse.up()
+        assert self.at(page) == pytest.approx(0.8, abs=0.03)
+        page.touchscreen.tap(box["x"] + 0.2 * box["width"], middle)
+        assert self.at(page) == pytest.approx(0.2, abs=0.03)
+        page.locator(".pair input").first.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        assert self.at(page) == pytest.approx(0.22, abs=0.03)
+        assert self.at(page, 1) == pytest.approx(0.5, abs=0.01), "the others stay"
+
+    def test_one_slider_moves_all(self, page):
+        page.locator("#all").fill("100")
+        assert [self.at(page, number) for number in range(3)] == pytest.approx([0, 0, 0], abs=0.01)
+
+    def test_what_can_be_read(self, page):
+        assert page.locator("#count").inner_text() == "3 photos"
+        assert page.locator("#failed li").count() == 1
+        page.locator("summary").first.click()
+        assert page.locator("details table").first.is_visible()
+        folder = os.environ.get("ENHANCE_SCREENSHOTS")
+        if folder:
+            page.screenshot(path=f"{folder}/gallery.png")
+
+    def test_a_thousand_photos_stay_fluid(self, browser, tmp_path, coffee):
+        content = BytesIO()
+        Image.fromarray(coffee).resize((400, 267)).save(content, "WEBP", quality=78)
+        gallery = Gallery(tmp_path / "all.html")
+        for number in range(1000):
+            output = tmp_path / f"{number}.jpg"
+            pictures = content.getvalue(), content.getvalue()
+            gallery.add(GalleryEntry(output.name, *pictures, (400, 267), output, None))
+        gallery.close()
+        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        page.goto((tmp_path / "all.html").as_uri())
+        drawn = page.evaluate("""() => [...document.querySelectorAll('.pair')].filter(
+          one => one.checkVisibility({contentVisibilityAuto: true})).length""")
+        assert 3 <= drawn < 100, "the rest waits until it comes into sight"
+        page.close()

@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import pytest
+from pictures import scene
+
+from enhance_cli.config import DataConfig, Source
+from enhance_cli.data.pair_collection import PairCollection
+from enhance_cli.errors import OutputError, PairsError, UsageError
+
+
+def collected(*sources, **options) -> PairCollection:
+    collection = PairCollection(DataConfig(tuple(sources), **options))
+    for _ in collection.prepare():
+        pass
+    return collection
+
+
+@pytest.fixture
+def photos(tmp_path, write_photo) -> Path:
+    for number in range(3):
+        write_photo(tmp_path / "good" / f"{number}.png", scene(number))
+    return tmp_path / "good"
+
+
+def test_sources_are_put_together_with_their_weights(write_pairs, photos, tmp_path):
+    fivek, mine = write_pairs(), write_pairs(names=("a", "b"), root="mine")
+    (tmp_path / "split.txt").write_text("a0001\nb\n1.png\n")
+    collection = collected(
+        Source("fivek", fivek),
+        Source("pairs", mine, 2.0),
+        Source("photos", photos, 0.5),
+        split=str(tmp_path / "split.txt"),
+    )
+    weights = dict(zip([pair.key for pair in collection.train], collection.weights, strict=True))
+    assert weights == {
+        **{"a0002": 1, "a0003": 1, "a0004": 1},
+        "mine/a": 2,
+        **{"good/0.png": 0.5, "good/2.png": 0.5},
+    }
+    # A finished photo is held out of learning, but there is nothing to score it against.
+    assert [pair.key for pair in collection.held_out] == ["a0001", "mine/b"]
+
+
+def test_a_folder_given_twice_is_scored_once(write_pairs, tmp_path):
+    root = write_pairs()
+    (tmp_path / "split.txt").write_text("a0001\n")
+    both = Source("fivek", root), Source("pairs", root)
+    collection = collected(*both, split=str(tmp_path / "split.txt"))
+    assert len(collection.train) == 6 and len(collection.held_out) == 1
+
+
+class TestBadPairs:
+    @pytest.fixture
+    def root(self, write_pairs, write_photo) -> Path:
+        root = write_pairs()
+        (root / "expertC" / "a0001-x.png").unlink()  # missing
+        write_photo(root / "input" / "a0002-again.png")  # doubled
+        write_photo(root / "expertC" / "a0003-z.png", scene(5, 48, 32))  # another photo
+        return root
+
+    def test_the_first_look_names_those_that_are_missing_or_doubled(self, root):
+        with pytest.raises(PairsError) as told:
+            PairCollection(DataConfig((Source("fivek", root),)))
+        line = str(told.value)
+        assert line.startswith("2 bad pairs: a0001: ") and "; a0002: there twice" in line
+        assert line.endswith("--skip-bad-pairs") and "\n" not in line
+
+    def test_preparing_names_those_that_do_not_belong_together(self, root, write_photo):
+        write_photo(root / "expertC" / "a0001-x.png", size=(48, 33))  # another size
+        (root / "input" / "a0002-again.png").unlink()
+        collection = PairCollection(DataConfig((Source("fivek", root),)))
+        with pytest.raises(PairsError) as told:
+            list(collection.prepare())
+        line = str(told.value)
+        assert "2 bad pairs" in line and "48 x 32" in line and "48 x 33" in line
+        assert "a0003" in line and "different photos" in line
+
+    def test_they_are_passed_over_where_that_is_wanted(self, root):
+        collection = collected(Source("fivek", root), skip_bad_pairs=True)
+        assert [pair.key for pair in collection.train] == ["a0004"] and len(
+            collection.weights
+        ) == 1
+        assert {bad.key for bad in collection.bad} == {"a0001", "a0002", "a0003"}
+
+    def test_nothing_good_is_left(self, root):
+        (root / "expertC" / "a0004-w.png").write_bytes(b"")
+        with pytest.raises(PairsError, match="not one of the 2 pairs"):
+            collected(Source("fivek", root), skip_bad_pairs=True)
+
+    def test_of_many_a_few_are_named(self, write_pairs):
+        root = write_pairs(names=[f"a{number:04d}" for number in range(1, 13)])
+        for path in (root / "expertC").iterdir():
+            path.unlink()
+        with pytest.raises(PairsError, match=r"12 bad pairs: a0001.*a0005.*; and 7 more; "):
+            PairCollection(DataConfig((Source("fivek", root),)))
+
+
+def test_the_cache_folder_is_the_users_or_the_one_given(write_pairs, tmp_path):
+    source = Source("fivek", write_pairs())
+    own = collected(source).store.folder
+    assert own.name == "pairs" and len(list(own.glob("*.png"))) == 4
+    chosen = collected(source, cache_dir=tmp_path / "here").store.folder
+    assert chosen == tmp_path / "here" and len(list(chosen.glob("*.png"))) == 4
+
+
+def test_a_cache_folder_that_cannot_be_made(write_pairs, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="--cache-dir"):
+        collected(Source("fivek", write_pairs()), cache_dir=tmp_path / "file" / "below")
+
+
+def test_no_source():
+    with pytest.raises(UsageError, match="--photos DIR"):
+        PairCollection(DataConfig())

@@ -1,0 +1,37 @@
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from enhance_cli.imaging.cube import SIDE, write_cube
+
+MATRIX = np.array([[1.2, -0.1, 0.05], [0.02, 0.9, 0.1], [-0.05, 0.15, 1.1]], np.float32)
+OFFSET = np.array([0.03, -0.02, 0.01], np.float32)
+
+
+def linear(colours):
+    return colours @ MATRIX.T + OFFSET
+
+
+def test_pillow_applies_it_as_the_map_itself(tmp_path, coffee):
+    path = tmp_path / "maps" / "a.cube"
+    write_cube(linear, path, 'a "quoted" Zoë')
+    lines = path.read_text(encoding="ascii").splitlines()
+    assert lines[:2] == ["TITLE \"a 'quoted' Zo?\"", f"LUT_3D_SIZE {SIDE}"]
+    table = [float(value) for line in lines[4:] for value in line.split()]
+    assert len(table) == 3 * SIDE**3
+    result = Image.fromarray(coffee).filter(ImageFilter.Color3DLUT(SIDE, table))
+    expected = (linear(coffee.astype(np.float32) / 255).clip(0, 1) * 255).round()
+    assert np.abs(np.asarray(result) - expected).max() <= 1
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_ffmpeg_applies_it_too(tmp_path, coffee):
+    write_cube(linear, tmp_path / "a.cube", "a")
+    Image.fromarray(coffee).save(tmp_path / "a.png")
+    command = ["ffmpeg", "-loglevel", "error", "-i", "a.png", "-vf", "lut3d=a.cube", "b.png"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    expected = (linear(coffee.astype(np.float32) / 255).clip(0, 1) * 255).round()
+    assert np.abs(np.asarray(Image.open(tmp_path / "b.png")) - expected).max() <= 2

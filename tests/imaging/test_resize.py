@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from enhance_cli.imaging.resize import (
+    block_means,
+    fitted,
+    resize_image,
+    resize_pixels,
+    resize_unrounded,
+)
+
+
+@pytest.mark.parametrize(("across", "down"), [(2, 2), (4, 3), (7, 1)])
+@pytest.mark.parametrize("size", [(40, 60), (41, 59), (3, 5)])
+def test_blocks_are_averaged_as_pillow_does(across, down, size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(pixels).reduce((across, down)), float)
+    ours = block_means(pixels, across, down)
+    assert ours.dtype == np.uint8 and ours.shape == expected.shape
+    assert np.abs(ours - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1000, 1500), (1201, 807), (333, 3001)])
+def test_arrays_are_made_small_as_pictures_are(size):
+    draw = np.random.default_rng(0)
+    small = draw.integers(60, 200, (size[0] // 20, size[1] // 20, 3), dtype=np.uint8)
+    image = Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC)
+    target = fitted(image.size, 100)
+    expected = np.asarray(resize_image(image, target), float)
+    ours = resize_pixels(np.asarray(image), target)
+    assert np.abs(ours - expected).max() <= 2
+    deep = resize_pixels(np.asarray(image).astype(np.uint16) * 257, target)
+    assert deep.dtype == np.uint16 and np.abs(deep / 257 - expected).max() <= 2
+    floats = resize_pixels(np.asarray(image, np.float32)[..., 0] / 255, target)
+    assert floats.dtype == np.float32 and np.abs(floats * 255 - expected[..., 0]).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(90, 60), (600, 400), (900, 700)])
+def test_unrounded_is_pillow_on_floats(size):
+    pixels = np.random.default_rng(1).integers(40, 200, (400, 600, 3), dtype=np.uint8)
+    pixels = np.asarray(Image.fromarray(pixels).resize((600, 400), box=(0, 0, 300, 200)))
+    ours = resize_unrounded(pixels, size)
+    assert ours.dtype == np.float32 and ours.shape == (size[1], size[0], 3)
+    expected = [
+        Image.fromarray(channel.astype(np.float32)).resize(
+            size, Image.Resampling.LANCZOS, reducing_gap=3.0
+        )
+        for channel in np.moveaxis(pixels, 2, 0)
+    ]
+    difference = np.abs(255 * ours - np.stack(expected, axis=2))
+    assert difference.max() < (1 if size[0] < 300 else 0.01)  # blocks are rounded, half a level
+    assert not np.array_equal(255 * ours, (255 * ours).round()) or size == (600, 400)
+
+
+def test_unrounded_takes_every_kind_of_pixels():
+    eight = np.full((30, 40, 3), 51, np.uint8)
+    for pixels in (eight, eight.astype(np.uint16) * 257, eight.astype(np.float32) / 255):
+        np.testing.assert_allclose(resize_unrounded(pixels, (8, 6)), 0.2, atol=1e-6)

@@ -1,0 +1,42 @@
+import pytest
+import torch
+
+from enhance_cli.inference.device import pick_device, effective_precision
+from enhance_cli.errors import DeviceError, UsageError
+
+
+def test_auto_takes_what_is_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert pick_device("auto") == torch.device("cuda")
+
+
+def test_cuda_without_a_device_is_an_error_and_never_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="--device cpu"):
+        pick_device("cuda")
+
+
+def test_a_device_beyond_those_that_are_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(DeviceError, match="2 CUDA devices"):
+        pick_device("cuda:2")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "CPU ", "mps"])
+def test_an_unknown_name(name):
+    with pytest.raises(UsageError, match="auto, cpu, cuda"):
+        pick_device(name)
+
+
+@pytest.mark.parametrize(
+    ("device", "processor", "used"),
+    [("cpu", "AVX2", "32"), ("cpu", "AVX512", "bf16"), ("cuda", "AVX2", "bf16")],
+)
+def test_bfloat16_is_left_out_where_it_is_slow(monkeypatch, device, processor, used):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    assert effective_precision("bf16", torch.device(device)) == used
+    assert effective_precision("32", torch.device(device)) == "32"

@@ -1,0 +1,219 @@
+"""Photos of any size, in their own depth and colours."""
+
+import imagecodecs
+import numpy as np
+import pytest
+import torch
+
+from enhance_cli.config import ModelConfig
+from enhance_cli.inference import retouch
+from enhance_cli.inference.retouch import enhance_pixels, look, retouched
+from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.errors import RetouchError
+from enhance_cli.imaging.color_space import ColorSpace
+from enhance_cli.imaging.photo import Photo
+from enhance_cli.imaging.resize import fitted
+from enhance_cli.models.cascade import Cascade
+from enhance_cli.models.cenet import ColorMapping
+from enhance_cli.models.prnet import input_size
+
+CPU = torch.device("cpu")
+
+DISPLAY_P3 = imagecodecs.cms_profile(
+    "rgb",
+    whitepoint=[0.3127, 0.3290, 1.0],
+    primaries=[0.680, 0.320, 1, 0.265, 0.690, 1, 0.150, 0.060, 1],
+    gamma=2.2,
+)
+
+
+def run(weights, photo, **options) -> Photo:
+    model = load_weights(weights).model
+    return retouched(photo, look(model, photo, CPU), **options)
+
+
+@pytest.fixture(scope="module")
+def every_colour() -> np.ndarray:
+    """64 levels of each channel, 512 x 512, the corners of the cube included."""
+    levels = np.linspace(0, 255, 64).round().astype(np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1)
+    return cube.reshape(512, 512, 3)
+
+
+class TestColours:
+    @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+    def test_an_identity_model_gives_back_what_it_got(self, identity_weights, every_colour, kind):
+        pixels = every_colour.astype(kind) * (np.iinfo(kind).max // 255)
+        result = run(identity_weights, Photo(pixels, ColorSpace(DISPLAY_P3)))
+        assert result.colours.profile == DISPLAY_P3
+        np.testing.assert_array_equal(result.pixels, pixels)
+
+    def test_on_request_the_result_is_srgb(self, identity_weights):
+        """Display P3's red, green and blue at 0.6, by the published matrix, in range of sRGB."""
+        to_srgb = np.array([
+            [1.2249402, -0.2249402, 0.0],
+            [-0.0420570, 1.0420570, 0.0],
+            [-0.0196376, -0.0786507, 1.0982884],
+        ])  # fmt: skip
+        colour = np.array([0.6, 0.5, 0.55])
+        linear = to_srgb @ colour**2.2
+        expected = 1.055 * linear ** (1 / 2.4) - 0.055
+        pixels = np.full((8, 8, 3), colour * 65535).round().astype(np.uint16)
+        result = run(identity_weights, Photo(pixels, ColorSpace(DISPLAY_P3)), srgb=True)
+        assert result.colours.is_srgb
+        np.testing.assert_allclose(result.pixels[4, 4] / 65535, expected, atol=0.002)
+
+    def test_a_change_is_the_same_in_any_colour_space(self, brightening_weights, every_colour):
+        """Within sRGB's gamut, P3 numbers for the same colours give the same colours."""
+        srgb = Photo((60 + every_colour * 0.5).astype(np.uint16) * 257)
+        numbers = ColorSpace(DISPLAY_P3).from_srgb(srgb.as_srgb())
+        wide = Photo((numbers * 65535).round().astype(np.uint16), ColorSpace(DISPLAY_P3))
+        one, other = (run(brightening_weights, photo).as_srgb() for photo in (srgb, wide))
+        assert np.abs(one - other).max() < 1 / 255
+
+    def test_colours_beyond_srgb_stay_beyond_it(self, brightening_weights):
+        green = np.zeros((8, 8, 3), np.uint16)
+        green[..., 1] = 60000
+        result = run(brightening_weights, Photo(green, ColorSpace(DISPLAY_P3)))
+        assert ColorSpace(DISPLAY_P3).to_srgb(result.as_floats())[..., 0].max() < 0
+
+    def test_a_grey_photo_stays_grey(self, every_colour):
+        grey = np.again(every_colour[..., :1], 3, axis=2)
+        result = run(find_weights(None), Photo(grey, grey=True)).pixels
+        assert (result.max(axis=2) == result.min(axis=2)).all()
+
+
+class TestDepth:
+    def test_a_gradient_keeps_its_sixteen_bits(self, brightening_weights):
+        """2,000 neighbouring levels of 65,536, eight of 256: none may fall together."""
+        ramp = np.arange(20_000, 22_000, dtype=np.uint16)
+        photo = Photo(np.again(np.tile(ramp, (4, 1))[..., None], 3, axis=2))
+        # At half strength, 0.05: a tenth of 65,535 ends on a half, which is rounded to even.
+        result = run(brightening_weights, photo, strength=0.5)
+        assert result.pixels.dtype == np.uint16
+        assert len(np.unique(result.pixels[..., 1])) == 2000
+
+
+class TestSize:
+    @pytest.mark.parametrize("long_edge", [640, 1500])
+    def test_the_large_result_made_small_is_the_small_result(self, coffee, long_edge):
+        weights = find_weights(None)
+        tall, wide = round(long_edge / 1.5), long_edge
+        rows = np.arange(tall) * 400 // tall
+        columns = np.arange(wide) * 600 // wide
+        large = Photo(coffee[rows][:, columns] // 2 + 20)
+        small = run(weights, large.fitted(500))
+        shrunk = run(weights, large).fitted(500)
+        difference = np.abs(small.pixels.astype(float) - shrunk.pixels)
+        assert difference.mean() <= 1
+
+    @pytest.mark.parametrize(
+        ("geometry", "expected"),
+        [
+            (ModelConfig(input_side=32, fit="squash", max_input_edge=96), (64, 96)),
+            (ModelConfig(input_side=32, fit="squash"), (332, 500)),
+            (ModelConfig(input_side=128, fit="pad"), (84, 128)),
+        ],
+    )
+    def test_the_networks_see_a_photo_at_the_size_they_are_made_for(
+        self, coffee, geometry, expected
+    ):
+        model = Cascade(geometry).eval()
+        seen = []
+        model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+        result = enhance_pixels(model, coffee.astype(np.float32) / 255, CPU)
+        assert seen == [expected]
+        assert result.shape == coffee.shape
+
+    def test_copies_of_one_photo_are_seen_alike(self):
+        copies = [fitted((6000, 4000), edge) for edge in (None, 2048, 1000, 768, 500, 300)]
+        assert {input_size(size, 256) for size in copies} == {(256, 172)}
+        assert input_size((4000, 3), 256) == (256, 4)
+        assert input_size((255, 31), 256) == (255, 31)
+
+    def test_strips_do_not_show(self, coffee, monkeypatch):
+        photo = Photo(coffee, ColorSpace(DISPLAY_P3))
+        whole = run(find_weights(None), photo).pixels
+        monkeypatch.setattr(retouching, "STRIP", 7 * 600)
+        strips = run(find_weights(None), photo).pixels
+        assert np.abs(whole.astype(int) - strips).max() <= 1
+
+    @pytest.mark.parametrize("colours", [ColorSpace(), ColorSpace(DISPLAY_P3)])
+    def test_a_photo_that_is_spent_gives_its_memory_and_the_same_result(self, coffee, colours):
+        photo = Photo(coffee.copy(), colours)
+        kept = run(find_weights(None), photo)
+        np.testing.assert_array_equal(photo.pixels, coffee)
+        spent = run(find_weights(None), photo, spend=True)
+        assert spent.pixels is photo.pixels
+        np.testing.assert_array_equal(spent.pixels, kept.pixels)
+
+    def test_pixels_that_cannot_be_written_to_are_not_spent(self, coffee, brightening_weights):
+        locked = coffee.copy()
+        locked.setflags(write=False)
+        result = run(brightening_weights, Photo(locked), spend=True)
+        np.testing.assert_array_equal(locked, coffee)
+        assert (result.pixels != coffee).any()
+
+
+class TestStrength:
+    def test_nothing_gives_the_photo_back(self, brightening_weights, coffee):
+        np.testing.assert_array_equal(
+            run(brightening_weights, Photo(coffee), strength=0).pixels, coffee
+        )
+
+    @pytest.mark.parametrize("strength", [0.5, 1, 1.5])
+    def test_a_change_grows_with_it(self, brightening_weights, strength):
+        photo = Photo(np.full((8, 8, 3), 100, np.uint8))
+        result = run(brightening_weights, photo, strength=strength).pixels
+        np.testing.assert_allclose(result, 100 + 25.5 * strength, atol=0.6)
+
+
+def test_a_result_that_is_not_finite_is_told(identity_weights, coffee, monkeypatch):
+    monkeypatch.setattr(ColorMapping, "residual", lambda _, photo: photo * float("nan"))
+    with pytest.raises(RetouchError, match="not finite"):
+        run(identity_weights, Photo(coffee))
+
+
+class TestPixels:
+    """What is scored."""
+
+    @pytest.fixture
+    def pixels(self, coffee):
+        return coffee.astype(np.float32) / 255
+
+    def test_pixels_come_back_as_they_went_in(self, pixels, identity_weights):
+        model = load_weights(identity_weights).model
+        result = enhance_pixels(model, pixels, CPU)
+        assert result.dtype == np.float32
+        np.testing.assert_array_equal(result, pixels)
+
+    def test_results_are_clamped(self, pixels, brightening_weights):
+        model = load_weights(brightening_weights).model
+        result = enhance_pixels(model, pixels, CPU)
+        np.testing.assert_allclose(result, (pixels + 0.1).clip(0, 1), atol=1e-3)
+        assert result.max() == 1
+
+    def test_a_photo_that_is_seen_whole_is_what_the_networks_make_of_it(self, pixels):
+        model = load_weights(find_weights(None)).model
+        small = np.ascontiguousarray(pixels[::3, ::3])
+        with torch.inference_mode():
+            batch = torch.from_numpy(small).permute(2, 0, 1)[None]
+            expected = model(batch).enhanced[0].permute(1, 2, 0).clamp(0, 1).numpy()
+        np.testing.assert_allclose(enhance_pixels(model, small, CPU), expected, atol=1e-5)
+
+    def test_coarse_only_differs_from_the_whole(self, pixels):
+        model = load_weights(find_weights(None)).model
+        whole, coarse = (
+            enhance_pixels(model, 0.1 + 0.5 * pixels, CPU, coarse_only=only)
+            for only in (False, True)
+        )
+        assert np.abs(whole - coarse).mean() > 1 / 255
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    def test_cuda_agrees_with_the_cpu(self, pixels):
+        results = []
+        for device in (CPU, torch.device("cuda")):
+            model = load_weights(find_weights(None), device).model
+            results.append(enhance_pixels(model, pixels, device))
+        difference = np.abs(results[0] - results[1])
+        assert difference.mean() < 1 / 255 and difference.max() < 4 / 255

@@ -1,0 +1,120 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from enhance_cli.config import VARIANTS, ModelConfig
+from enhance_cli.inference import weights as module
+from enhance_cli.inference.weights import Provenance, find_weights, load_weights, save_weights
+from enhance_cli.errors import WeightsError
+from enhance_cli.models.cascade import Cascade
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_model_comes_back_with_its_story(tmp_path, variant):
+    torch.manual_seed(0)
+    path = tmp_path / "deep" / "w.safetensors"
+    model = Cascade(ModelConfig(variant, input_side=64, fit="squash")).eval()
+    if model.cenet is not None:
+        nn.init.normal_(model.cenet.head[-1].weight, std=0.05)
+    story = Provenance(("a0001", "me/b"), {"epochs": 3}, {"psnr": 24.19})
+    save_weights(path, model, story)
+    loaded = load_weights(path)
+    assert loaded.model.config == model.config and loaded.provenance == story
+    assert not loaded.model.training
+    photo = torch.rand(1, 3, 40, 50)
+    with torch.no_grad():
+        difference = (loaded.model(photo).enhanced - model(photo).enhanced).abs().max()
+    assert difference < 1 / 255, "half precision shows"
+
+
+def test_matrices_are_stored_in_half_precision_and_statistics_are_not(identity_weights):
+    tensors = load_file(identity_weights)
+    assert tensors["cenet.backbone.conv1.weight"].dtype == torch.float16
+    assert tensors["cenet.backbone.bn1.running_var"].dtype == torch.float32
+    assert identity_weights.stat().st_size < 60e6
+
+
+def test_the_file_can_be_read_without_enhance(identity_weights):
+    with safe_open(identity_weights, framework="np") as opened:
+        metadata = opened.metadata()
+    assert metadata["format_version"] == "1"
+    assert json.loads(metadata["model"])["variant"] == "ce+prnl"
+
+
+class TestRefused:
+    def test_cut_short(self, tmp_path, identity_weights):
+        path = tmp_path / "cut.safetensors"
+        path.write_bytes(identity_weights.read_bytes()[:100_000])
+        with pytest.raises(WeightsError, match=r"cut\.safetensors: not a whole"):
+            load_weights(path)
+
+    def test_pickled(self, tmp_path):
+        path = tmp_path / "old.pth"
+        torch.save({"weight": torch.zeros(3)}, path)
+        with pytest.raises(WeightsError, match="pickled weights"):
+            load_weights(path)
+
+    def test_of_another_version(self, tmp_path, identity_weights):
+        path = tmp_path / "new.safetensors"
+        with safe_open(identity_weights, framework="pt") as opened:
+            metadata = opened.metadata()
+        save_file(load_file(identity_weights), path, metadata | {"format_version": "99"})
+        with pytest.raises(WeightsError, match="format version 99"):
+            load_weights(path)
+
+    def test_of_another_program(self, tmp_path):
+        path = tmp_path / "other.safetensors"
+        save_file({"x": torch.zeros(3)}, path)
+        with pytest.raises(WeightsError, match="not a weights file of enhance"):
+            load_weights(path)
+
+    def test_a_description_that_does_not_fit(self, tmp_path, identity_weights):
+        path = tmp_path / "wrong.safetensors"
+        with safe_open(identity_weights, framework="pt") as opened:
+            metadata = opened.metadata()
+        save_file({"x": torch.zeros(3)}, path, metadata)
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_weights(path)
+
+    def test_missing(self, tmp_path):
+        with pytest.raises(WeightsError, match="no such weights file"):
+            load_weights(tmp_path / "gone.safetensors")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    def fail(path, _content):
+        path.touch()
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(WeightsError, match="disk full"):
+        save_weights(tmp_path / "w.safetensors", Cascade(ModelConfig("prnl")), Provenance())
+    assert not list(tmp_path.iterdir())
+
+
+class TestLookUp:
+    def test_the_order(self, tmp_path, monkeypatch):
+        chosen, from_environment = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+        own = tmp_path / "data" / "enhance.safetensors"
+        own.parent.mkdir()
+        for path in (chosen, from_environment, own):
+            path.touch()
+        shipped = find_weights(None)
+        assert shipped.parent.name == "weights" and shipped.name == "enhance.safetensors"
+        monkeypatch.setattr(module, "user_data_path", lambda *_, **__: own.parent)
+        assert find_weights(None) == own
+        monkeypatch.setenv("ENHANCE_WEIGHTS", str(from_environment))
+        assert find_weights(None) == from_environment
+        assert find_weights(chosen) == chosen
+
+    def test_what_was_asked_for_and_is_not_there_is_an_error(self, tmp_path, monkeypatch):
+        with pytest.raises(WeightsError, match="--weights"):
+            find_weights(tmp_path / "gone")
+        monkeypatch.setenv("ENHANCE_WEIGHTS", str(Path("gone.safetensors")))
+        with pytest.raises(WeightsError, match="ENHANCE_WEIGHTS"):
+            find_weights(None)

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from enhance_cli.models.color_polynomial import by_colour
+
+
+def least_squares(residual, photo):
+    """NumPy's answer, on the plain monomials r^i g^j b^k, i + j + k <= 4."""
+    r, g, b = photo[0].double().flatten(1).numpy()
+    terms = [r**i * g**j * b**k for i in range(5) for j in range(5 - i) for k in range(5 - i - j)]
+    matrix = np.stack(terms, 1)
+    factors, *_ = np.linalg.lstsq(matrix, residual[0].double().flatten(1).numpy().T, rcond=None)
+    return torch.from_numpy(matrix @ factors).float().T.reshape(residual.shape)
+
+
+@pytest.fixture
+def photo():
+    torch.manual_seed(0)
+    return torch.rand(1, 3, 48, 64)
+
+
+def test_it_is_the_polynomial_nearest_to_the_residual(photo):
+    residual = 0.1 * torch.sin(5 * photo) + 0.05 * torch.randn_like(photo)
+    found = by_colour(residual, photo)
+    torch.testing.assert_close(found, least_squares(residual, photo), rtol=0, atol=1e-3)
+
+
+def test_what_is_a_matter_of_colour_stays(photo):
+    red, green, blue = photo.unbind(1)
+    residual = torch.stack([red * green, blue**2 - red, 0.2 * green**4 - 0.1], 1)
+    torch.testing.assert_close(by_colour(residual, photo), residual, rtol=0, atol=2e-3)
+
+
+def test_what_is_a_matter_of_place_goes(photo):
+    photo[..., 32:] = photo[..., :32]  # the same colours left and right
+    residual = torch.zeros_like(photo)
+    residual[..., 32:] = 0.2
+    expected = torch.full_like(photo, 0.1)
+    torch.testing.assert_close(by_colour(residual, photo), expected, rtol=0, atol=1e-4)
+
+
+def test_a_frame_of_one_colour_keeps_what_is_done_to_it():
+    frame = torch.tensor([0.9, 0.7, 0.6])[None, :, None, None].again(1, 1, 9, 9)
+    residual = 0.1 * frame
+    torch.testing.assert_close(by_colour(residual, frame), residual, rtol=0, atol=1e-4)
+
+
+def test_padding_does_not_count(photo):
+    residual = torch.sin(7 * photo)
+    alone = by_colour(residual, photo)
+    padding = (0, 10, 0, 20)
+    mask = F.pad(torch.ones(1, 1, 48, 64), padding)
+    padded = by_colour(F.pad(residual, padding, value=5.0), F.pad(photo, padding), mask)
+    torch.testing.assert_close(padded[..., :48, :64], alone)
+
+
+def test_photos_of_a_batch_do_not_meet(photo):
+    photos = torch.cat([photo, photo.flip(1) ** 2])
+    residuals = torch.cos(4 * photos)
+    alone = by_colour(residuals[1:], photos[1:])
+    torch.testing.assert_close(by_colour(residuals, photos)[1:], alone)
+
+
+def test_gradients_pass_and_lose_what_is_a_matter_of_place(photo):
+    photo[..., 32:] = photo[..., :32]
+    residual = torch.zeros_like(photo, requires_grad=True)
+    by_colour(residual, photo)[..., 5, 7].sum().backward()
+    gradient = residual.grad
+    assert gradient is not None and gradient.abs().max() > 0
+    torch.testing.assert_close(gradient[..., 32:], gradient[..., :32])
+
+
+def test_it_may_be_wanted_at_another_size(photo):
+    large = F.interpolate(photo, scale_factor=2)  # every pixel four times
+    found = by_colour(torch.sin(5 * photo), photo, at=large)
+    torch.testing.assert_close(found, by_colour(torch.sin(5 * large), large), rtol=0, atol=1e-4)

@@ -1,0 +1,42 @@
+import pytest
+import torch
+from torch import nn
+
+from enhance_cli.config import VARIANTS, ModelConfig
+from enhance_cli.models.cascade import Cascade
+from enhance_cli.models.fuse_batch_norm import folded
+
+
+def trained_by_chance(variant) -> Cascade:
+    """A cascade whose batch norms have seen something and whose last layers are not zero."""
+    torch.manual_seed(0)
+    model = Cascade(ModelConfig(variant, input_side=32, fit="squash", nonlocal_pool=2))
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.2)
+    for parameter in model.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, 0, 0.01)
+    return model.eval()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@torch.inference_mode()
+def test_it_answers_as_the_model_does(variant):
+    model = trained_by_chance(variant)
+    photo = torch.rand(2, 3, 45, 62)
+    before, after = model(photo).enhanced, folded(model)(photo).enhanced
+    assert (before - photo).abs().max() > 0.01
+    torch.testing.assert_close(after, before, atol=2e-4, rtol=1e-4)
+
+
+def test_no_batch_norm_is_left_and_the_model_stays_as_it_is():
+    model = trained_by_chance("ce+prnl")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    copied = folded(model)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in copied.modules())
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)

@@ -1,0 +1,74 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from enhance_cli.training.distributed import (
+    GlobalBatchNorm2d,
+    is_main_process,
+    make_fabric,
+    with_global_batch_norm,
+)
+from enhance_cli.errors import UsageError
+
+SCRIPT = Path(__file__).with_name("distributed_run.py")
+
+
+def trained(root: Path, out: Path, processes: int) -> tuple[list, dict[str, torch.Tensor]]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    done = subprocess.run(
+        [sys.executable, *(launcher if processes > 1 else []), SCRIPT, root, out],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(out.with_suffix(".json").read_text()), load_file(out)
+
+
+def test_two_processes_learn_what_one_learns_with_the_same_total_batch(write_pairs, tmp_path):
+    """Loss curve, validation and weights, through all three stages and batch norm."""
+    names = [f"a{number:04d}" for number in range(1, 10)]
+    root = write_pairs(names=names)
+    alone, weights_alone = trained(root, tmp_path / "one.safetensors", 1)
+    together, weights_together = trained(root, tmp_path / "two.safetensors", 2)
+    assert len(alone) == 9 and alone[0][0] > alone[2][0]
+    for one, other in zip(alone, together, strict=True):
+        assert other == pytest.approx(one, rel=1e-3)
+    for name, tensor in weights_alone.items():
+        other = weights_together[name].float()
+        torch.testing.assert_close(other, tensor.float(), atol=2e-3, rtol=1e-2)
+    assert not list(tmp_path.glob("*.ckpt"))
+
+
+def test_global_batch_norm_takes_the_place_and_weights_of_batch_norm():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.BatchNorm2d(4, eps=1e-3)))
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    photo = torch.rand(2, 3, 5, 5)
+    expected = net.eval()(photo)
+    with_global_batch_norm(net)
+    replaced = net[1][0]
+    assert isinstance(replaced, GlobalBatchNorm2d) and replaced.eps == 1e-3
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    torch.testing.assert_close(net.eval()(photo), expected)
+
+
+def test_the_first_process_speaks_for_all(monkeypatch):
+    assert is_main_process()
+    monkeypatch.setenv("RANK", "1")
+    assert not is_main_process()
+
+
+def test_processes_cannot_share_one_gpu(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(
+        "enhance_cli.training.distributed.pick_device", lambda _: torch.device("cuda:1")
+    )
+    with pytest.raises(UsageError, match="--device cuda:1"):
+        make_fabric("cuda:1", "32")

@@ -1,0 +1,74 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from enhance_cli.training.tensorboard_log import TensorBoardLog
+from enhance_cli.errors import OutputError, UsageError
+
+tensorboard = pytest.importorskip("tensorboard")
+
+
+def read(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return events
+
+
+def test_tensorboard_reads_what_is_written(tmp_path):
+    diary = TensorBoardLog(tmp_path)
+    for epoch in (1, 2):
+        diary.scalars({"coarse/loss": 1 / epoch, "coarse/psnr": None}, epoch)
+    diary.picture("coarse/a0001", np.full((20, 30, 3), 99, np.uint8), 2)
+    diary.close()
+    events = read(tmp_path)
+    assert [(one.step, one.value) for one in events.Scalars("coarse/loss")] == [(1, 1.0), (2, 0.5)]
+    assert events.Tags()["scalars"] == ["coarse/loss"]
+    picture = events.Images("coarse/a0001")[0]
+    assert (picture.step, picture.width, picture.height) == (2, 30, 20)
+
+
+def test_a_resumed_run_takes_the_place_of_what_was_lost(tmp_path):
+    first = TensorBoardLog(tmp_path)
+    for epoch in (1, 2, 3):
+        first.scalars({"loss": float(epoch)}, epoch)
+    first.close()
+    again = TensorBoardLog(tmp_path, done=1)
+    again.scalars({"loss": 20.0}, 2)
+    again.close()
+    assert [(one.step, one.value) for one in read(tmp_path).Scalars("loss")] == [
+        (1, 1.0),
+        (2, 20.0),
+    ]
+
+
+def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    diary = TensorBoardLog(None)
+    diary.scalars({"loss": 1.0}, 1)
+    diary.picture("a", np.zeros((2, 2, 3), np.uint8), 1)
+    diary.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="--log-dir"):
+        TensorBoardLog(tmp_path / "file" / "below")
+
+
+def test_a_full_disk_is_one_error_and_closing_none(tmp_path, monkeypatch):
+    diary = TensorBoardLog(tmp_path)
+    usage = type(shutil.disk_usage(tmp_path))(10**9, 10**9 - 1000, 1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(OutputError, match=r"--log-dir .*No space left on device"):
+        diary.scalars({"loss": 1.0}, 1)
+    diary.close()
+
+
+def test_tensorboard_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UsageError, match="pip install tensorboard"):
+        TensorBoardLog(tmp_path)

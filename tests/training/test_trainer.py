@@ -1,0 +1,407 @@
+from dataclasses import replace
+from urllib.error import URLError
+
+import pytest
+import torch
+from pictures import scene
+from safetensors.torch import load_file
+from torchvision.models import ResNet50_Weights
+
+from enhance_cli.config import (
+    PAPER,
+    VARIANTS,
+    DataConfig,
+    ModelConfig,
+    Source,
+    StageConfig,
+    TrainConfig,
+    with_stages,
+)
+from enhance_cli.training import trainer as module
+from enhance_cli.training.losses import photo_losses
+from enhance_cli.training.optimizer import learning_rate
+from enhance_cli.training.trainer import Trainer
+from enhance_cli.inference.weights import load_weights
+from enhance_cli.errors import PairsError, TrainingError, UsageError
+from enhance_cli.imaging.metrics import Score
+
+TINY = TrainConfig(
+    model=ModelConfig(input_side=64),
+    coarse=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
+    refine=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
+    finish=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
+    device="cpu",
+    validate_every=1,
+)
+
+
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
+
+@pytest.fixture
+def tiny(tmp_path, write_pairs) -> TrainConfig:
+    data = DataConfig((Source("fivek", write_pairs()),))
+    return replace(TINY, data=data, out=tmp_path / "run" / "w.safetensors")
+
+
+def holding_out(config: TrainConfig, *keys: str, name: str = "split") -> TrainConfig:
+    """The same, with some photos held out by a file of ids."""
+    path = config.data.sources[0].path.parent / f"{name}.txt"
+    path.write_text("\n".join(keys))
+    return replace(config, data=replace(config.data, split=str(path)))
+
+
+def weights_of(config: TrainConfig) -> dict[str, torch.Tensor]:
+    return load_file(config.out)
+
+
+def test_the_defaults_are_section_3_2():
+    for stage in (PAPER.coarse, PAPER.refine):
+        assert (stage.optimizer, stage.momentum, stage.learning_rate) == ("sgd", 0.9, 0.01)
+        assert (stage.batch_size, stage.epochs, stage.loss, stage.crop) == (16, 200, "mse", 0)
+        rates = [learning_rate(stage, step, 60_000) for step in (0, 9_999, 10_000, 20_000)]
+        assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001])
+    assert (PAPER.model.input_side, PAPER.model.fit) == (500, "pad")
+
+
+def test_the_cosine_schedule_rises_and_falls_to_nothing():
+    stage = StageConfig(schedule="cosine", learning_rate=1)
+    rates = [learning_rate(stage, step, 1000) for step in range(1000)]
+    assert rates[0] == pytest.approx(1 / 50) and rates[49] == pytest.approx(1)
+    assert rates[-1] < 1e-4 and max(rates) <= 1
+    assert rates[525] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_learns_and_leaves_weights(tiny, variant):
+    config = replace(tiny, model=ModelConfig(variant, input_side=64))
+    reports = list(Trainer(config))
+    stages = {"ce": 1, "pr": 1, "prnl": 1}.get(variant, 2)
+    assert len(reports) == 2 * stages
+    assert load_weights(config.out).model.config.variant == variant
+    assert not config.out.with_suffix(".ckpt").exists()
+
+
+def test_every_step_is_told(tiny):
+    steps = []
+    reports = list(Trainer(tiny, watch=steps.append))
+    assert [(one.stage, one.epoch, one.step, one.steps) for one in steps] == [
+        (stage, epoch, step, 2)
+        for stage in ("coarse", "refine")
+        for epoch in (1, 2)
+        for step in (1, 2)
+    ]
+    assert reports[0].loss == pytest.approx((steps[0].loss + steps[1].loss) / 2)
+
+
+def test_it_learns_what_the_expert_does(tiny):
+    """The experts add a constant: CENet's offset alone can say it."""
+    config = with_stages(
+        replace(tiny, model=ModelConfig("ce", input_side=64, fit="squash")),
+        epochs=25,
+        optimizer="adamw",
+        learning_rate=1e-3,
+    )
+    reports = list(Trainer(config))
+    assert reports[-1].loss < 0.2 * reports[0].loss
+
+
+def test_prnet_learns_while_cenet_is_frozen(tiny):
+    coarse_only = replace(tiny, model=ModelConfig("ce", input_side=64), out=tiny.out.with_stem("ce"))
+    for _ in Trainer(coarse_only):
+        pass
+    for _ in Trainer(tiny):
+        pass
+    alone, both = weights_of(coarse_only), weights_of(tiny)
+    for name, tensor in alone.items():
+        assert torch.equal(tensor, both[name]), name
+
+
+def test_photos_held_out_are_scored_and_never_learned_from(tiny):
+    config = holding_out(tiny, "a0002", "a0004-w.png")
+    training = Trainer(config)
+    seen = {pair.key for pair in training.pairs.train}
+    assert seen == {"a0001", "a0003"} and len(training.pairs.held_out) == 2
+    reports = list(training)
+    assert all(report.score is not None for report in reports)
+    provenance = load_weights(config.out).provenance
+    assert set(provenance.trained_on) == seen
+    assert provenance.figures["photos"] == 2 and provenance.figures["psnr"] > 0
+
+
+def test_the_same_seed_gives_the_same_weights(tiny):
+    config = with_stages(replace(tiny, flip=True), identity_share=0.3, crop=16, zoom=0.5)
+    other = replace(config, out=tiny.out.with_stem("again"))
+    for run in (config, other):
+        for _ in Trainer(run):
+            pass
+    assert all(torch.equal(a, weights_of(other)[n]) for n, a in weights_of(config).items())
+
+
+@pytest.mark.parametrize("epochs_before", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("scored", [False, True])
+def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, scored, monkeypatch):
+    """Stopped in the middle of CENet, of PRNet or of PRNet by colour, and in between."""
+    tiny = replace(tiny, model=replace(tiny.model, by_colour=64))
+    tiny = holding_out(tiny, "a0004") if scored else tiny
+    unbroken = replace(tiny, average=0.5, out=tiny.out.with_stem("unbroken"))
+    for _ in Trainer(unbroken):
+        pass
+    config = replace(tiny, average=0.5)
+    reports = iter(Trainer(config))
+    for _ in range(epochs_before):
+        next(reports)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("enhance_cli.training.stages.photo_losses", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(reports)
+    interrupted = load_weights(config.out)
+    assert interrupted.provenance.figures == {"interrupted": True}
+    rest = list(Trainer(replace(config, resume=True)))
+    assert len(rest) == 6 - epochs_before
+    expected = weights_of(unbroken)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in weights_of(config).items())
+
+
+def test_learning_in_two_halves_is_learning_in_one_go(tiny):
+    whole = replace(tiny, out=tiny.out.with_stem("whole"))
+    coarse = replace(
+        tiny, model=replace(tiny.model, variant="ce"), out=tiny.out.with_stem("coarse")
+    )
+    refine = replace(tiny, init=coarse.out, learn="refine")
+    for run in (whole, coarse, refine):
+        for _ in Trainer(run):
+            pass
+    expected = weights_of(whole)
+    for name, tensor in weights_of(refine).items():
+        # The halves meet in a weights file, whose matrices are in half precision.
+        torch.testing.assert_close(tensor.float(), expected[name].float(), atol=5e-3, rtol=0.02)
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_both_networks_learn_at_once(tiny, precision):
+    tiny = replace(tiny, precision=precision)
+    first = replace(tiny, out=tiny.out.with_stem("first"))
+    joint = replace(tiny, init=first.out, learn="joint")
+    joint = with_stages(joint, crop=32, zoom=0.8, epochs=2, batch_size=2, learning_rate=0.01)
+    for _ in Trainer(first):
+        pass
+    reports = list(Trainer(joint))
+    assert [report.stage for report in reports] == ["joint", "joint"]
+    before, after = weights_of(first), weights_of(joint)
+    changed = {
+        name.partition(".")[0] for name in after if not torch.equal(before[name], after[name])
+    }
+    assert changed == {"cenet", "prnet"}
+    with pytest.raises(UsageError, match="one network only"):
+        Trainer(replace(joint, model=replace(tiny.model, variant="prnl")))
+
+
+@pytest.mark.parametrize(
+    ("variant", "learn", "stages"),
+    [
+        ("ce+prnl", "both", ["coarse", "refine", "finish"]),
+        ("ce", "both", ["coarse"]),
+        ("prnl", "both", ["refine", "finish"]),
+        ("prnl", "finish", ["finish"]),
+    ],
+)
+def test_what_goes_by_colour_is_finished_by_colour(tiny, variant, learn, stages):
+    model = replace(tiny.model, variant=variant, by_colour=64)
+    config = with_stages(replace(tiny, model=model, learn=learn), epochs=1)
+    assert [report.stage for report in Trainer(config)] == stages
+    if learn == "finish":
+        with pytest.raises(UsageError, match="give --by-colour"):
+            Trainer(replace(config, model=replace(model, by_colour=0)))
+
+
+def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
+    first = replace(holding_out(tiny, "a0001"), out=tiny.out.with_stem("first"))
+    for _ in Trainer(first):
+        pass
+    others = holding_out(tiny, "a0002", "a0003", "a0004", name="other")
+    second = replace(others, init=first.out, learn="coarse")
+    for _ in Trainer(second):
+        pass
+    story = load_weights(second.out).provenance
+    assert story.trained_on == ("a0001", "a0002", "a0003", "a0004")
+    assert story.recipe["init"] == "first.safetensors" and str(tmp_path) not in str(story)
+    before, after = weights_of(first), weights_of(second)
+    changed = {
+        name.partition(".")[0] for name in after if not torch.equal(before[name], after[name])
+    }
+    assert changed == {"cenet"}
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pair(tiny, monkeypatch):
+    """The third step of the second epoch meets a pair that makes it overflow."""
+    calls = []
+
+    def spoilt(kind, predicted, expert, mask):
+        calls.append(photo_losses(kind, predicted, expert, mask))
+        return calls[-1] * torch.tensor([1, float("inf")]) if len(calls) == 3 else calls[-1]
+
+    monkeypatch.setattr("enhance_cli.training.stages.photo_losses", spoilt)
+    training = Trainer(tiny)
+    with pytest.raises(TrainingError, match=r"not finite at step 2 on a000\d; .*w\.ckpt"):
+        list(training)
+    kept = torch.load(tiny.out.with_suffix(".ckpt"), weights_only=True)
+    assert (kept["stage"], kept["epoch"]) == ("coarse", 1)
+
+
+def test_the_best_state_of_each_network_is_kept(tiny, monkeypatch):
+    """Scored 2, 1 in the coarse stage and 1, 2 in the other: its first and its last are kept."""
+    config = replace(holding_out(tiny, "a0004"), average=0.8)
+    psnr = iter([2.0, 1.0, 1.0, 2.0, 9.0])
+    states = []  # of the averaged weights, which are scored and kept
+
+    def scored(model, *_):
+        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return Score(next(psnr), 0, 0)
+
+    monkeypatch.setattr(module, "score_pairs", scored)
+    assert [report.best for report in Trainer(config)] == [True, False, True, True]
+    kept = weights_of(config)
+    for part, state in (("cenet", states[0]), ("prnet", states[3])):
+        for name, tensor in kept.items():
+            if name.startswith(part) and "running" in name:
+                assert torch.equal(tensor, state[name]), name
+    assert load_weights(config.out).provenance.figures["psnr"] == 9.0
+
+
+def test_the_last_state_is_kept_where_that_is_wanted(tiny, monkeypatch):
+    config = replace(holding_out(tiny, "a0004"), keep="last")
+    psnr = iter([2.0, 1.0, 2.0, 1.0, 9.0])
+    monkeypatch.setattr(module, "score_pairs", lambda *_: Score(next(psnr), 0, 0))
+    assert not any(report.best for report in Trainer(config))
+    unscored = replace(config, keep="best", data=replace(config.data), out=tiny.out.with_stem("u"))
+    monkeypatch.setattr(module, "score_pairs", lambda *_: Score(0.0, 0, 0))
+    losses = [report.loss for report in Trainer(unscored)]
+    assert len(losses) == 4
+
+
+def test_the_way_back_is_learned_from_finished_photos_alone(tiny, tmp_path, write_photo, coffee):
+    for number in range(8):
+        tile = coffee[100 + 30 * number : 220 + 30 * number, 150:330]
+        write_photo(tmp_path / "good" / f"{number}.png", tile)
+    model = ModelConfig("ce", input_side=64, fit="squash")
+    photos = DataConfig((Source("photos", tmp_path / "good", 8.0),))
+    config = with_stages(
+        replace(tiny, data=photos, model=model),
+        epochs=16,
+        batch_size=16,
+        optimizer="adamw",
+        learning_rate=1e-3,
+    )
+    losses = [report.loss for report in Trainer(config)]
+    assert sum(losses[-4:]) < 0.6 * sum(losses[:4])
+    story = load_weights(config.out).provenance
+    assert story.trained_on[0] == "good/0.png"
+    assert story.recipe["data"]["sources"] == [{"kind": "photos", "path": "good", "weight": 8.0}]
+
+
+def test_sources_of_all_kinds_learn_together(tiny, write_pairs, tmp_path, write_photo):
+    write_photo(tmp_path / "good" / "a.png", scene(1, 48, 32))
+    sources = (
+        *tiny.data.sources,
+        Source("pairs", write_pairs(names=("m", "n"), root="mine"), 2.0),
+        Source("photos", tmp_path / "good"),
+    )
+    config = with_stages(replace(tiny, data=DataConfig(sources)), crop=16, zoom=0.5)
+    assert len(list(Trainer(config))) == 4
+    assert "good/a.png" in load_weights(config.out).provenance.trained_on
+
+
+def test_worker_processes_change_nothing(tiny):
+    config = with_stages(replace(tiny, flip=True), crop=16, zoom=0.5)
+    other = replace(config, workers=1, out=tiny.out.with_stem("workers"))
+    for run in (config, other):
+        for _ in Trainer(run):
+            pass
+    assert all(torch.equal(a, weights_of(other)[n]) for n, a in weights_of(config).items())
+
+
+def test_figures_and_pictures_go_to_tensorboard(tiny, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config = replace(holding_out(tiny, "a0004"), log_dir=tmp_path / "log")
+    reports = list(Trainer(config))
+    events = accumulator.EventAccumulator(str(tmp_path / "log"))
+    events.Reload()
+    for stage, steps in (("coarse", [1, 2]), ("refine", [3, 4])):
+        psnr = events.Scalars(f"{stage}/psnr")
+        assert [one.step for one in psnr] == steps
+        expected = [report.score.psnr for report in reports if report.stage == stage]
+        assert [one.value for one in psnr] == pytest.approx(expected, rel=1e-5)
+        assert [one.step for one in events.Images(f"{stage}/a0004")] == steps
+    assert {"coarse/loss", "coarse/learning_rate", "refine/l2_lab"} <= set(events.Tags()["scalars"])
+
+
+def test_a_full_disk_stops_the_run_in_one_line(tiny, monkeypatch):
+    reports = iter(Trainer(tiny))
+    next(reports)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(TrainingError, match=r"No space left on device.*--resume"):
+        next(reports)
+    monkeypatch.undo()
+    assert torch.load(tiny.out.with_suffix(".ckpt"), weights_only=True)["epoch"] == 1
+
+
+def test_bfloat16_learns_too(tiny):
+    reports = list(Trainer(replace(tiny, precision="bf16")))
+    assert all(0 < report.loss < 1 for report in reports)
+
+
+class TestRefused:
+    def test_nothing_to_learn_from(self, tiny):
+        with pytest.raises(UsageError, match="--fivek-root"):
+            Trainer(replace(tiny, data=DataConfig()))
+
+    def test_everything_held_out(self, tiny):
+        with pytest.raises(PairsError, match="all of the 4 pairs"):
+            Trainer(holding_out(tiny, "a0001", "a0002", "a0003", "a0004"))
+
+    def test_no_checkpoint_to_resume(self, tiny):
+        with pytest.raises(UsageError, match="no checkpoint"):
+            Trainer(replace(tiny, resume=True))
+
+    def test_a_checkpoint_of_other_settings(self, tiny):
+        reports = iter(Trainer(tiny))
+        next(reports)
+        with pytest.raises(UsageError, match="other settings"):
+            Trainer(replace(tiny, resume=True, seed=5))
+
+    def test_weights_to_start_from_that_see_otherwise(self, tiny):
+        for _ in Trainer(replace(tiny, model=ModelConfig("prnl", input_side=64))):
+            pass
+        with pytest.raises(UsageError, match="--canvas 64"):
+            Trainer(replace(tiny, init=tiny.out, model=ModelConfig("prnl", input_side=32)))
+        with pytest.raises(UsageError, match="prnl does not fit into pr"):
+            Trainer(replace(tiny, init=tiny.out, model=ModelConfig("pr", input_side=64)))
+
+    def test_a_damaged_checkpoint(self, tiny):
+        tiny.out.parent.mkdir()
+        tiny.out.with_suffix(".ckpt").write_bytes(b"not a checkpoint")
+        with pytest.raises(TrainingError, match="not a whole checkpoint"):
+            Trainer(replace(tiny, resume=True))
+
+    def test_pretrained_weights_that_cannot_be_had(self, tiny, monkeypatch):
+        def unreachable(*_, **__):
+            raise URLError("no route to host")
+
+        monkeypatch.setattr(ResNet50_Weights, "get_state_dict", unreachable)
+        with pytest.raises(TrainingError, match=r"--pretrained: .*no route to host.*checkpoints"):
+            Trainer(replace(tiny, pretrained=True))
+        with pytest.raises(UsageError, match="prnl has no ResNet50"):
+            Trainer(replace(tiny, pretrained=True, model=ModelConfig("prnl", input_side=64)))
+
+    def test_a_weights_file_of_another_kind(self, tiny):
+        with pytest.raises(UsageError, match="safetensors"):
+            Trainer(replace(tiny, out=tiny.out.with_suffix(".pth")))
