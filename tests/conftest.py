@@ -15,7 +15,7 @@ from pictures import smooth, srgb_to_linear, srgb_to_prophoto
 from PIL import Image
 from skimage import data
 
-from enhance_cli.config import ModelConfig
+from enhance_cli.config.model import ModelConfig
 from enhance_cli.inference.weights import Provenance, save_weights
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.resnet import ResNet

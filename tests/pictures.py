@@ -1,4 +1,4 @@
-"""Pixels that the tests make themselves, and published formulas written out."""
+"""Test images, and published color formulas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def smooth(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def scene(number: int = 0, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
-    """A smooth picture with a structure of its own."""
+    """A smooth image, different for each ``number``."""
     y, x = np.mgrid[0:height, 0:width]
     draw = np.random.default_rng(number)
     waves = sum(
@@ -27,13 +27,13 @@ def scene(number: int = 0, width: int = 96, height: int = 64) -> NDArray[np.uint
 
 
 def srgb_to_linear(pixels: NDArray) -> NDArray:
-    """The curve of IEC 61966-2-1."""
+    """Linear values of sRGB in [0, 1] (IEC 61966-2-1)."""
     return np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
 
 
 def srgb_to_prophoto(pixels: NDArray) -> NDArray[np.uint16]:
-    """sRGB in [0, 1] to 16-bit ProPhoto, by the published formulas and matrices."""
-    # sRGB to XYZ (D50, Bradford), and XYZ to ROMM RGB, as Lindbloom prints them.
+    """Convert sRGB in [0, 1] to 16-bit ProPhoto RGB."""
+    # sRGB to XYZ (D50, Bradford), and XYZ to ROMM RGB, as published by Lindbloom.
     to_xyz = np.array([
         [0.4360747, 0.3850649, 0.1430804],
         [0.2225045, 0.7168786, 0.0606169],
@@ -46,3 +46,12 @@ def srgb_to_prophoto(pixels: NDArray) -> NDArray[np.uint16]:
     ])  # fmt: skip
     romm = (srgb_to_linear(pixels) @ to_xyz.T @ to_romm.T).clip(0, 1)
     return (romm ** (1 / 1.8) * 65535).round().astype(np.uint16)
+
+
+QUADRANTS = np.array([[[220, 30, 30], [30, 200, 30]], [[30, 30, 220], [230, 230, 230]]], np.uint8)
+"""Red, green, blue and white, in the order of reading."""
+
+
+def enlarged(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Every pixel as a square of ``factor`` x ``factor``."""
+    return pixels.repeat(factor, 0).repeat(factor, 1)

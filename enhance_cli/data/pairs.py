@@ -184,7 +184,7 @@ def _mismatch(before: list[Path], after: list[Path]) -> str:
     if not before:
         return f"{after[0]} has no original"
     doubled = before if len(before) > 1 else after
-    return f"there twice, as {doubled[0]} and {doubled[1]}"
+    return f"duplicate id: {doubled[0]} and {doubled[1]}"
 
 
 def _subfolder(root: Path, names: tuple[str, ...]) -> Path:

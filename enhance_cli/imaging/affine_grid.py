@@ -1,8 +1,8 @@
 """A grid of affine color maps, applied to a photo of any size.
 
-Every pixel of a large photo passes through this loop. Pillow and PyTorch would write each of the
-twelve enlarged coefficients to memory first, which takes ten times as long; compiled by Numba, they
-stay in the processor's caches.
+Every pixel of a large photo passes through this loop. Pillow and PyTorch would first write each of
+the twelve enlarged coefficients to memory, which takes ten times as long. Compiled by Numba, the
+loop keeps them in the processor's caches.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from numpy.typing import NDArray
 from enhance_cli.imaging.jit import jit
 
 AffineGrid = NDArray[np.float32]
-"""``(h, w, 3, 4)``: coefficients of R, G, B and 1 for R, G and B of the result, at each grid point;
-bilinear in between."""
+"""``(h, w, 3, 4)``: at each grid point, a 3 x 4 matrix that maps (R, G, B, 1) to the R, G and B of
+the result. Between grid points, the matrices are interpolated bilinearly."""
 
 LUMA_BT601 = np.array((0.299, 0.587, 0.114), np.float32)
-"""Weights of a grey photo's channels, which are nearly equal (ITU-R BT.601)."""
+"""Weights of R, G and B in luma (ITU-R BT.601); used for grey photos alone."""
 
 PER_CHANNEL = np.zeros(3, np.float32)
-"""Weights that stand for no luma: each channel changes by itself."""
+"""In place of luma weights: each channel changes by itself."""
 
 _BLOCK = 256
 """Pixels of a row that are processed at a time; their coefficients fit into the L1 cache."""
 
 _REACH = 2
-"""Distance of a pixel's red and blue values in memory."""
+"""Distance from a pixel's red value to its blue value in memory, in values."""
 
 _TAPS = 2 * _REACH + 1
+"""Values on which a value of the result depends: its neighbours in reach, and itself."""
 
-_FREE = np.float32(3e38)
-"""In place of a limit: none."""
+_NO_LIMIT = np.float32(3e38)
+"""A limit that no value reaches."""
 
 
 def apply_affine_grid(
@@ -44,19 +45,20 @@ def apply_affine_grid(
     white: int = 1,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Apply the color map of its place to every pixel.
+    """Map the color of every pixel by the matrix that the grid has at its place.
 
     Args:
-        pixels: ``(H, W, 3)``, integers or float32, C-contiguous.
-        grid: The maps, for colors in [0, 1].
-        strength: 0 changes nothing, 1 gives the maps' result, clamped; beyond 1 exaggerates it.
+        pixels: ``(H, W, 3)``, uint8, uint16 or float32, C-contiguous.
+        grid: The matrices, for colors in [0, 1].
+        strength: 0 changes nothing, 1 gives the clamped result, and values beyond 1 exaggerate the
+            change.
         grey: Change all channels equally, by the change of their luma.
-        white: The value of white in ``pixels``.
-        out: Array for the result; may be ``pixels`` itself. None allocates one, which takes as long
-            as everything else for large photos.
+        white: The value of white in ``pixels``: 255, 65535 or 1.
+        out: Array for the result; may be ``pixels`` itself. None allocates a new array, which takes
+            as long as all the rest if the photo is large.
 
     Returns:
-        The same shape and dtype, from 0 to ``white``.
+        The result, of the shape and dtype of ``pixels``, from 0 to ``white``.
     """
     result = np.empty_like(pixels) if out is None else out
     half = 0.5 if np.issubdtype(pixels.dtype, np.integer) else 0.0
@@ -80,18 +82,18 @@ def affine_grid_delta(
     strength: float = 1.0,
     grey: bool = False,
 ) -> NDArray[np.float32]:
-    """Compute by how much rows ``top`` to ``top + n`` of a photo change.
+    """Compute by how much :func:`apply_affine_grid` changes some rows of a photo.
 
     Args:
         pixels: The rows, ``(n, W, 3)``, in [0, 1].
-        grid: The maps of the whole photo.
-        top: Index of the first row.
-        height: Height of the whole photo.
+        grid: The matrices for the whole photo.
+        top: Index of the first of these rows in the photo.
+        height: Height of the whole photo in pixels.
         strength: As in :func:`apply_affine_grid`.
         grey: As in :func:`apply_affine_grid`.
 
     Returns:
-        The difference to be added, ``(n, W, 3)``. The sum is not clamped to [0, 1].
+        The change, ``(n, W, 3)``. Pixels plus change are not clamped to [0, 1].
     """
     result = np.empty_like(pixels)
     _apply(
@@ -100,7 +102,7 @@ def affine_grid_delta(
         _scaled(grid, 1),
         (top, height),
         (np.float32(strength), np.float32(1), np.float32(0)),
-        (-_FREE, _FREE),
+        (-_NO_LIMIT, _NO_LIMIT),
         LUMA_BT601 if grey else PER_CHANNEL,
     )
     return result - pixels
@@ -115,31 +117,30 @@ def _scaled(grid: AffineGrid, white: int) -> AffineGrid:
 # Without "nnan" and "ninf": values that are not finite could turn into any color.
 @jit(fastmath={"contract", "reassoc", "nsz"})
 def _apply(source, result, grid, rows, levels, limits, luma):  # noqa: ANN001, ANN202
-    """Apply the maps row by row, a block of pixels at a time.
+    """Apply the matrices row by row, a block of pixels at a time.
 
-    Values stay interleaved, R, G, B, R, G, B, ..., which is fastest. Each one then depends on
-    itself and on up to two neighbours at either side: five taps, of which the two that belong to
-    another pixel are 0. The loops run over slices, since indices that might be negative prevent
-    vectorisation.
+    The values stay interleaved, R, G, B, R, G, B, ..., which is fastest. A value of the result then
+    depends on five values: the one at the same place and two on either side. The taps of the two
+    values that belong to another pixel are 0. The loops run over slices, since indices that might
+    be negative prevent vectorisation.
     """
     top, height = rows
     low, high = limits
     width = source.shape[1]
-    tall, wide = grid.shape[:2]
-    down, across = np.float32(tall / height), np.float32(wide / width)
+    grid_height, grid_width = grid.shape[:2]
+    down, across = np.float32(grid_height / height), np.float32(grid_width / width)
     values = source.reshape(len(source), 3 * width)
     results = result.reshape(len(source), 3 * width)
-    first = np.zeros((_TAPS + 1, 3 * _BLOCK), np.float32)  # taps at the grid row above ...
-    slope = np.zeros(
-        (_TAPS + 1, 3 * _BLOCK), np.float32
-    )  # ... and their difference to the row below
+    # The taps and the constant at the grid row above, and their differences to the row below.
+    first = np.zeros((_TAPS + 1, 3 * _BLOCK), np.float32)
+    slope = np.zeros((_TAPS + 1, 3 * _BLOCK), np.float32)
     colors = np.zeros(3 * _BLOCK + 2 * _REACH, np.float32)
     changes = np.empty(3 * _BLOCK, np.float32)
     y = 0
     while y < len(source):
-        above = _place(top + y, down, tall)[0]
+        above = _place(top + y, down, grid_height)[0]
         end = y + 1
-        while end < len(source) and _place(top + end, down, tall)[0] == above:
+        while end < len(source) and _place(top + end, down, grid_height)[0] == above:
             end += 1
         for left in range(0, width, _BLOCK):
             n = min(_BLOCK, width - left)
@@ -147,7 +148,7 @@ def _apply(source, result, grid, rows, levels, limits, luma):  # noqa: ANN001, A
             change = changes[: 3 * n]
             color = colors[_REACH : _REACH + 3 * n]
             for row in range(y, end):
-                share = _place(top + row, down, tall)[1]
+                share = _place(top + row, down, grid_height)[1]
                 before = values[row, 3 * left : 3 * (left + n)]
                 for number in range(3 * n):
                     color[number] = before[number]
@@ -163,7 +164,7 @@ def _apply(source, result, grid, rows, levels, limits, luma):  # noqa: ANN001, A
 
 @jit(inline="always")
 def _place(number, scale, count):  # noqa: ANN001, ANN202
-    """Position of a row or column in the grid: the grid point before, and the share beyond it."""
+    """Position of a row or column in the grid: the grid point before it, and the fraction after."""
     at = max((np.float32(number) + np.float32(0.5)) * scale - np.float32(0.5), np.float32(0))
     before = min(int(at), count - 1)
     return before, at - np.float32(before)
@@ -172,26 +173,26 @@ def _place(number, scale, count):  # noqa: ANN001, ANN202
 @jit()
 def _enlarge(grid, above, left, n, across, first, slope):  # noqa: ANN001, ANN202
     """Enlarge a row of the grid, and its difference to the row below, for ``n`` pixels."""
-    tall, wide = grid.shape[:2]
-    upper, lower = grid[above], grid[min(above + 1, tall - 1)]
+    grid_height, grid_width = grid.shape[:2]
+    upper, lower = grid[above], grid[min(above + 1, grid_height - 1)]
     for x in range(n):
-        before, share = _place(left + x, across, wide)
-        after = min(before + 1, wide - 1)
+        before, share = _place(left + x, across, grid_width)
+        after = min(before + 1, grid_width - 1)
         for channel in range(3):
             for part in range(4):
                 number = 4 * channel + part
-                one = upper[before, number]
-                one += share * (upper[after, number] - one)
-                other = lower[before, number]
-                other += share * (lower[after, number] - other)
+                at_upper = upper[before, number]
+                at_upper += share * (upper[after, number] - at_upper)
+                at_lower = lower[before, number]
+                at_lower += share * (lower[after, number] - at_lower)
                 tap = _TAPS if part == 3 else _REACH + part - channel
-                first[tap, 3 * x + channel] = one
-                slope[tap, 3 * x + channel] = other - one
+                first[tap, 3 * x + channel] = at_upper
+                slope[tap, 3 * x + channel] = at_lower - at_upper
 
 
 @jit(fastmath={"contract", "reassoc", "nsz"})
 def _change(colors, first, slope, share, levels, change):  # noqa: ANN001, ANN202
-    """By how much each value of a block changes."""
+    """Compute by how much each value of a block changes."""
     n = len(change)
     strength, white, _ = levels
     a, b, c = colors[:n], colors[1 : n + 1], colors[2 : n + 2]

@@ -1,4 +1,4 @@
-"""Color spaces: conversion between a photo's own and sRGB, which the networks work in."""
+"""Color spaces: conversion between a photo's own and sRGB, in which the networks work."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import ImageCms
 
 Floats = NDArray[np.float32]
 
-SAME = 0.5 / 255
-"""Largest difference at which a color space counts as sRGB."""
+_SRGB_TOLERANCE = 0.5 / 255
+"""Largest difference to sRGB at which a color space counts as sRGB."""
 
 
 class ProfileError(Exception):
@@ -40,7 +40,7 @@ class ColorSpace:
 
     @property
     def is_srgb(self) -> bool:
-        """Whether the values are sRGB as they stand, to within half an 8-bit level."""
+        """Whether this is sRGB, to within half an 8-bit level."""
         return self.profile is None or _is_srgb(self.profile)
 
     def to_srgb(self, pixels: Floats) -> Floats:
@@ -50,7 +50,7 @@ class ColorSpace:
             pixels: ``(..., 3)`` in [0, 1].
 
         Returns:
-            The same shape. Colors outside sRGB's gamut have values outside [0, 1].
+            sRGB, of the same shape. Colors outside its gamut have values outside [0, 1].
         """
         if self.profile is None or self.is_srgb:
             return pixels
@@ -74,7 +74,7 @@ def _srgb_icc() -> bytes:
 
 
 SRGB_ICC = _srgb_icc()
-"""The ICC profile that results in sRGB carry."""
+"""ICC profile that is embedded in results in sRGB."""
 
 
 def _transformed(pixels: Floats, source: bytes, target: bytes) -> Floats:
@@ -111,10 +111,10 @@ def _is_usable(profile: bytes) -> bool:
 @lru_cache(maxsize=16)
 def _is_srgb(profile: bytes) -> bool:
     colors = _cube()
-    return bool(np.abs(_transformed(colors, profile, _srgb()) - colors).max() <= SAME)
+    return bool(np.abs(_transformed(colors, profile, _srgb()) - colors).max() <= _SRGB_TOLERANCE)
 
 
 def _cube() -> Floats:
-    """Colors from all over the gamut, ``(1, 729, 3)``."""
+    """A grid of colors over the whole RGB cube, ``(1, 729, 3)``."""
     steps = np.linspace(0, 1, 9, dtype=np.float32)
     return np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)

@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.photo import to_uint8
 
 _CELL = (500, 375)
+"""Width and height of a photo on a before-and-after sheet, at most."""
+
 _MARGIN = 16
 _LINE = 34
+"""Height of a label with the space around it."""
+
 _BACKGROUND, _TEXT = "#202020", "#f0f0f0"
 _COLUMNS = 4
 
@@ -22,14 +27,14 @@ _COLUMNS = 4
 def contact_sheet(
     cells: Sequence[tuple[str, NDArray[np.float32]]], columns: int = _COLUMNS
 ) -> NDArray[np.uint8]:
-    """Lay versions of one photo out in rows, as in figure 3, without resizing them.
+    """Arrange versions of one photo in rows, as in figure 3 of the paper, without resizing them.
 
     Args:
-        cells: Labels and pixels, ``(H, W, 3)``, sRGB in [0, 1].
+        cells: Label and pixels of each version; pixels are ``(H, W, 3)``, sRGB in [0, 1].
         columns: Maximum number of versions in a row.
 
     Returns:
-        ``(H', W', 3)``.
+        The sheet, ``(H', W', 3)``, sRGB.
     """
     letters = (
         f"({chr(ord('a') + number)}) " if number < 26 else "" for number in range(len(cells))
@@ -42,11 +47,21 @@ def contact_sheet(
 
 
 def before_after_sheet(pairs: Sequence[tuple[Path, Path]]) -> NDArray[np.uint8]:
-    """Lay files before and after out in two columns, a row for each pair, all at one size."""
+    """Arrange photos in two columns, before and after, with a row for each pair.
+
+    Args:
+        pairs: The files before and after. All are shown within 500 x 375 pixels.
+
+    Returns:
+        The sheet, ``(H, W, 3)``, sRGB.
+
+    Raises:
+        OSError: A file cannot be read as an image.
+    """
     cells = []
     for before, after in pairs:
         for path, label in ((before, before.name), (after, "after")):
-            with Image.open(path) as picture:
+            with open_image(path) as picture:
                 cells.append((label, ImageOps.contain(picture.convert("RGB"), _CELL)))
     return np.asarray(_sheet(cells, 2))
 

@@ -1,7 +1,7 @@
 """PSNR, L2 Lab and SSIM (section 3.4).
 
-All three compare two ``(H, W, 3)`` float arrays of sRGB, of equal size. :func:`score` clamps values
-to [0, 1], as writing a file does.
+All three compare two float arrays of the same shape, ``(H, W, 3)``, sRGB in [0, 1]. Only
+:func:`score` clamps its arguments to [0, 1], as writing a file does.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Score:
 
 
 def score(photo: NDArray[np.float32], expert: NDArray[np.float32]) -> Score:
-    """Measure ``photo`` against ``expert``.
+    """Measure how close a photo is to the expert's version.
 
     Raises:
         ValueError: The two differ in size, or are smaller than SSIM's 11 x 11 window.
@@ -71,7 +71,7 @@ def ssim(photo: NDArray[np.float32], expert: NDArray[np.float32]) -> float:
 def mean(scores: list[Score]) -> Score:
     """Mean of each figure over photos, as the paper's tables give it."""
     return Score(
-        psnr=float(np.mean([one.psnr for one in scores])),
-        l2_lab=float(np.mean([one.l2_lab for one in scores])),
-        ssim=float(np.mean([one.ssim for one in scores])),
+        psnr=float(np.mean([score.psnr for score in scores])),
+        l2_lab=float(np.mean([score.l2_lab for score in scores])),
+        ssim=float(np.mean([score.ssim for score in scores])),
     )

@@ -1,4 +1,4 @@
-"""A photo in memory: as read from its file, and as the networks see it."""
+"""A photo in memory: its pixels, color space, opacity and metadata."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Photo:
         color_space: Color space of the pixels.
         alpha: Opacity, ``(H, W)`` of the same dtype, or None.
         grey: Whether the photo has no color, even if it is stored as RGB.
-        metadata: What the file says beside the pixels.
-        warnings: What was lost in reading, one line each.
+        metadata: Metadata of its file.
+        warnings: A line for everything that was lost in reading.
     """
 
     pixels: Pixels
@@ -56,17 +56,17 @@ class Photo:
 
     @property
     def icc_profile(self) -> bytes | None:
-        """The profile to embed in a file; None for a grey photo, since readers refuse RGB there."""
+        """The profile to embed in a file; None if grey, since readers refuse RGB profiles there."""
         return None if self.grey else self.color_space.profile or SRGB_ICC
 
     def fit_within(self, long_edge: int | None) -> Photo:
-        """The photo downscaled to a longer edge of ``long_edge``; smaller photos stay."""
+        """Downscale the photo to a longer edge of ``long_edge`` pixels; smaller photos stay."""
         size = fit_within(self.size, long_edge)
         alpha = None if self.alpha is None else resize_pixels(self.alpha, size)
         return replace(self, pixels=resize_pixels(self.pixels, size), alpha=alpha)
 
     def as_floats(self, top: int = 0, bottom: int | None = None) -> Floats:
-        """Rows ``top`` to ``bottom``, ``(n, W, 3)`` in [0, 1], in the photo's own color space."""
+        """Rows ``top`` to ``bottom`` as ``(n, W, 3)`` in [0, 1], in the photo's own color space."""
         return self.pixels[top:bottom].astype(np.float32) / np.float32(self.max_value)
 
     def as_srgb(self) -> Floats:
@@ -84,7 +84,7 @@ def refuse_too_many_pixels(path: Path, size: tuple[int, int], limit: int) -> Non
 
 
 def quantize(values: Floats, dtype: np.dtype) -> Pixels:
-    """Clamp floats to [0, 1] and convert them to the full range of a pixel dtype."""
+    """Clamp floats to [0, 1]; for an integer dtype, scale them to its full range and round."""
     clamped = values.clip(0, 1)
     if not np.issubdtype(dtype, np.integer):
         return clamped
@@ -97,7 +97,7 @@ def to_uint8(values: Floats) -> NDArray[np.uint8]:
 
 
 def convert_dtype(pixels: Pixels, dtype: np.dtype) -> Pixels:
-    """Convert pixels to another dtype, white to white."""
+    """Convert pixels to another dtype, so that white stays white."""
     if pixels.dtype == dtype:
         return pixels
     if pixels.dtype == np.uint8 and dtype == np.uint16:

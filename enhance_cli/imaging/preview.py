@@ -1,4 +1,4 @@
-"""Small versions of photos to look at: thumbnails, and before-and-after pictures."""
+"""Small versions of photos for people to look at: comparisons and thumbnails."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from enhance_cli.imaging.contact_sheet import contact_sheet
 from enhance_cli.imaging.photo import Photo, to_uint8
 
 COMPARISON_EDGE, THUMBNAIL_EDGE = 1000, 400
-"""Longer edges, in pixels, of the photos in a comparison and in a gallery."""
+"""Longer edge, in pixels, of the photos in a comparison and in a gallery."""
 
 
 def write_comparison(before: Photo, after: Photo, path: Path) -> None:
-    """Write a photo before and after retouching side by side, as a JPEG.
+    """Write a JPEG that shows a photo before and after retouching, side by side.
 
     Raises:
-        EnhanceError: It cannot be written.
+        EnhanceError: The file cannot be written.
     """
-    both = {"before": before, "after": after}
-    cells = [(name, one.fit_within(COMPARISON_EDGE).as_srgb()) for name, one in both.items()]
+    photos = {"before": before, "after": after}
+    cells = [
+        (label, photo.fit_within(COMPARISON_EDGE).as_srgb()) for label, photo in photos.items()
+    ]
     write_photo(Photo(contact_sheet(cells)), path, Encoding(quality=92))
 
 
 def thumbnail(photo: Photo) -> bytes:
-    """The photo as a small WebP file in sRGB."""
+    """Encode a small version of a photo as a WebP file in sRGB."""
     content = BytesIO()
     pixels = to_uint8(photo.fit_within(THUMBNAIL_EDGE).as_srgb())
     Image.fromarray(pixels).save(content, "WEBP", quality=78)

@@ -11,8 +11,9 @@ from PIL import Image
 from enhance_cli.imaging.jit import jit
 
 REDUCING_GAP = 3.0
-"""Blocks of pixels are averaged first, as long as the photo stays this many times larger than the
-result; the Lanczos filter then still sees all detail that it keeps (Pillow's ``reducing_gap``)."""
+"""Before the Lanczos filter, blocks of pixels are averaged, as long as the photo stays this many
+times larger than the result. The filter then still sees all detail that it would keep (Pillow's
+``reducing_gap``)."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a part of an image, in pixels."""
@@ -36,11 +37,11 @@ def max_value(dtype: np.dtype) -> int:
 
 
 def fit_within(size: tuple[int, int], long_edge: int | None) -> Size:
-    """The size with a longer edge of ``long_edge``; smaller sizes, and None, stay as they are.
+    """Scale a size down to a longer edge of ``long_edge``, keeping the aspect ratio.
 
     Args:
-        size: Width and height.
-        long_edge: In pixels.
+        size: Width and height in pixels.
+        long_edge: Longer edge in pixels; None, or more than the size has, keeps the size.
     """
     width, height = size
     longest = max(width, height)
@@ -51,7 +52,7 @@ def fit_within(size: tuple[int, int], long_edge: int | None) -> Size:
 
 
 def resize_image(image: Image.Image, size: Size) -> Image.Image:
-    """Resize with the Lanczos filter, after a fast reduction if the image is much larger."""
+    """Resize a Pillow image with the Lanczos filter, fast even if it is much larger."""
     if image.size == size:
         return image
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
@@ -63,7 +64,7 @@ def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
     Args:
         pixels: ``(H, W)`` or ``(H, W, C)``, uint8 or uint16 in their full range, or floats in
             [0, 1].
-        size: Of the result.
+        size: Width and height of the result.
     """
     if size_of(pixels) == size:
         return pixels
@@ -77,9 +78,16 @@ def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
 
 
 def resize_unrounded(pixels: NDArray[Any], size: Size) -> NDArray[np.float32]:
-    """Resize ``(H, W, 3)`` pixels like :func:`resize_pixels`, to floats in [0, 1].
+    """Resize like :func:`resize_pixels`, without rounding the result.
 
     The retouch of a large photo must not depend on how its small copy was rounded.
+
+    Args:
+        pixels: ``(H, W, 3)``, uint8 or uint16 in their full range, or floats in [0, 1].
+        size: Width and height of the result.
+
+    Returns:
+        ``(size.height, size.width, 3)`` in [0, 1].
     """
     pixels, box = _reduced(pixels, size)
     floats = pixels.astype(np.float32) / np.float32(max_value(pixels.dtype))
@@ -87,18 +95,22 @@ def resize_unrounded(pixels: NDArray[Any], size: Size) -> NDArray[np.float32]:
 
 
 def _reduced(pixels: NDArray[Any], size: Size) -> tuple[NDArray[Any], Box]:
-    """Average blocks if the photo is much larger; return the part of the result that is photo."""
+    """Average blocks of pixels if the photo is much larger than ``size``.
+
+    Returns:
+        The averages, and the part of them that the photo covers: the last blocks may be partial.
+    """
     height, width = pixels.shape[:2]
     across, down = (
         max(1, int(n / m / REDUCING_GAP)) for n, m in zip((width, height), size, strict=True)
     )
-    # The partial blocks at the right and at the bottom count for their share.
     box = (0, 0, width / across, height / down)
     return (block_means(pixels, across, down) if across > 1 or down > 1 else pixels), box
 
 
 def _resize_channels(pixels: NDArray[Any], size: Size, box: Box) -> NDArray[Any]:
-    return np.stack([_resize_channel(one, size, box) for one in np.moveaxis(pixels, 2, 0)], axis=2)
+    channels = np.moveaxis(pixels, 2, 0)
+    return np.stack([_resize_channel(channel, size, box) for channel in channels], axis=2)
 
 
 def _resize_channel(channel: NDArray[Any], size: Size, box: Box) -> NDArray[Any]:
@@ -113,11 +125,12 @@ def block_means(pixels: NDArray[Any], across: int, down: int) -> NDArray[Any]:
 
     Args:
         pixels: ``(H, W)`` or ``(H, W, C)``.
-        across: Width of a block.
-        down: Height of a block.
+        across: Width of a block in pixels.
+        down: Height of a block in pixels.
 
     Returns:
-        The same dtype, sides rounded up: blocks at the right and at the bottom may be smaller.
+        The averages, of the same dtype; integers are rounded. Width and height are rounded up,
+        since the blocks at the right and at the bottom may be partial.
     """
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim > 2 else 1

@@ -1,4 +1,4 @@
-"""Tells whether two images show the same photo, however it was retouched."""
+"""Whether two images show the same photo, however they were retouched."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 GRID = 32
-"""Side of the grid in which images are compared, in cells."""
+"""Rows and columns of the grid in which images are compared."""
 
 MIN_SIMILARITY = 0.4
-"""Least absolute similarity of two versions of one photo. The least among 250 pairs of MIT-Adobe
-FiveK and 600 pairs made by other systems was 0.87; 4,000 pairs of different photos were between
--0.20 and 0.23."""
+"""Lowest absolute similarity at which two images count as versions of the same photo. The lowest
+among 250 pairs of MIT-Adobe FiveK and 600 pairs made by other systems was 0.87; 4,000 pairs of
+different photos were between -0.20 and 0.23."""
 
 
-def similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+def similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     """Measure whether brightness rises and falls at the same places in two images.
 
     Retouching changes brightness, but rarely which of two neighbouring places is the brighter one.
@@ -23,23 +23,24 @@ def similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     between neighbours are correlated.
 
     Args:
-        one: ``(H, W, 3)``.
-        other: ``(H', W', 3)``, of about the same aspect ratio.
+        first: An image, ``(H, W, 3)``.
+        second: Another one, ``(H', W', 3)``, of about the same aspect ratio.
 
     Returns:
         Correlation in [-1, 1]; 1 if an image has no structure to compare.
     """
-    first, second = _rank_steps(one), _rank_steps(other)
-    spread = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return float(first @ second) / spread if spread else 1.0
+    first_steps, second_steps = _rank_steps(first), _rank_steps(second)
+    spread = float(np.linalg.norm(first_steps) * np.linalg.norm(second_steps))
+    return float(first_steps @ second_steps) / spread if spread else 1.0
 
 
-def same_photo(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether one image can be a retouched version of the other, or of its negative."""
-    return abs(similarity(one, other)) >= MIN_SIMILARITY
+def same_photo(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
+    """Whether two images, ``(H, W, 3)`` each, can be versions of one photo or of its negative."""
+    return abs(similarity(first, second)) >= MIN_SIMILARITY
 
 
 def _rank_steps(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Differences in rank between neighbouring cells, minus their mean, as one vector."""
     small = Image.fromarray(image).convert("L").resize((GRID, GRID), Image.Resampling.BOX)
     levels = np.asarray(small)
     _, ranks = np.unique(levels, return_inverse=True)

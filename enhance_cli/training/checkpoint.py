@@ -39,7 +39,7 @@ def read_checkpoint(config: TrainConfig) -> dict[str, Any]:
     except Exception as problem:
         raise TrainingError(f"{path}: not a whole checkpoint; train without --resume") from problem
     if settings != fingerprint(config):
-        raise UsageError(f"--resume: {path} was made with other settings; again those")
+        raise UsageError(f"--resume: {path} was made with other settings; use those")
     return state
 
 

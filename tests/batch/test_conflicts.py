@@ -5,7 +5,7 @@ import os
 import pytest
 
 from enhance_cli.batch.conflicts import Reason, decide
-from enhance_cli.batch.manifest import NAME, Manifest, FileSignature
+from enhance_cli.batch.manifest import NAME, FileSignature, Manifest
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.errors import OutputError, UsageError
 
@@ -22,14 +22,14 @@ def photo(tmp_path):
 def write(photo, settings="one"):
     """What a run does for a photo."""
     manifest = Manifest(photo.output.parent)
-    with manifest.held():
+    with manifest.locked():
         photo.output.write_text("result")
         manifest.add(photo.input, FileSignature.of(photo.input), photo.output, settings)
 
 
 def reason(photo, settings="one", on_conflict="skip"):
     manifest = Manifest(photo.output.parent)
-    with manifest.held():
+    with manifest.locked():
         manifest.read()
         (decision,) = decide((photo,), manifest, settings, on_conflict)
     return decision.reason
@@ -58,17 +58,17 @@ def test_a_file_that_somebody_put_there_or_worked_on_is_theirs(photo):
     photo.output.write_text("worked on since")
     assert reason(photo) is Reason.FOREIGN_FILE
     assert reason(photo, on_conflict="overwrite") is Reason.REPLACED
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         reason(photo, on_conflict="error")
 
 
 def test_rename_writes_beside_a_strangers_file_and_finds_it_again(photo):
     photo.output.write_text("mine")
     manifest = Manifest(photo.output.parent)
-    with manifest.held():
+    with manifest.locked():
         (decision,) = decide((photo,), manifest, "one", "rename")
-    assert decision.reason is Reason.NEW and decision.photo.output.name == "a-1.jpg"
-    write(decision.photo)
+    assert decision.reason is Reason.NEW and decision.job.output.name == "a-1.jpg"
+    write(decision.job)
     assert reason(photo, on_conflict="rename") is Reason.UP_TO_DATE
     assert reason(photo, "two", on_conflict="rename") is Reason.SETTINGS_CHANGED
 
@@ -79,9 +79,9 @@ def test_two_photos_never_get_one_name(photo, tmp_path):
     photo.output.write_text("mine")
     planned = (photo, Job(other, tmp_path / "out" / "a-1.jpg"))
     manifest = Manifest(tmp_path / "out")
-    with manifest.held():
+    with manifest.locked():
         decisions = decide(planned, manifest, "one", "rename")
-    assert [one.photo.output.name for one in decisions] == ["a-2.jpg", "a-1.jpg"]
+    assert [one.job.output.name for one in decisions] == ["a-2.jpg", "a-1.jpg"]
 
 
 class TestManifest:
@@ -100,12 +100,12 @@ class TestManifest:
     def test_one_run_at_a_time_holds_a_folder(self, photo):
         folder = photo.output.parent
         with (
-            Manifest(folder).held(),
+            Manifest(folder).locked(),
             pytest.raises(OutputError, match="another run"),
-            Manifest(folder).held(),
+            Manifest(folder).locked(),
         ):
             pass
-        with Manifest(folder).held():
+        with Manifest(folder).locked():
             pass
 
     def test_leftovers_of_a_killed_run_are_swept_and_nothing_else(self, photo):
@@ -121,5 +121,5 @@ class TestManifest:
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
     def test_a_folder_that_cannot_be_written_is_told(self, tmp_path):
         tmp_path.chmod(0o500)
-        with pytest.raises(OutputError, match="--out"), Manifest(tmp_path).held():
+        with pytest.raises(OutputError, match="--out"), Manifest(tmp_path).locked():
             pass

@@ -9,8 +9,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from enhance_cli.config import ApplyConfig
-from enhance_cli.batch.runner import BatchRunner, Status
+from enhance_cli.batch.process_photo import Status
+from enhance_cli.batch.runner import BatchRunner
+from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.imaging.codecs.decode import decode
 from tests.imaging.damage import damaged_files, png_bomb, whole_files
 
@@ -56,7 +57,7 @@ import resource, sys
 import torch, enhance_cli.imaging.codecs.decode as d
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    print(d.decode(__import__("pathlib").Path({str(path)!r}), 500, {limit}).size)
+    print(tuple(d.decode(__import__("pathlib").Path({str(path)!r}), 500, {limit}).size))
 except d.PhotoError as problem:
     print(problem)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
@@ -131,7 +132,7 @@ def test_a_hundred_megapixels_take_no_more_than_they_must(tmp_path, suffix):
     code = f"""
 import resource
 from pathlib import Path
-from enhance_cli.config import ApplyConfig
+from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.batch.runner import BatchRunner
 small = Path({str(tmp_path / "small.png")!r})
 out = Path({str(tmp_path / "out")!r})

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from enhance_cli.config import ApplyConfig
-from enhance_cli.batch.discovery import find_photos
+from enhance_cli.batch.discovery import discover_photos
+from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 
 
@@ -20,7 +20,7 @@ def touch(tmp_path):
 
 
 def found(root: Path, **options) -> list[str]:
-    photos, _ = find_photos(ApplyConfig((root,), root.parent / "out", **options))
+    photos, _ = discover_photos(ApplyConfig((root,), root.parent / "out", **options))
     return [one.relative.as_posix() for one in photos]
 
 

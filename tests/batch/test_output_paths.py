@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from enhance_cli.config import ApplyConfig
 from enhance_cli.batch.output_paths import plan_outputs
+from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 
 
@@ -21,7 +21,7 @@ def touch(tmp_path):
 
 def planned(out: Path, *inputs: Path) -> dict[str, str]:
     plan = plan_outputs(ApplyConfig(tuple(inputs), out))
-    return {photo.input.name: str(photo.output.relative_to(out)) for photo in plan.photos}
+    return {photo.input.name: str(photo.output.relative_to(out)) for photo in plan.jobs}
 
 
 def test_a_folder_is_walked_and_mirrored(touch):
@@ -35,8 +35,10 @@ def test_a_folder_is_walked_and_mirrored(touch):
 
 def test_several_folders_keep_their_names(touch):
     root = touch("x/photos/a.jpg", "y/photos/a.jpg", "z/b.jpg")
-    plan = plan_outputs(ApplyConfig((root / "x/photos", root / "y/photos", root / "z"), root / "out"))
-    assert [str(photo.output.relative_to(root / "out")) for photo in plan.photos] == [
+    plan = plan_outputs(
+        ApplyConfig((root / "x/photos", root / "y/photos", root / "z"), root / "out")
+    )
+    assert [str(photo.output.relative_to(root / "out")) for photo in plan.jobs] == [
         "photos/a.jpg",
         "photos-2/a.jpg",
         "z/b.jpg",
@@ -60,7 +62,7 @@ def test_a_raw_beside_its_jpeg_gets_the_longer_name(touch):
 
 
 def planned_paths(out: Path, *inputs: Path) -> list[str]:
-    return [str(photo.output) for photo in plan_outputs(ApplyConfig(tuple(inputs), out)).photos]
+    return [str(photo.output) for photo in plan_outputs(ApplyConfig(tuple(inputs), out)).jobs]
 
 
 def test_a_photo_given_twice_is_done_once(touch):

@@ -8,12 +8,13 @@ import piexif
 import pytest
 from PIL import Image
 
-from enhance_cli.config import ApplyConfig
-from enhance_cli.engine import application, manifest
-from enhance_cli.batch.runner import BatchRunner, Status
+from enhance_cli.batch import manifest, process_photo
+from enhance_cli.batch.process_photo import Status
+from enhance_cli.batch.runner import BatchRunner
+from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.imaging.codecs import encode
-from enhance_cli.imaging.metadata.metadata import NOTHING
+from enhance_cli.imaging.metadata.metadata import NO_METADATA
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_an_output_folder_that_cannot_be(tmp_path, run, write_photo):
 
 
 def test_what_the_weights_cannot_do_is_refused(tmp_path, run, write_photo):
-    from enhance_cli.config import ModelConfig
+    from enhance_cli.config.model import ModelConfig
     from enhance_cli.inference.weights import Provenance, save_weights
     from enhance_cli.models.cascade import Cascade
 
@@ -198,14 +199,14 @@ def test_metadata_that_cannot_be_written_is_a_warning(tmp_path, run, write_photo
     monkeypatch.setattr("enhance_cli.imaging.codecs.tiff._append", broken)
     exif = piexif.dump({"0th": {271: b"Maker"}, "Exif": {33434: (1, 250)}})
     path = write_photo(tmp_path / "a.jpg", exif=exif)
-    real = encoding.write_tiff
+    real = encode.WRITERS[".tiff"]
 
     def mended_without_metadata(*arguments):
-        if arguments[-1] == NOTHING:
+        if arguments[-1] == NO_METADATA:
             monkeypatch.undo()
         return real(*arguments)
 
-    monkeypatch.setattr(encoding, "write_tiff", mended_without_metadata)
+    monkeypatch.setitem(encode.WRITERS, ".tiff", mended_without_metadata)
     (outcome,) = run(path, format="tiff")
     assert outcome.status is Status.DONE and "metadata cannot be written" in outcome.warnings[0]
     assert (tmp_path / "out" / "a.tiff").stat().st_size
@@ -214,12 +215,12 @@ def test_metadata_that_cannot_be_written_is_a_warning(tmp_path, run, write_photo
 def test_a_fault_of_our_own_costs_one_photo(tmp_path, run, write_photo, monkeypatch):
     for name in "abc":
         write_photo(tmp_path / "in" / f"{name}.jpg")
-    real = application.decode
+    real = process_photo.decode
 
     def faulty(path, *rest):
         return {}["key\nof two lines"] if path.name == "b.jpg" else real(path, *rest)
 
-    monkeypatch.setattr(application, "decode", faulty)
+    monkeypatch.setattr(process_photo, "decode", faulty)
     outcomes = run(tmp_path / "in")
     assert [one.status for one in outcomes] == [Status.DONE, Status.FAILED, Status.DONE]
     assert "KeyError" in outcomes[1].error and "please report" in outcomes[1].error

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance_cli.config import ApplyConfig
-from enhance_cli.batch.runner import BatchRunner, Status
-from enhance_cli.batch.gallery import GalleryEntry, Gallery
+from enhance_cli.batch.gallery import Gallery, GalleryEntry
+from enhance_cli.batch.process_photo import Status
+from enhance_cli.batch.runner import BatchRunner
+from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError, UsageError
 
 

@@ -10,10 +10,10 @@ import time
 import torch
 from measuring import machine
 
-from enhance_cli.config import LONG_EDGE
+from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.inference.device import pick_device
 from enhance_cli.inference.weights import find_weights, load_weights
-from enhance_cli.models.fuse_batch_norm import folded
+from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
 
 ROUNDS = 20
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--edge", type=int, default=LONG_EDGE, help="longer edge, in pixels")
     given = parser.parse_args()
     device = pick_device(given.device)
-    model = folded(load_weights(find_weights(None), device).model)
+    model = fuse_batch_norm(load_weights(find_weights(None), device).model)
     width, height = given.edge, given.edge * 2 // 3
     gpu = device.type == "cuda"
     print(f"{torch.cuda.get_device_name(device) if gpu else machine()}, {width} x {height} px\n")

@@ -16,7 +16,8 @@ from measuring import machine
 from PIL import Image
 from skimage import data
 
-from enhance_cli.config import SHIPPED, DataConfig, Source, with_stages
+from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config import SHIPPED, with_stages  # FIXME
 from enhance_cli.training.losses import photo_losses
 from enhance_cli.training.trainer import Trainer
 

@@ -90,7 +90,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
 
     for number in range(40):
         write_photo(tmp_path / "photos" / f"{number}.jpg")
-    real, told = BatchRunner._told, []
+    real, told = BatchRunner._report, []
 
     def interrupted_after_the_first(self, made):
         told.append(made)
@@ -98,14 +98,14 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
             raise KeyboardInterrupt
         return real(self, made)
 
-    monkeypatch.setattr(BatchRunner, "_told", interrupted_after_the_first)
+    monkeypatch.setattr(BatchRunner, "_report", interrupted_after_the_first)
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--weights", identity_weights)
     run = apply(*arguments)
     assert run.exit_code == 130
-    assert "1 done" in run.stdout and "goes on" in run.stderr
+    assert "1 done" in run.stdout and "continues" in run.stderr
     there = len(list((tmp_path / "out").glob("*.jpg")))
     assert 2 <= there < 40 and not list((tmp_path / "out").glob("*.part"))
-    monkeypatch.setattr(BatchRunner, "_told", real)
+    monkeypatch.setattr(BatchRunner, "_report", real)
     assert f"{40 - there} done, 0 failed, {there} skipped" in apply(*arguments).stdout
 
 
@@ -135,20 +135,20 @@ def test_the_first_interrupt_lets_the_photos_in_hand_be_finished(
 
     for number in range(40):
         write_photo(tmp_path / "photos" / f"{number}.jpg")
-    real = BatchRunner._told
+    real = BatchRunner._report
 
     def interrupted_meanwhile(self, made):
         if not self.was_stopped:
             os.kill(os.getpid(), signal.SIGINT)
         return real(self, made)
 
-    monkeypatch.setattr(BatchRunner, "_told", interrupted_meanwhile)
+    monkeypatch.setattr(BatchRunner, "_report", interrupted_meanwhile)
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--weights", identity_weights)
     told = apply(*arguments)
     there = len(list((tmp_path / "out").glob("*.jpg")))
     assert told.exit_code == 130 and f"{there} done, 0 failed" in told.stdout and there < 40
-    assert "Ctrl-C again stops at once" in told.stderr and "goes on" in told.stderr
-    monkeypatch.setattr(BatchRunner, "_told", real)
+    assert "press Ctrl-C again to stop at once" in told.stderr and "continues" in told.stderr
+    monkeypatch.setattr(BatchRunner, "_report", real)
     assert f"{40 - there} done, 0 failed, {there} skipped" in apply(*arguments).stdout
 
 
@@ -177,7 +177,7 @@ def test_a_warning_that_many_photos_share_is_told_a_few_times(
     ran = apply(tmp_path / "in", "--out", tmp_path / "out", "--weights", identity_weights)
     assert ran.exit_code == 0
     assert ran.stderr.count("its EXIF block is damaged") == 4
-    assert "7 photos in all, 4 of them not named: its EXIF" in ran.stderr.replace("\n", " ")
+    assert "7 photos in all, 4 of them not listed: its EXIF" in ran.stderr.replace("\n", " ")
 
 
 def test_every_dial_reaches_the_run(tmp_path, photos, monkeypatch):
@@ -187,7 +187,7 @@ def test_every_dial_reaches_the_run(tmp_path, photos, monkeypatch):
         seen.append(config)
         raise UsageError("stop here")
 
-    monkeypatch.setattr("enhance_cli.batch.runner.Application", stop)
+    monkeypatch.setattr("enhance_cli.batch.runner.BatchRunner", stop)
     words = (
         "--strip-gps --pairs raw --exclude a --exclude b/* --max-pixels 99 --lut l --compare c "
         "--gallery g.html --format tiff --bit-depth 16 --srgb --strength 0.5 --full-size"

@@ -77,8 +77,8 @@ def test_what_is_found_and_what_it_costs_is_said_before(
     )
     told = run(*command).stderr
     assert "MIT-Adobe FiveK, Lightroom exports, expert C from expertC/, 4 pairs" in told
-    assert f"preparing 2 of them once, at 500 px, in {tmp_path / 'cache'}: 1 MB at most" in told
-    assert "preparing" not in run(*command).stderr
+    assert f"rendering 2 of them once, at 500 px, into {tmp_path / 'cache'}: 1 MB at most" in told
+    assert "rendering" not in run(*command).stderr
 
 
 def test_a_csv_that_cannot_be_written(write_pairs, split, brightening_weights):
@@ -100,6 +100,6 @@ def test_bad_pairs_are_warned_of_where_they_are_skipped(write_pairs, split, brig
     assert told.exit_code == 1 and "1 bad pair: a0002: " in told.stderr
     assert "no original" in told.stderr
     told = run(*command, "--skip-bad-pairs", "--json")
-    assert told.exit_code == 0 and "without a0002" in told.stderr
+    assert told.exit_code == 0 and "skipping a0002" in told.stderr
     document = json.loads(told.stdout)
-    assert document["photos"] == 1 and document["passed_over"][0]["key"] == "a0002"
+    assert document["photos"] == 1 and document["skipped"][0]["key"] == "a0002"

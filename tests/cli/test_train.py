@@ -1,10 +1,11 @@
 import json
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from enhance_cli.cli.main import app
-from enhance_cli.config import PAPER, SHIPPED
+from enhance_cli.config.recipe_file import format_recipe, load_recipe
 from enhance_cli.inference.weights import load_weights
 
 runner = CliRunner()
@@ -20,11 +21,12 @@ def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
     split = tmp_path / "split.txt"
     split.write_text("a0003\n")
     trained = run(
-        *("train", "--fivek-root", root, "--split", split, "--out", weights, "--canvas", 64),
+        *("train", "--fivek-root", root, "--split", split, "--out", weights),
+        *("--set", "model.input_side=64"),
         *("--epochs", 1, "--batch-size", 2, "--learning-rate", 0.001, "--device", "cpu"),
     )
     assert trained.exit_code == 0, trained.stderr
-    assert "from 3 pairs" in trained.stderr and f"wrote {weights}" in trained.stderr
+    assert "on 3 pairs" in trained.stderr and f"wrote {weights}" in trained.stderr
     assert "coarse 1/1" in trained.stderr and "refine 1/1" in trained.stderr
 
     scored = run(
@@ -42,42 +44,109 @@ def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
     assert applied.exit_code == 0 and (out / "new.jpg").is_file()
 
 
-def test_every_setting_of_the_paper_is_an_option(monkeypatch, tmp_path):
+@pytest.fixture
+def configs(monkeypatch):
+    """The configs with which `train` would run."""
     seen = []
     monkeypatch.setattr("enhance_cli.cli.train._run", lambda config, **_: seen.append(config))
+    return seen
+
+
+def test_every_setting_of_a_recipe_can_be_set(configs, tmp_path):
     run("train", "--fivek-root", tmp_path)
-    assert seen[0].model == PAPER.model and seen[0].coarse == PAPER.coarse
-    assert seen[0].data.split == "random250"
-    run(
-        *("train", "--pairs", "x", "--pairs", "y", "--variant", "pr", "--canvas", 256),
-        *("--fit", "squash", "--epochs", 7, "--batch-size", 4, "--optimizer", "adamw"),
-        *("--learning-rate", 0.5, "--momentum", 0.8, "--weight-decay", 0.1, "--loss", "l1"),
-        *("--schedule", "cosine", "--decay", 0.2, "--decay-steps", 9, "--flip", "--rotate"),
-        *("--finished-share", 0.2, "--average", 0.9, "--precision", "bf16", "--split", "none"),
-        *("--keep", "last", "--grow-from", 48, "--blend", 0.4),
-        *("--zoom", 0.5, "--jitter", 0.3, "--init", "w.safetensors", "--learn", "refine"),
-        *("--seed", 3, "--sight", 300, "--pooling", 2, "--hold-white"),
-        *("--by-colour", 90, "--plain-share", 0.1, "--shuffle", 0.3),
+    assert configs[0].recipe == load_recipe("paper") and configs[0].data.split == "random250"
+    settings = (
+        *("model.variant=prnl", "model.fit=squash", "model.max_input_edge=300"),
+        *("model.nonlocal_pool=2", "model.protect_highlights=true", "model.prnet=global"),
+        *("model.prnet_input_edge=90", "stages.refine.optimizer=adamw", "flip=true"),
+        *("stages.refine.weight_decay=0.1", "stages.refine.loss=l1", "rotate=true"),
+        *("stages.refine.schedule=cosine", "stages.refine.crop=64", "ema_decay=0.9"),
+        *("stages.refine.initial_crop=48", "stages.refine.min_crop_scale=0.5"),
+        *("stages.refine.version_mixup=0.4", "stages.refine.identity_share=0.2"),
+        *("stages.refine.synthetic_share=0.1", "stages.refine.tile_shuffle=0.3"),
+        *("checkpoint=last", "precision=bf16", "stages.*.epochs=9", "stages.refine.epochs=7"),
     )
-    config = seen[1]
-    assert (config.model.variant, config.model.input_side, config.model.fit) == ("pr", 256, "squash")
-    for stage in (config.coarse, config.refine):
-        assert (stage.epochs, stage.batch_size, stage.optimizer) == (7, 4, "adamw")
-        assert (stage.learning_rate, stage.momentum, stage.weight_decay) == (0.5, 0.8, 0.1)
-        assert (stage.schedule, stage.decay, stage.decay_steps) == ("cosine", 0.2, 9)
-        assert (stage.loss, stage.zoom, stage.jitter) == ("l1", 0.5, 0.3)
-        assert (stage.identity_share, stage.initial_crop) == (0.2, 48)
-        assert (stage.version_mixup, stage.synthetic_share, stage.shuffle) == (0.4, 0.1, 0.3)
-    assert (str(config.init), config.learn) == ("w.safetensors", "refine")
-    assert config.data.split is None and len(config.data.sources) == 2 and config.seed == 3
-    assert (config.flip, config.rotate, config.average) == (True, True, 0.9)
-    assert (config.model.max_input_edge, config.model.nonlocal_pool) == (300, 2)
-    assert config.model.protect_highlights and not PAPER.model.protect_highlights
-    assert (config.model.by_colour, PAPER.model.by_colour) == (90, 0)
-    run("train", "--recipe", "shipped", "--fivek-root", tmp_path)
-    assert seen[2].coarse == SHIPPED.coarse and seen[2].refine == SHIPPED.refine
-    assert (seen[1].keep, seen[2].keep) == ("last", SHIPPED.keep)
-    assert seen[2].finish == SHIPPED.finish and seen[1].finish.epochs == 7
+    told = run(
+        *("train", "--pairs", "x", "--pairs", "y=3", "--split", "random250"),
+        *(word for setting in settings for word in ("--set", setting)),
+        *("--batch-size", 4, "--learning-rate", 0.5, "--init", "w.safetensors"),
+        *("--stages", "refine", "--seed", 3, "--expert", "C"),
+    )
+    assert told.exit_code == 0, told.stderr
+    recipe, model = configs[1].recipe, configs[1].recipe.model
+    assert (model.variant, model.fit, model.max_input_edge) == ("prnl", "squash", 300)
+    assert (model.nonlocal_pool, model.protect_highlights) == (2, True)
+    assert (model.prnet, model.prnet_input_edge) == ("global", 90)
+    coarse, refine = recipe.stages
+    assert (coarse.epochs, refine.epochs, coarse.batch_size, refine.batch_size) == (9, 7, 4, 4)
+    assert (refine.optimizer, refine.learning_rate, refine.weight_decay) == ("adamw", 0.5, 0.1)
+    assert (refine.schedule, refine.loss) == ("cosine", "l1")
+    assert (refine.crop, refine.initial_crop, refine.min_crop_scale) == (64, 48, 0.5)
+    assert (refine.version_mixup, refine.identity_share) == (0.4, 0.2)
+    assert (refine.synthetic_share, refine.tile_shuffle) == (0.1, 0.3)
+    assert (recipe.flip, recipe.rotate, recipe.ema_decay, recipe.seed) == (True, True, 0.9, 3)
+    assert (recipe.checkpoint, recipe.precision) == ("last", "bf16")
+    assert (str(configs[1].init), configs[1].stages) == ("w.safetensors", ("refine",))
+    assert [source.repeats for source in configs[1].data.sources] == [1, 3]
+    run("train", "--recipe", "SHIPPED", "--fivek-root", tmp_path, "--split", "NONE")
+    assert configs[2].recipe == load_recipe("shipped") and configs[2].data.split is None
+
+
+def test_a_printed_recipe_gives_the_same_run(configs, tmp_path):
+    options = ("--set", "stages.refine.epochs=40", "--variant", "CE+PR", "--seed", 7)
+    printed = run("train", "--recipe", "shipped", "--photos", "p=0.1", *options, "--print-recipe")
+    assert printed.exit_code == 0 and not configs
+    assert printed.stdout.startswith("# enhance train --recipe THIS_FILE --photos p=0.1 --split")
+    (tmp_path / "mine.toml").write_text(printed.stdout)
+    run("train", "--recipe", tmp_path / "mine.toml", "--pairs", "x")
+    run("train", "--recipe", "shipped", "--pairs", "x", *options)
+    assert with_defaults(configs[0]) == with_defaults(configs[1])
+
+
+def with_defaults(config):
+    """The recipe, with what has no effect in it set aside."""
+    return format_recipe(config.recipe)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--variant", "ce", "--set", "model.nonlocal_pool=2"], "the variant ce has no PRNet"),
+        (["--set", "stages.coarse.momentum=0.5"], "the optimizer is adamw"),
+        (["--set", "stages.refine.decay=0.5"], 'the schedule is "cosine"'),
+        (["--set", "stages.coarse.crop=64"], "CENet sees"),
+        (["--variant", "pr", "--set", "stages.coarse.epochs=3"], "has no CENet"),
+        (["--set", "model.prnet=per-pixel", "--set", "model.prnet_input_edge=64"], "per-pixel"),
+        (["--split", "none", "--set", "checkpoint=best"], "holds out no photos"),
+        (["--split", "none", "--set", "validate_every=2"], "holds out no photos"),
+        (["--expert", "a"], "--expert has no effect without --fivek-root"),
+        (["--variant", "prnl", "--pretrained"], "has no ResNet50"),
+        (["--stages", "refine", "--pretrained"], "no stage of this run trains CENet"),
+        (["--stages", "polish"], "coarse, refine, refine_projected"),
+        (["--set", "stages.fine.epochs=3"], "the recipe has coarse, refine, refine_projected"),
+        (["--set", "epoch=3"], "unknown key"),
+        (["--set", "stages.refine.epochs=0"], "a whole number of at least 1"),
+        (["--set", "stages.refine.loss=l2"], '"mse", "l1", "lab"'),
+        (["--set", "seed"], "give KEY=VALUE"),
+        (["--recipe", "gone.toml"], "neither paper nor shipped"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_reason(arguments, said, write_pairs):
+    split = [] if "--split" in arguments else ["--split", "none"]
+    source = ["--pairs", write_pairs(root="mine")]
+    told = run("train", *source, "--recipe", "shipped", *split, *arguments, "--device", "cpu")
+    assert told.exit_code == 2, told.output
+    assert said in told.stderr and told.stderr.count("\n") == 1
+
+
+def test_train_help_fits_on_a_page():
+    command = typer.main.get_command(app).commands["train"]
+    options = [one for one in command.params if one.name != "help"]
+    assert len(options) <= 24
+    for one in options:
+        assert one.help, one.name
+        record = one.show_default or one.default is not None or one.multiple or one.is_flag
+        assert record or one.required or one.name == "fivek_root", f"{one.name}: no default shown"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +178,7 @@ def test_ctrl_c_leaves_weights_and_says_how_to_go_on(tmp_path, write_pairs, monk
     weights = tmp_path / "w.safetensors"
     told = run(
         *("train", "--fivek-root", write_pairs(), "--split", "none", "--variant", "prnl"),
-        *("--canvas", 64, "--batch-size", 2, "--out", weights, "--device", "cpu"),
+        *("--set", "model.input_side=64", "--batch-size", 2, "--out", weights, "--device", "cpu"),
     )
     assert told.exit_code == 130 and "--resume" in told.stderr
     assert load_weights(weights).model.config.variant == "prnl"

@@ -6,17 +6,18 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from enhance_cli.data.dataset import PairDataset, SampleRef, epoch_order
+from enhance_cli.config.training import StageConfig
 from enhance_cli.data.crops import CropConfig, GlobalView
-from enhance_cli.data.pairs import find_pairs, find_photos
+from enhance_cli.data.dataset import PairDataset, SampleRef
 from enhance_cli.data.pair_cache import PairCache
+from enhance_cli.data.pairs import find_finished_photos, find_pairs
 
 
 @pytest.fixture
 def dataset(write_pairs, tmp_path):
-    def make(framing, size=(48, 32), **options) -> PairDataset:
+    def make(crop, size=(48, 32), seed=0, **shares) -> PairDataset:
         pairs = list(find_pairs(write_pairs(size=size)).pairs)
-        return PairDataset(pairs, PairCache(tmp_path / "cache"), framing, **options)
+        return PairDataset(pairs, PairCache(tmp_path / "cache"), crop, StageConfig(**shares), seed)
 
     return make
 
@@ -27,15 +28,15 @@ def test_padding_is_black_and_masked_out(dataset):
     assert sample.original.shape == sample.expert.shape == (3, 64, 64)
     assert sample.mask.sum() == 48 * 32 and sample.mask[:, :32, :48].all()
     assert not sample.original[:, 32:].any() and not sample.original[:, :, 48:].any()
-    original, expert = padded.store.load(padded.pairs[1])
+    original, expert = padded.cache.load(padded.pairs[1])
     torch.testing.assert_close(sample.original[:, :32, :48], original / 255)
     torch.testing.assert_close(sample.expert[:, :32, :48], expert / 255)
 
 
 @pytest.mark.parametrize("keep_aspect", [True, False])
 def test_both_photos_of_a_pair_are_cut_alike(dataset, keep_aspect):
-    framing = CropConfig(24, crop=True, zoom=0.4, keep_aspect=keep_aspect, flip=True, rotate=True)
-    cut = dataset(framing)
+    crop = CropConfig(24, crop=True, min_scale=0.4, keep_aspect=keep_aspect, flip=True, rotate=True)
+    cut = dataset(crop)
     for epoch in range(6):
         sample = cut[SampleRef(epoch, 0)]
         difference = sample.expert - sample.original
@@ -45,7 +46,7 @@ def test_both_photos_of_a_pair_are_cut_alike(dataset, keep_aspect):
 
 def test_photos_are_seen_all_eight_ways(dataset):
     whole = dataset(CropConfig(48, flip=True, rotate=True))
-    photo = whole.store.load(whole.pairs[0])[0] / 255
+    photo = whole.cache.load(whole.pairs[0])[0] / 255
     ways = [one.rot90(k, (1, 2)) for one in (photo, photo.flip(2)) for k in range(4)]
     seen = set()
     for epoch in range(100):
@@ -56,22 +57,22 @@ def test_photos_are_seen_all_eight_ways(dataset):
     assert seen == set(range(8))
 
 
-def test_what_is_drawn_depends_on_seed_and_turn_alone(dataset):
-    framing = CropConfig(24, crop=True, zoom=0.4, flip=True)
-    one, other = (dataset(framing, identity_share=0.5, seed=3) for _ in range(2))
+def test_what_is_drawn_depends_on_seed_and_index_alone(dataset):
+    crop = CropConfig(24, crop=True, min_scale=0.4, flip=True)
+    one, other = (dataset(crop, identity_share=0.5, seed=3) for _ in range(2))
     random.seed(1)
     _ = one[SampleRef(0, 0)], one[SampleRef(0, 1)]
     for got, expected in zip(one[SampleRef(0, 2)], other[SampleRef(0, 2)], strict=True):
         assert torch.equal(got, expected)
-    for turn in (SampleRef(1, 2), SampleRef(0, 2, 1)):
-        assert not torch.equal(one[SampleRef(0, 2)].original, other[turn].original)
+    for ref in (SampleRef(1, 2), SampleRef(0, 2, 1)):
+        assert not torch.equal(one[SampleRef(0, 2)].original, other[ref].original)
 
 
 def test_worker_processes_draw_the_same(dataset):
-    samples = dataset(CropConfig(24, crop=True, zoom=0.4, flip=True))
-    turns = [[SampleRef(epoch, number) for number in range(4)] for epoch in range(2)]
+    samples = dataset(CropConfig(24, crop=True, min_scale=0.4, flip=True))
+    refs = [[SampleRef(epoch, number) for number in range(4)] for epoch in range(2)]
     here, there = (
-        list(DataLoader(samples, batch_sampler=turns, num_workers=workers)) for workers in (0, 1)
+        list(DataLoader(samples, batch_sampler=refs, num_workers=workers)) for workers in (0, 1)
     )
     for one, other in zip(here, there, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
@@ -79,25 +80,25 @@ def test_worker_processes_draw_the_same(dataset):
 
 def test_a_share_of_the_samples_is_finished_on_both_sides(dataset):
     some = dataset(CropConfig(64), identity_share=0.5)
-    turns = [SampleRef(epoch, number) for epoch in range(50) for number in range(4)]
-    finished = sum(torch.equal(some[turn].original, some[turn].expert) for turn in turns)
+    refs = [SampleRef(epoch, number) for epoch in range(50) for number in range(4)]
+    finished = sum(torch.equal(some[ref].original, some[ref].expert) for ref in refs)
     assert 70 < finished < 130
 
 
 def test_small_squares_come_from_halved_photos_and_look_the_same(tmp_path, coffee, write_photo):
     write_photo(tmp_path / "photos" / "a.png", coffee)
-    found = list(find_photos(tmp_path / "photos").pairs)
-    store = PairCache(tmp_path / "cache")
-    framing = CropConfig(64, crop=True, zoom=0.8)  # 500 x 333: at least 266 px, twice halved 66
-    samples = PairDataset(found, store, framing, identity_share=1.0)
-    halved = store.load(found[0], 2)
+    found = list(find_finished_photos(tmp_path / "photos").pairs)
+    cache = PairCache(tmp_path / "cache")
+    crop = CropConfig(64, crop=True, min_scale=0.8)  # 500 x 333: at least 266 px, twice halved 66
+    samples = PairDataset(found, cache, crop, StageConfig(identity_share=1.0), 0)
+    halved = cache.load(found[0], 2)
     assert halved.shape == (1, 3, 84, 125)
     expected = F.avg_pool2d(
-        store.load(found[0]).float(), 4, ceil_mode=True, count_include_pad=False
+        cache.load(found[0]).float(), 4, ceil_mode=True, count_include_pad=False
     )
     assert (halved - expected).abs().max() <= 1.5  # rounded twice
 
-    whole = samples.store.load(found[0]).float() / 255
+    whole = samples.cache.load(found[0]).float() / 255
     small = F.interpolate(whole, (84, 125), mode="bilinear", antialias=True)
     assert (halved / 255 - small).abs().mean() < 0.02
     assert samples[SampleRef(0, 0)].expert.shape == (3, 64, 64)
@@ -105,13 +106,15 @@ def test_small_squares_come_from_halved_photos_and_look_the_same(tmp_path, coffe
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
 def test_the_view_shows_the_whole_original_as_cenet_sees_it(dataset, fit):
-    sample = dataset(CropConfig(16, crop=True, zoom=0.3, view=GlobalView(64, fit)))[SampleRef(0, 0)]
+    sample = dataset(CropConfig(16, crop=True, min_scale=0.3, view=GlobalView(64, fit)))[
+        SampleRef(0, 0)
+    ]
     assert sample.view.shape == (3, 64, 64)
     plain = dataset(CropConfig(64, crop=fit == "squash", keep_aspect=False))[SampleRef(0, 0)]
     torch.testing.assert_close(sample.view, plain.original)
 
 
-class TestBlend:
+class TestVersionMixup:
     @pytest.fixture
     def versions(self, write_photo, tmp_path):
         """Three versions of one photo, plain grey before and after, and a photo without any."""
@@ -123,18 +126,18 @@ class TestBlend:
             "file,source,kind\na.png,x.jpg,one\nb.png,x.jpg,two\nc.png,x.jpg,three\nd.png,y.jpg,\n"
         )
 
-        def make(**options) -> PairDataset:
+        def make(**shares) -> PairDataset:
             pairs = list(find_pairs(tmp_path / "in").pairs)
-            store = PairCache(tmp_path / "cache")
-            return PairDataset(pairs, store, CropConfig(24, crop=True), **options)
+            cache = PairCache(tmp_path / "cache")
+            return PairDataset(pairs, cache, CropConfig(24, crop=True), StageConfig(**shares), 0)
 
         return make
 
     def test_samples_lie_on_the_lines_between_versions(self, versions):
-        blended = versions(version_mixup=1.0)
+        mixed = versions(version_mixup=1.0)
         met = set()
         for epoch in range(60):
-            sample = blended[SampleRef(epoch, 0)]
+            sample = mixed[SampleRef(epoch, 0)]
             levels = [255 * one.mean().item() for one in (sample.original, sample.expert)]
             for name, before, after in (("b", 80, 140), ("c", 120, 100)):
                 share = (levels[0] - 40) / (before - 40)
@@ -144,23 +147,22 @@ class TestBlend:
         assert met == {("b", 0), ("b", 1), ("c", 0), ("c", 1)}
 
     def test_a_photo_with_one_version_stays_as_it_is(self, versions):
-        blended = versions(version_mixup=1.0)
-        levels = {round(255 * blended[SampleRef(epoch, 3)].original.mean().item()) for epoch in range(9)}
+        mixed = versions(version_mixup=1.0)
+        levels = {
+            round(255 * mixed[SampleRef(epoch, 3)].original.mean().item()) for epoch in range(9)
+        }
         assert levels == {20}
 
-    def test_without_blend_nothing_is_blended(self, versions):
+    def test_without_mixup_nothing_is_mixed(self, versions):
         plain = versions()
-        levels = {round(255 * plain[SampleRef(epoch, 0)].original.mean().item()) for epoch in range(9)}
+        levels = {
+            round(255 * plain[SampleRef(epoch, 0)].original.mean().item()) for epoch in range(9)
+        }
         assert levels == {40}
 
 
-def test_jitter_leaves_what_is_equal_on_both_sides_equal(dataset):
-    sample = dataset(CropConfig(16, crop=True, jitter=0.3), identity_share=1.0)[SampleRef(0, 0)]
-    torch.testing.assert_close(sample.original, sample.expert)
-
-
 def test_growing_samples_have_the_side_of_their_epoch(dataset):
-    pairs = dataset(CropConfig(64, crop=True, initial_crop=32, grown_after=4))
+    pairs = dataset(CropConfig(64, crop=True, initial_side=32, full_size_after=4))
     assert pairs[SampleRef(0, 0)].original.shape == (3, 32, 32)
     assert pairs[SampleRef(4, 0)].original.shape == (3, 64, 64)
 
@@ -176,7 +178,7 @@ def test_a_share_of_the_samples_is_plain_and_stays_as_it_is(dataset):
 
 def test_a_share_of_the_samples_is_shuffled_both_sides_alike(dataset):
     plainly = dataset(CropConfig(32, crop=True))
-    some = dataset(CropConfig(32, crop=True), shuffle=0.5)
+    some = dataset(CropConfig(32, crop=True), tile_shuffle=0.5)
     changed = 0
     for epoch in range(200):
         one, other = plainly[SampleRef(epoch, 0)], some[SampleRef(epoch, 0)]
@@ -187,7 +189,7 @@ def test_a_share_of_the_samples_is_shuffled_both_sides_alike(dataset):
     assert 75 < changed < 125
 
 
-def test_only_finished_samples_are_matted(dataset):
+def test_only_finished_samples_have_a_plain_background(dataset):
     some = dataset(CropConfig(64), identity_share=0.5)
     samples = [some[SampleRef(epoch, 0)] for epoch in range(200)]
     whites = [(one.expert.amin(0) == 1).float().mean().item() > 0.05 for one in samples]
@@ -201,9 +203,9 @@ class TestDistorted:
     def photos(self, tmp_path, write_photo, coffee):
         write_photo(tmp_path / "good" / "coffee.png", coffee)
 
-        def make(framing) -> PairDataset:
-            pairs = list(find_photos(tmp_path / "good").pairs)
-            return PairDataset(pairs, PairCache(tmp_path / "cache", 96), framing)
+        def make(crop) -> PairDataset:
+            pairs = list(find_finished_photos(tmp_path / "good").pairs)
+            return PairDataset(pairs, PairCache(tmp_path / "cache", 96), crop, StageConfig(), 0)
 
         return make
 
@@ -227,23 +229,3 @@ class TestDistorted:
             sample = photos(CropConfig(96, view=GlobalView(96, "pad")))[SampleRef(epoch, 0)]
             assert not (sample.original * (1 - sample.mask)).any()
             torch.testing.assert_close(sample.view, sample.original)
-
-
-class TestTurns:
-    def test_weights_say_how_often_a_pair_comes_up(self):
-        weights = [1.0] * 10 + [2.5] * 4 + [0.25] * 8
-        for epoch in range(3):
-            turns = epoch_order(weights, epoch, random.Random(epoch))
-            assert len(turns) == len(set(turns)) == 10 + 10 + 2
-            counts = [sum(turn.number == number for turn in turns) for number in range(22)]
-            assert counts[:10] == [1] * 10
-            assert sorted(counts[10:14]) == [2, 2, 3, 3]
-            assert sum(counts[14:]) == 2 and max(counts[14:]) == 1
-
-    def test_every_epoch_has_its_own_order(self):
-        orders = [
-            [turn.number for turn in epoch_order([1.0] * 50, 0, random.Random(seed))]
-            for seed in (1, 1, 2)
-        ]
-        assert orders[0] == orders[1] != orders[2]
-        assert sorted(orders[0]) == list(range(50))

@@ -9,7 +9,7 @@ import pytest
 from pictures import scene
 
 from enhance_cli.data.fivek import find_fivek
-from enhance_cli.data.pair_cache import render
+from enhance_cli.data.pair_cache import render_pair
 from enhance_cli.data.splits import held_out_keys
 from enhance_cli.errors import PairsError
 
@@ -101,7 +101,7 @@ def test_each_layout_is_known_by_name_and_keyed_on_the_id(layout):
     assert not found.bad
     for pair in found.pairs:
         number = IDS.index(pair.key)
-        original, expert = render(pair)
+        original, expert = render_pair(pair)
         assert np.abs(expert.astype(int) - scene(number)).mean() < 2, "the right photo"
         if pair.original.suffix == ".jpg":
             assert np.abs(original.astype(int) - scene(number) // 2).mean() < 2
@@ -118,7 +118,7 @@ def test_the_folder_above_and_another_expert(layout):
     assert [pair.key for pair in found.pairs] == sorted(IDS)
     assert "expert E" in found.layout
     for pair in found.pairs:
-        expert = render(pair)[1].astype(int)
+        expert = render_pair(pair)[1].astype(int)
         assert np.abs(expert - scene(IDS.index(pair.key)) // 2).mean() < 2
 
 
@@ -148,7 +148,7 @@ def test_bad_pairs_are_told_by_their_id(tmp_path, write):
     reasons = {bad.key: bad.reason for bad in found.bad}
     assert "has no expert's version" in reasons["a0002"]
     assert "has no original" in reasons["a4999"]
-    assert "twice" in reasons["a0017"] and "a0017-again.jpg" in reasons["a0017"]
+    assert "duplicate id" in reasons["a0017"] and "a0017-again.jpg" in reasons["a0017"]
     assert "list" in reasons["a0005"]
     assert "no id" in reasons["holiday.jpg"]
 

@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 from pictures import scene
 
-from enhance_cli.config import DataConfig, Source
+from enhance_cli.config.data import DataConfig, Source
 from enhance_cli.data.pair_collection import PairCollection
 from enhance_cli.errors import OutputError, PairsError, UsageError
 
 
 def collected(*sources, **options) -> PairCollection:
     collection = PairCollection(DataConfig(tuple(sources), **options))
-    for _ in collection.prepare():
+    for _ in collection.render_missing():
         pass
     return collection
 
@@ -22,7 +22,7 @@ def photos(tmp_path, write_photo) -> Path:
     return tmp_path / "good"
 
 
-def test_sources_are_put_together_with_their_weights(write_pairs, photos, tmp_path):
+def test_sources_are_put_together_with_their_repeats(write_pairs, photos, tmp_path):
     fivek, mine = write_pairs(), write_pairs(names=("a", "b"), root="mine")
     (tmp_path / "split.txt").write_text("a0001\nb\n1.png\n")
     collection = collected(
@@ -31,8 +31,8 @@ def test_sources_are_put_together_with_their_weights(write_pairs, photos, tmp_pa
         Source("photos", photos, 0.5),
         split=str(tmp_path / "split.txt"),
     )
-    weights = dict(zip([pair.key for pair in collection.train], collection.weights, strict=True))
-    assert weights == {
+    repeats = dict(zip([pair.key for pair in collection.train], collection.repeats, strict=True))
+    assert repeats == {
         **{"a0002": 1, "a0003": 1, "a0004": 1},
         "mine/a": 2,
         **{"good/0.png": 0.5, "good/2.png": 0.5},
@@ -62,29 +62,27 @@ class TestBadPairs:
         with pytest.raises(PairsError) as told:
             PairCollection(DataConfig((Source("fivek", root),)))
         line = str(told.value)
-        assert line.startswith("2 bad pairs: a0001: ") and "; a0002: there twice" in line
+        assert line.startswith("2 bad pairs: a0001: ") and "; a0002: duplicate id: " in line
         assert line.endswith("--skip-bad-pairs") and "\n" not in line
 
-    def test_preparing_names_those_that_do_not_belong_together(self, root, write_photo):
+    def test_rendering_names_those_that_do_not_match(self, root, write_photo):
         write_photo(root / "expertC" / "a0001-x.png", size=(48, 33))  # another size
         (root / "input" / "a0002-again.png").unlink()
         collection = PairCollection(DataConfig((Source("fivek", root),)))
         with pytest.raises(PairsError) as told:
-            list(collection.prepare())
+            list(collection.render_missing())
         line = str(told.value)
         assert "2 bad pairs" in line and "48 x 32" in line and "48 x 33" in line
         assert "a0003" in line and "different photos" in line
 
-    def test_they_are_passed_over_where_that_is_wanted(self, root):
+    def test_they_are_skipped_on_request(self, root):
         collection = collected(Source("fivek", root), skip_bad_pairs=True)
-        assert [pair.key for pair in collection.train] == ["a0004"] and len(
-            collection.weights
-        ) == 1
+        assert [pair.key for pair in collection.train] == ["a0004"] and len(collection.repeats) == 1
         assert {bad.key for bad in collection.bad} == {"a0001", "a0002", "a0003"}
 
     def test_nothing_good_is_left(self, root):
         (root / "expertC" / "a0004-w.png").write_bytes(b"")
-        with pytest.raises(PairsError, match="not one of the 2 pairs"):
+        with pytest.raises(PairsError, match="none of the 2 pairs can be used"):
             collected(Source("fivek", root), skip_bad_pairs=True)
 
     def test_of_many_a_few_are_named(self, write_pairs):
@@ -97,9 +95,9 @@ class TestBadPairs:
 
 def test_the_cache_folder_is_the_users_or_the_one_given(write_pairs, tmp_path):
     source = Source("fivek", write_pairs())
-    own = collected(source).store.folder
+    own = collected(source).cache.folder
     assert own.name == "pairs" and len(list(own.glob("*.png"))) == 4
-    chosen = collected(source, cache_dir=tmp_path / "here").store.folder
+    chosen = collected(source, cache_dir=tmp_path / "here").cache.folder
     assert chosen == tmp_path / "here" and len(list(chosen.glob("*.png"))) == 4
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from enhance_cli.data.pairs import find_pairs, find_photos
+from enhance_cli.data.pairs import find_finished_photos, find_pairs
 from enhance_cli.errors import PairsError
 
 
@@ -23,13 +23,13 @@ def test_bad_pairs_are_told(write_pairs, write_photo):
     found = find_pairs(root)
     assert [pair.key for pair in found.pairs] == ["fivek/c"]
     assert [bad.key for bad in found.bad] == ["fivek/a", "fivek/b"]
-    assert "no expert's version" in found.bad[0].reason and "twice" in found.bad[1].reason
+    assert "no expert's version" in found.bad[0].reason and "duplicate id" in found.bad[1].reason
 
 
 def test_finished_photos_have_no_original(tmp_path, write_photo):
     for name in ("one.jpg", "one.png", "deep/er/two.jpg", ".hidden/three.jpg"):
         write_photo(tmp_path / "good" / name)
-    found = find_photos(tmp_path / "good")
+    found = find_finished_photos(tmp_path / "good")
     assert {pair.key for pair in found.pairs} == {
         "good/one.jpg",
         "good/one.png",
@@ -48,7 +48,7 @@ def test_folders_that_hold_no_pairs(tmp_path):
     with pytest.raises(PairsError, match="not a single photo"):
         find_pairs(tmp_path)
     with pytest.raises(PairsError, match="not a single photo"):
-        find_photos(tmp_path)
+        find_finished_photos(tmp_path)
 
 
 def test_a_list_says_which_pairs_are_versions_of_one_photo(write_pairs):

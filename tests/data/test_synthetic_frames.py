@@ -3,13 +3,13 @@ import random
 import pytest
 import torch
 
-from enhance_cli.data.synthetic_frames import on_plain_background, plain
+from enhance_cli.data.synthetic_frames import flat_or_noise_frame, on_plain_background
 
 
-class TestPlain:
-    def test_frames_have_every_colour_and_every_other_one_has_grain(self):
+class TestFlatOrNoiseFrame:
+    def test_frames_have_every_color_and_every_other_one_has_noise(self):
         photo = torch.rand(3, 20, 30)
-        frames = [plain(photo, random.Random(seed)) for seed in range(900)]
+        frames = [flat_or_noise_frame(photo, random.Random(seed)) for seed in range(900)]
         even = [one[:, 0, 0] for one in frames if (one == one[:, :1, :1]).all()]
         assert 0.45 < len(even) / 900 < 0.55
         grey = [one for one in even if one.max() == one.min()]
@@ -25,8 +25,10 @@ class TestPlain:
         # Light times a channel, both even in [0, 1]: 0.25 in the mean.
         assert coloured[~own].mean() == pytest.approx(0.25, abs=0.03), "and are often dark"
 
-    def test_grain_has_all_sizes_and_strengths_and_no_cast(self):
-        frames = [plain(torch.rand(3, 64, 64), random.Random(seed)) for seed in range(600)]
+    def test_noise_has_all_sizes_and_strengths_and_no_cast(self):
+        frames = [
+            flat_or_noise_frame(torch.rand(3, 64, 64), random.Random(seed)) for seed in range(600)
+        ]
         spreads = torch.stack([frame.std((1, 2)).mean() for frame in frames])
         assert (spreads > 0.2).sum() > 5 and (spreads.gt(0.02) & spreads.lt(0.1)).sum() > 5
         steps = {
@@ -37,7 +39,7 @@ class TestPlain:
         assert all(frame.mean((1, 2)).std() < 0.1 for frame in strong)
 
 
-class TestMatted:
+class TestOnPlainBackground:
     def test_what_is_not_photo_is_plain_and_half_of_it_white(self):
         photo = torch.rand(3, 20, 30)
         grounds, covered = [], []

@@ -6,11 +6,15 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
-from enhance_cli.config import DataConfig, EvalConfig, ModelConfig, Source
-from enhance_cli.evaluation.evaluator import Evaluator, score_pairs
-from enhance_cli.evaluation.published import PUBLISHED
-from enhance_cli.inference.weights import Provenance, load_weights, save_weights
+from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config.evaluation import EvalConfig
+from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import PairsError, UsageError, WeightsError
+from enhance_cli.evaluation.evaluator import Evaluator
+from enhance_cli.evaluation.published import PUBLISHED
+from enhance_cli.evaluation.scoring import score_pairs
+from enhance_cli.inference.enhancer import Enhancer
+from enhance_cli.inference.weights import Provenance, load_weights, save_weights
 from enhance_cli.models.cascade import Cascade
 
 
@@ -84,9 +88,8 @@ def test_a_split_that_is_not_there(write_pairs, identity_weights):
 def test_scores_during_training_are_those_of_eval(write_pairs, split, brightening_weights):
     run = Evaluator(config_of(write_pairs(), split, (brightening_weights,)))
     list(run)
-    model = load_weights(brightening_weights).model
-    store = run.collection.store
-    assert score_pairs(model, run.pairs, store, torch.device("cpu")) == run.rows[1].score
+    enhancer = Enhancer(load_weights(brightening_weights).model, torch.device("cpu"))
+    assert score_pairs(enhancer, run.pairs, run.collection.cache) == run.rows[1].score
 
 
 @pytest.fixture
@@ -143,7 +146,7 @@ class TestOutputs:
         Image.open(theirs / "a0003_result.png").crop((0, 0, 32, 32)).save(
             theirs / "a0003_result.png"
         )
-        with pytest.raises(PairsError, match=r"a0003: .* is 32 x 32 where the pair is 48 x 32"):
+        with pytest.raises(PairsError, match=r"a0003: .* is 32 x 32, the pair is 48 x 32"):
             list(Evaluator(config_of(root, split, (), outputs=(theirs,))))
 
     def test_a_folder_that_is_not_there(self, write_pairs, split, tmp_path):
@@ -197,7 +200,7 @@ def test_the_harm_done_to_finished_photos(
     progress = list(run)
     assert len(progress) == run.total == 2 * 5
     assert sum(one.given == "expert" for one in progress) == 4
-    brighter, same = run.harm_rows
+    brighter, same = run.change_rows
     assert (brighter.method, brighter.photos) == ("ce", 2)
     assert brighter.score.psnr == pytest.approx(20, abs=0.01)
     expected = []
@@ -206,9 +209,9 @@ def test_the_harm_done_to_finished_photos(
         change = np.linalg.norm(rgb2lab(finished + 0.1) - rgb2lab(finished), axis=-1).mean()
         expected.append(change)
     assert brighter.score.l2_lab == pytest.approx(np.mean(expected), abs=1e-3)
-    assert brighter.visible == sum(change > 10 for change in expected)
-    assert same.score.l2_lab == pytest.approx(0, abs=1e-3) and same.visible == 0
-    assert Evaluator(config).harm_rows == []
+    assert brighter.above_threshold == sum(change > 10 for change in expected)
+    assert same.score.l2_lab == pytest.approx(0, abs=1e-3) and same.above_threshold == 0
+    assert Evaluator(config).change_rows == []
 
 
 def test_cenets_half_is_scored_alone(write_pairs, split, brightening_weights, tmp_path):

@@ -1,4 +1,4 @@
-"""Photos of every format, and the ways in which files get damaged; all from a seed."""
+"""Photos of every format, and damaged copies of them; reproducible by a seed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SIDE = 96
 
 
 def whole_files(folder: Path, write_dng: Callable[..., Path]) -> list[Path]:
-    """One file of each kind that is read, with EXIF and a profile where the format has them."""
+    """Write one file of each format that is read, with EXIF and a profile if it can have them."""
     folder.mkdir(parents=True, exist_ok=True)
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     pixels = np.stack([rows, columns, 1 - rows * columns], axis=2)
     image = Image.fromarray((255 * pixels).astype(np.uint8))
-    deep = (65535 * pixels).astype(np.uint16)
+    sixteen_bit = (65535 * pixels).astype(np.uint16)
     with BytesIO() as thumbnail:
         image.resize((32, 32)).save(thumbnail, "JPEG")
         exif = piexif.dump({
@@ -44,53 +44,53 @@ def whole_files(folder: Path, write_dng: Callable[..., Path]) -> list[Path]:
     image.save(folder / "a.webp", xmp=xmp, **more)
     image.save(folder / "a.avif", **more)
     image.save(folder / "a.tif", **more)
-    tifffile.imwrite(folder / "deep.tif", deep, photometric="rgb", compression="deflate")
+    tifffile.imwrite(folder / "deep.tif", sixteen_bit, photometric="rgb", compression="deflate")
     pillow_heif.from_pillow(image).save(folder / "a.heic", exif=exif)
     write_dng(folder / "a.dng", np.asarray(image))
     return sorted(folder.iterdir())
 
 
 def damaged(content: bytes, draw: random.Random) -> bytes:
-    """Flip bytes, cut, double or blank a part, or put in what no part of a file should be."""
-    spoilt = bytearray(content)
-    start = draw.randrange(len(spoilt))
-    # Heads are where a format's own structure stands, so half of all damage goes there.
+    """Flip bits, or truncate, double, blank, delete or overwrite a part."""
+    changed = bytearray(content)
+    start = draw.randrange(len(changed))
+    # Half of all damage goes to the header, where a format keeps its structure.
     if draw.random() < 0.5:
-        start = draw.randrange(min(len(spoilt), 600))
+        start = draw.randrange(min(len(changed), 600))
     length = draw.choice([1, 2, 4, 16, 200])
-    kind = draw.choice(["flip", "flip", "cut", "double", "blank", "largest", "drop"])
-    if kind == "flip":
+    way = draw.choice(["flip", "flip", "cut", "double", "blank", "largest", "drop"])
+    if way == "flip":
         for _ in range(draw.choice([1, 4, 40])):
-            spoilt[draw.randrange(start, len(spoilt))] ^= 1 << draw.randrange(8)
-    elif kind == "cut":
-        del spoilt[start:]
-    elif kind == "double":
-        spoilt[start:start] = spoilt[start : start + length]
-    elif kind == "blank":
-        spoilt[start : start + length] = bytes(length)
-    elif kind == "largest":
-        spoilt[start : start + 4] = draw.choice([b"\xff" * 4, b"\x7f\xff\xff\xff"])
+            changed[draw.randrange(start, len(changed))] ^= 1 << draw.randrange(8)
+    elif way == "cut":
+        del changed[start:]
+    elif way == "double":
+        changed[start:start] = changed[start : start + length]
+    elif way == "blank":
+        changed[start : start + length] = bytes(length)
+    elif way == "largest":
+        changed[start : start + 4] = draw.choice([b"\xff" * 4, b"\x7f\xff\xff\xff"])
     else:
-        del spoilt[start : start + length]
-    return bytes(spoilt)
+        del changed[start : start + length]
+    return bytes(changed)
 
 
 def damaged_files(
     folder: Path, each: int, write_dng: Callable[..., Path], seed: int = 0
 ) -> Iterator[Path]:
-    """Write ``each`` damaged files of every kind."""
+    """Write ``each`` damaged copies of each of :func:`whole_files`."""
     draw = random.Random(seed)
     for path in whole_files(folder / "whole", write_dng):
         content = path.read_bytes()
         for number in range(each):
-            spoilt = folder / "damaged" / f"{path.stem}-{number}{path.suffix}"
-            spoilt.parent.mkdir(exist_ok=True)
-            spoilt.write_bytes(damaged(content, draw))
-            yield spoilt
+            copy = folder / "damaged" / f"{path.stem}-{number}{path.suffix}"
+            copy.parent.mkdir(exist_ok=True)
+            copy.write_bytes(damaged(content, draw))
+            yield copy
 
 
 def png_bomb(side: int) -> bytes:
-    """A PNG of ``side`` x ``side`` pixels whose file is a thousandth of them."""
+    """A PNG of ``side`` x ``side`` pixels that takes less than a thousandth of that in bytes."""
     packer = zlib.compressobj(9)
     row = bytes(1 + side // 8)
     packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()

@@ -4,11 +4,11 @@ from PIL import Image
 from enhance_cli.imaging.contact_sheet import before_after_sheet, contact_sheet
 
 
-def test_pictures_stand_side_by_side_a_row_a_pair(tmp_path):
+def test_each_pair_has_a_row_of_its_own(tmp_path):
     for name in ("red", "lime", "blue", "white"):
         Image.new("RGB", (500, 375), name).save(tmp_path / f"{name}.png")
     red, lime, blue, white = (tmp_path / f"{n}.png" for n in ("red", "lime", "blue", "white"))
-    sheet = before_after_sheet([(red, lime), (blue, white)])
+    sheet = Image.fromarray(before_after_sheet([(red, lime), (blue, white)]))
     left, right = sheet.width // 4, 3 * sheet.width // 4
     top, bottom = sheet.height // 4, 3 * sheet.height // 4
     assert sheet.getpixel((left, top)) == (255, 0, 0)
@@ -17,7 +17,7 @@ def test_pictures_stand_side_by_side_a_row_a_pair(tmp_path):
     assert sheet.getpixel((right, bottom)) == (255, 255, 255)
 
 
-def test_a_comparison_shows_every_picture_whole_with_ink_below():
+def test_every_photo_is_shown_whole_with_a_label_below():
     photo = np.zeros((80, 120, 3), np.float32)
     cells = [(f"method {i}", photo + np.float32(i / 5)) for i in range(1, 6)]
     sheet = contact_sheet(cells)

@@ -11,11 +11,11 @@ MATRIX = np.array([[1.2, -0.1, 0.05], [0.02, 0.9, 0.1], [-0.05, 0.15, 1.1]], np.
 OFFSET = np.array([0.03, -0.02, 0.01], np.float32)
 
 
-def linear(colours):
-    return colours @ MATRIX.T + OFFSET
+def linear(colors):
+    return colors @ MATRIX.T + OFFSET
 
 
-def test_pillow_applies_it_as_the_map_itself(tmp_path, coffee):
+def test_pillow_applies_the_file_like_the_map_itself(tmp_path, coffee):
     path = tmp_path / "maps" / "a.cube"
     write_cube(linear, path, 'a "quoted" Zoë')
     lines = path.read_text(encoding="ascii").splitlines()
@@ -28,7 +28,7 @@ def test_pillow_applies_it_as_the_map_itself(tmp_path, coffee):
 
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
-def test_ffmpeg_applies_it_too(tmp_path, coffee):
+def test_ffmpeg_applies_the_file_like_the_map_itself(tmp_path, coffee):
     write_cube(linear, tmp_path / "a.cube", "a")
     Image.fromarray(coffee).save(tmp_path / "a.png")
     command = ["ffmpeg", "-loglevel", "error", "-i", "a.png", "-vf", "lut3d=a.cube", "b.png"]

@@ -4,7 +4,7 @@ from PIL import Image
 
 from enhance_cli.imaging.resize import (
     block_means,
-    fitted,
+    fit_within,
     resize_image,
     resize_pixels,
     resize_unrounded,
@@ -22,16 +22,16 @@ def test_blocks_are_averaged_as_pillow_does(across, down, size):
 
 
 @pytest.mark.parametrize("size", [(1000, 1500), (1201, 807), (333, 3001)])
-def test_arrays_are_made_small_as_pictures_are(size):
+def test_arrays_are_downscaled_as_images_are(size):
     draw = np.random.default_rng(0)
     small = draw.integers(60, 200, (size[0] // 20, size[1] // 20, 3), dtype=np.uint8)
     image = Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC)
-    target = fitted(image.size, 100)
+    target = fit_within(image.size, 100)
     expected = np.asarray(resize_image(image, target), float)
     ours = resize_pixels(np.asarray(image), target)
     assert np.abs(ours - expected).max() <= 2
-    deep = resize_pixels(np.asarray(image).astype(np.uint16) * 257, target)
-    assert deep.dtype == np.uint16 and np.abs(deep / 257 - expected).max() <= 2
+    sixteen_bit = resize_pixels(np.asarray(image).astype(np.uint16) * 257, target)
+    assert sixteen_bit.dtype == np.uint16 and np.abs(sixteen_bit / 257 - expected).max() <= 2
     floats = resize_pixels(np.asarray(image, np.float32)[..., 0] / 255, target)
     assert floats.dtype == np.float32 and np.abs(floats * 255 - expected[..., 0]).max() <= 2
 
@@ -53,7 +53,7 @@ def test_unrounded_is_pillow_on_floats(size):
     assert not np.array_equal(255 * ours, (255 * ours).round()) or size == (600, 400)
 
 
-def test_unrounded_takes_every_kind_of_pixels():
+def test_unrounded_takes_pixels_of_every_dtype():
     eight = np.full((30, 40, 3), 51, np.uint8)
     for pixels in (eight, eight.astype(np.uint16) * 257, eight.astype(np.float32) / 255):
         np.testing.assert_allclose(resize_unrounded(pixels, (8, 6)), 0.2, atol=1e-6)

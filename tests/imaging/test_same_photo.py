@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from enhance_cli.imaging.same_photo import similarity, same_photo
+from enhance_cli.imaging.same_photo import same_photo, similarity
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from enhance_cli.imaging.same_photo import similarity, same_photo
         lambda photo: 255 * (photo / 255) ** 0.4,
         lambda photo: photo * [1.0, 0.8, 0.5],
         lambda photo: (photo * 1.8).clip(0, 255),  # blown
-        lambda photo: np.again(photo.mean(axis=2, keepdims=True), 3, axis=2),
+        lambda photo: np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2),
         lambda photo: photo[::2, ::2],
         lambda photo: 255 - photo,  # a film negative
     ],
@@ -23,11 +23,11 @@ def test_a_retouched_photo_is_still_the_same(name, retouch):
     assert same_photo(photo, retouch(photo).astype(np.uint8))
 
 
-def test_strangers_are_told_apart():
+def test_different_photos_are_told_apart():
     photos = [getattr(data, name)() for name in ("coffee", "chelsea", "astronaut", "rocket")]
-    for i, one in enumerate(photos):
-        for other in photos[i + 1 :]:
-            assert not same_photo(one, other)
+    for i, photo in enumerate(photos):
+        for different in photos[i + 1 :]:
+            assert not same_photo(photo, different)
     assert not same_photo(photos[0], photos[0][:, ::-1]), "mirrored"
 
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from enhance_cli.inference.device import pick_device, effective_precision
 from enhance_cli.errors import DeviceError, UsageError
+from enhance_cli.inference.device import effective_precision, pick_device
 
 
 def test_auto_takes_what_is_there(monkeypatch):

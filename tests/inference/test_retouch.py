@@ -5,17 +5,18 @@ import numpy as np
 import pytest
 import torch
 
-from enhance_cli.config import ModelConfig
-from enhance_cli.inference import retouch
-from enhance_cli.inference.retouch import enhance_pixels, look, retouched
-from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import RetouchError
+from enhance_cli.evaluation.scoring import enhance_pixels
 from enhance_cli.imaging.color_space import ColorSpace
 from enhance_cli.imaging.photo import Photo
-from enhance_cli.imaging.resize import fitted
+from enhance_cli.imaging.resize import fit_within
+from enhance_cli.inference import retouch
+from enhance_cli.inference.enhancer import Enhancer
+from enhance_cli.inference.weights import find_weights, load_weights
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.cenet import ColorMapping
-from enhance_cli.models.prnet import input_size
+from enhance_cli.models.prnet import Shape, input_shape
 
 CPU = torch.device("cpu")
 
@@ -28,8 +29,8 @@ DISPLAY_P3 = imagecodecs.cms_profile(
 
 
 def run(weights, photo, **options) -> Photo:
-    model = load_weights(weights).model
-    return retouched(photo, look(model, photo, CPU), **options)
+    enhancer = Enhancer(load_weights(weights).model, CPU)
+    return enhancer.apply(photo, enhancer.predict(photo), **options)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ class TestColours:
     def test_an_identity_model_gives_back_what_it_got(self, identity_weights, every_colour, kind):
         pixels = every_colour.astype(kind) * (np.iinfo(kind).max // 255)
         result = run(identity_weights, Photo(pixels, ColorSpace(DISPLAY_P3)))
-        assert result.colours.profile == DISPLAY_P3
+        assert result.color_space.profile == DISPLAY_P3
         np.testing.assert_array_equal(result.pixels, pixels)
 
     def test_on_request_the_result_is_srgb(self, identity_weights):
@@ -60,7 +61,7 @@ class TestColours:
         expected = 1.055 * linear ** (1 / 2.4) - 0.055
         pixels = np.full((8, 8, 3), colour * 65535).round().astype(np.uint16)
         result = run(identity_weights, Photo(pixels, ColorSpace(DISPLAY_P3)), srgb=True)
-        assert result.colours.is_srgb
+        assert result.color_space.is_srgb
         np.testing.assert_allclose(result.pixels[4, 4] / 65535, expected, atol=0.002)
 
     def test_a_change_is_the_same_in_any_colour_space(self, brightening_weights, every_colour):
@@ -78,7 +79,7 @@ class TestColours:
         assert ColorSpace(DISPLAY_P3).to_srgb(result.as_floats())[..., 0].max() < 0
 
     def test_a_grey_photo_stays_grey(self, every_colour):
-        grey = np.again(every_colour[..., :1], 3, axis=2)
+        grey = np.repeat(every_colour[..., :1], 3, axis=2)
         result = run(find_weights(None), Photo(grey, grey=True)).pixels
         assert (result.max(axis=2) == result.min(axis=2)).all()
 
@@ -87,7 +88,7 @@ class TestDepth:
     def test_a_gradient_keeps_its_sixteen_bits(self, brightening_weights):
         """2,000 neighbouring levels of 65,536, eight of 256: none may fall together."""
         ramp = np.arange(20_000, 22_000, dtype=np.uint16)
-        photo = Photo(np.again(np.tile(ramp, (4, 1))[..., None], 3, axis=2))
+        photo = Photo(np.repeat(np.tile(ramp, (4, 1))[..., None], 3, axis=2))
         # At half strength, 0.05: a tenth of 65,535 ends on a half, which is rounded to even.
         result = run(brightening_weights, photo, strength=0.5)
         assert result.pixels.dtype == np.uint16
@@ -102,8 +103,8 @@ class TestSize:
         rows = np.arange(tall) * 400 // tall
         columns = np.arange(wide) * 600 // wide
         large = Photo(coffee[rows][:, columns] // 2 + 20)
-        small = run(weights, large.fitted(500))
-        shrunk = run(weights, large).fitted(500)
+        small = run(weights, large.fit_within(500))
+        shrunk = run(weights, large).fit_within(500)
         difference = np.abs(small.pixels.astype(float) - shrunk.pixels)
         assert difference.mean() <= 1
 
@@ -121,20 +122,21 @@ class TestSize:
         model = Cascade(geometry).eval()
         seen = []
         model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
-        result = enhance_pixels(model, coffee.astype(np.float32) / 255, CPU)
+        result = enhance_pixels(Enhancer(model, CPU), coffee.astype(np.float32) / 255)
         assert seen == [expected]
         assert result.shape == coffee.shape
 
     def test_copies_of_one_photo_are_seen_alike(self):
-        copies = [fitted((6000, 4000), edge) for edge in (None, 2048, 1000, 768, 500, 300)]
-        assert {input_size(size, 256) for size in copies} == {(256, 172)}
-        assert input_size((4000, 3), 256) == (256, 4)
-        assert input_size((255, 31), 256) == (255, 31)
+        copies = [fit_within((6000, 4000), edge) for edge in (None, 2048, 1000, 768, 500, 300)]
+        shapes = {input_shape(Shape(size.height, size.width), 256) for size in copies}
+        assert shapes == {(172, 256)}
+        assert input_shape(Shape(4000, 3), 256) == (256, 4)
+        assert input_shape(Shape(255, 31), 256) == (255, 31)
 
     def test_strips_do_not_show(self, coffee, monkeypatch):
         photo = Photo(coffee, ColorSpace(DISPLAY_P3))
         whole = run(find_weights(None), photo).pixels
-        monkeypatch.setattr(retouching, "STRIP", 7 * 600)
+        monkeypatch.setattr(retouch, "STRIP", 7 * 600)
         strips = run(find_weights(None), photo).pixels
         assert np.abs(whole.astype(int) - strips).max() <= 1
 
@@ -143,14 +145,14 @@ class TestSize:
         photo = Photo(coffee.copy(), colours)
         kept = run(find_weights(None), photo)
         np.testing.assert_array_equal(photo.pixels, coffee)
-        spent = run(find_weights(None), photo, spend=True)
+        spent = run(find_weights(None), photo, in_place=True)
         assert spent.pixels is photo.pixels
         np.testing.assert_array_equal(spent.pixels, kept.pixels)
 
     def test_pixels_that_cannot_be_written_to_are_not_spent(self, coffee, brightening_weights):
         locked = coffee.copy()
         locked.setflags(write=False)
-        result = run(brightening_weights, Photo(locked), spend=True)
+        result = run(brightening_weights, Photo(locked), in_place=True)
         np.testing.assert_array_equal(locked, coffee)
         assert (result.pixels != coffee).any()
 
@@ -182,14 +184,12 @@ class TestPixels:
         return coffee.astype(np.float32) / 255
 
     def test_pixels_come_back_as_they_went_in(self, pixels, identity_weights):
-        model = load_weights(identity_weights).model
-        result = enhance_pixels(model, pixels, CPU)
+        result = enhance_pixels(Enhancer(load_weights(identity_weights).model, CPU), pixels)
         assert result.dtype == np.float32
         np.testing.assert_array_equal(result, pixels)
 
     def test_results_are_clamped(self, pixels, brightening_weights):
-        model = load_weights(brightening_weights).model
-        result = enhance_pixels(model, pixels, CPU)
+        result = enhance_pixels(Enhancer(load_weights(brightening_weights).model, CPU), pixels)
         np.testing.assert_allclose(result, (pixels + 0.1).clip(0, 1), atol=1e-3)
         assert result.max() == 1
 
@@ -199,13 +199,13 @@ class TestPixels:
         with torch.inference_mode():
             batch = torch.from_numpy(small).permute(2, 0, 1)[None]
             expected = model(batch).enhanced[0].permute(1, 2, 0).clamp(0, 1).numpy()
-        np.testing.assert_allclose(enhance_pixels(model, small, CPU), expected, atol=1e-5)
+        result = enhance_pixels(Enhancer(model, CPU), small)
+        np.testing.assert_allclose(result, expected, atol=1e-5)
 
     def test_coarse_only_differs_from_the_whole(self, pixels):
-        model = load_weights(find_weights(None)).model
+        enhancer = Enhancer(load_weights(find_weights(None)).model, CPU)
         whole, coarse = (
-            enhance_pixels(model, 0.1 + 0.5 * pixels, CPU, coarse_only=only)
-            for only in (False, True)
+            enhance_pixels(enhancer, 0.1 + 0.5 * pixels, coarse_only=only) for only in (False, True)
         )
         assert np.abs(whole - coarse).mean() > 1 / 255
 
@@ -214,6 +214,6 @@ class TestPixels:
         results = []
         for device in (CPU, torch.device("cuda")):
             model = load_weights(find_weights(None), device).model
-            results.append(enhance_pixels(model, pixels, device))
+            results.append(enhance_pixels(Enhancer(model, device), pixels))
         difference = np.abs(results[0] - results[1])
         assert difference.mean() < 1 / 255 and difference.max() < 4 / 255

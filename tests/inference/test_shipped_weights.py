@@ -10,9 +10,9 @@ from skimage.color import rgb2lab
 
 from enhance_cli import Enhancer
 from enhance_cli.data.splits import held_out_keys
-from enhance_cli.inference.retouch import enhance_pixels
-from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.evaluation.scoring import enhance_pixels
 from enhance_cli.imaging.photo import Photo
+from enhance_cli.inference.weights import find_weights, load_weights
 
 SIDE = 64
 
@@ -96,7 +96,7 @@ def test_noise_gains_no_cast(enhance):
 
 
 def test_a_ramp_stays_in_order(enhance):
-    ramp = np.again(np.tile(np.arange(256, dtype=np.uint8), (64, 1))[..., None], 3, axis=2)
+    ramp = np.repeat(np.tile(np.arange(256, dtype=np.uint8), (64, 1))[..., None], 3, axis=2)
     levels = enhance(ramp).astype(float).mean((0, 2))
     smooth = np.convolve(levels, np.ones(8) / 8, mode="valid")
     assert np.diff(smooth).min() > -0.6  # the network is no curve; it may waver within a level
@@ -117,9 +117,10 @@ def test_a_flattened_photo_comes_back_nearer_to_what_it_was(enhance, name):
 @pytest.mark.parametrize("flatten", [False, True])
 def test_what_runs_by_default_agrees_with_the_plain_networks(shipped, name, flatten):
     """With batch norm folded, against the networks as they were learned."""
-    photo = Photo(getattr(data, name)()).fitted(500).pixels
+    photo = Photo(getattr(data, name)()).fit_within(500).pixels
     photo = (30 + photo * 0.45).astype(np.uint8) if flatten else photo
-    plain = enhance_pixels(shipped.model, photo.astype(np.float32) / 255, torch.device("cpu"))
-    default = Enhancer(shipped, torch.device("cpu")).enhance(photo)
+    unfused = Enhancer(shipped.model, torch.device("cpu"))
+    plain = enhance_pixels(unfused, photo.astype(np.float32) / 255)
+    default = Enhancer.load(device="cpu").enhance(photo)
     difference = np.abs(default - (255 * plain).round())
     assert difference.mean() < 0.1 and difference.max() <= 2

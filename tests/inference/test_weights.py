@@ -7,10 +7,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from enhance_cli.config import VARIANTS, ModelConfig
+from enhance_cli.config.model import VARIANTS, ModelConfig
+from enhance_cli.errors import WeightsError
 from enhance_cli.inference import weights as module
 from enhance_cli.inference.weights import Provenance, find_weights, load_weights, save_weights
-from enhance_cli.errors import WeightsError
 from enhance_cli.models.cascade import Cascade
 
 
@@ -42,7 +42,7 @@ def test_matrices_are_stored_in_half_precision_and_statistics_are_not(identity_w
 def test_the_file_can_be_read_without_enhance(identity_weights):
     with safe_open(identity_weights, framework="np") as opened:
         metadata = opened.metadata()
-    assert metadata["format_version"] == "1"
+    assert metadata["format_version"] == "2"
     assert json.loads(metadata["model"])["variant"] == "ce+prnl"
 
 
@@ -118,3 +118,80 @@ class TestLookUp:
         monkeypatch.setenv("ENHANCE_WEIGHTS", str(Path("gone.safetensors")))
         with pytest.raises(WeightsError, match="ENHANCE_WEIGHTS"):
             find_weights(None)
+
+
+class TestFormatVersion1:
+    """Files of format version 1 name some of the model's settings otherwise."""
+
+    OLD = {  # noqa: RUF012
+        "variant": "ce+prnl",
+        "canvas": 64,
+        "fit": "squash",
+        "sight": 256,
+        "pooling": 4,
+        "by_colour": 96,
+        "hold_white": True,
+    }
+    NEW = ModelConfig("ce+prnl", 64, "squash", 256, 4, "global", 96, True)
+
+    @pytest.fixture
+    def as_version_1(self, tmp_path):
+        def rewrite(path: Path, settings: dict) -> Path:
+            with safe_open(path, framework="pt") as opened:
+                metadata = opened.metadata()
+            metadata |= {"format_version": "1", "model": json.dumps(settings)}
+            save_file(load_file(path), tmp_path / "old.safetensors", metadata)
+            return tmp_path / "old.safetensors"
+
+        return rewrite
+
+    def test_the_shipped_file_is_one(self):
+        with safe_open(find_weights(None), framework="np") as opened:
+            assert opened.metadata()["format_version"] == "1"
+        config = load_weights(find_weights(None)).model.config
+        assert config == ModelConfig("ce+prnl", 32, "squash", 256, 4, "global", 128, True)
+
+    def test_it_gives_the_same_model_and_the_same_results(self, tmp_path, as_version_1):
+        torch.manual_seed(1)
+        model = Cascade(self.NEW).eval()
+        nn.init.normal_(model.cenet.head[-1].weight, std=0.05)
+        nn.init.normal_(model.prnet.to_rgb.weight, std=0.05)
+        save_weights(tmp_path / "new.safetensors", model, Provenance())
+        new = load_weights(tmp_path / "new.safetensors").model
+        old = load_weights(as_version_1(tmp_path / "new.safetensors", self.OLD)).model
+        assert old.config == new.config == self.NEW
+        photo = torch.rand(1, 3, 40, 50)
+        with torch.no_grad():
+            assert torch.equal(old(photo).enhanced, new(photo).enhanced)
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({"by_colour": 0}, ("per-pixel", 128)),
+            ({"by_colour": 16}, ("global", 16)),
+        ],
+    )
+    def test_the_polynomial_was_one_number(self, identity_weights, as_version_1, changes, expected):
+        config = load_weights(as_version_1(identity_weights, self.OLD | changes)).model.config
+        assert (config.prnet, config.prnet_input_edge) == expected
+
+    def test_the_oldest_files_lack_the_newer_settings(self, identity_weights, as_version_1):
+        oldest = {"variant": "ce+prnl", "canvas": 64, "fit": "squash"}
+        config = load_weights(as_version_1(identity_weights, oldest)).model.config
+        assert config == ModelConfig("ce+prnl", 64, "squash")
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"canvas": "64"},
+            {"pooling": 0},
+            {"pooling": True},
+            {"fit": "stretch"},
+            {"variant": "ce+ce"},
+            {"hold_white": 1},
+            {"gamma": 2},
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, identity_weights, as_version_1, changes):
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_weights(as_version_1(identity_weights, self.OLD | changes))

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enhance_cli.config import VARIANTS, ModelConfig
-from enhance_cli.models.color_polynomial import by_colour
+from enhance_cli.config.model import VARIANTS, ModelConfig
 from enhance_cli.models.cascade import Cascade, pad_to_square
+from enhance_cli.models.color_polynomial import project_to_color_polynomial
 
 
 def awake(model: Cascade) -> Cascade:
@@ -55,22 +55,24 @@ def test_the_parts_add_up_as_eq_1_says(fit):
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
-def test_the_residual_goes_by_colour(fit):
+def test_the_residual_is_projected_onto_color_polynomials(fit):
     torch.manual_seed(3)
     config = ModelConfig(input_side=64, fit=fit)
     model = awake(Cascade(config)).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
         free = model(photo)
-        model.config = replace(config, by_colour=64)
+        model.config = replace(config, prnet="global", prnet_input_edge=64)
         even = model(photo)
-    torch.testing.assert_close(even.residual, by_colour(free.residual, photo))
+    torch.testing.assert_close(even.residual, project_to_color_polynomial(free.residual, photo))
     torch.testing.assert_close(even.enhanced, even.coarse + even.residual)
 
 
-def test_by_colour_prnet_sees_a_large_photo_small():
+def test_a_global_prnet_sees_a_large_photo_downscaled():
     torch.manual_seed(4)
-    model = awake(Cascade(ModelConfig(fit="squash", input_side=64, by_colour=64))).eval()
+    model = awake(
+        Cascade(ModelConfig(fit="squash", input_side=64, prnet="global", prnet_input_edge=64))
+    ).eval()
     seen = []
     assert model.prnet is not None
     model.prnet.register_forward_hook(lambda _, given, __: seen.append(given[0]))
@@ -84,7 +86,7 @@ def test_by_colour_prnet_sees_a_large_photo_small():
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
-def test_white_is_held_and_nothing_else(fit):
+def test_highlights_are_protected_and_nothing_else(fit):
     """``r_p`` on white may take a result down to white or the coarse one, whichever is darker."""
     torch.manual_seed(2)
     config = ModelConfig(input_side=64, fit=fit)
@@ -145,7 +147,7 @@ def test_squash_shows_cenet_the_whole_photo_as_a_square():
     square = torch.zeros(1, 3, 64, 64)
     square[..., 32:] = 0.5
     with torch.no_grad():
-        seen = model._view(photo)
+        seen = model._square(photo)
         mapping = model(photo).mapping
         expected = model.cenet(seen)
     torch.testing.assert_close(seen[..., 4:-4], square[..., 4:-4], atol=0.26, rtol=0)
@@ -160,6 +162,6 @@ def test_both_networks_learn():
         assert first.weight.grad is not None and first.weight.grad.abs().sum() > 0
 
 
-def test_a_photo_larger_than_the_canvas_is_refused():
+def test_a_photo_larger_than_the_square_is_refused():
     with pytest.raises(ValueError, match="65 x 10"):
         Cascade(ModelConfig(input_side=64))(torch.rand(1, 3, 10, 65))

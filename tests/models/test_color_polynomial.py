@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from enhance_cli.models.color_polynomial import by_colour
+from enhance_cli.models.color_polynomial import project_to_color_polynomial as project
 
 
 def least_squares(residual, photo):
@@ -23,14 +23,16 @@ def photo():
 
 def test_it_is_the_polynomial_nearest_to_the_residual(photo):
     residual = 0.1 * torch.sin(5 * photo) + 0.05 * torch.randn_like(photo)
-    found = by_colour(residual, photo)
+    found = project(residual, photo)
     torch.testing.assert_close(found, least_squares(residual, photo), rtol=0, atol=1e-3)
 
 
 def test_what_is_a_matter_of_colour_stays(photo):
     red, green, blue = photo.unbind(1)
     residual = torch.stack([red * green, blue**2 - red, 0.2 * green**4 - 0.1], 1)
-    torch.testing.assert_close(by_colour(residual, photo), residual, rtol=0, atol=2e-3)
+    torch.testing.assert_close(
+        project(residual, photo), residual, rtol=0, atol=2e-3
+    )
 
 
 def test_what_is_a_matter_of_place_goes(photo):
@@ -38,35 +40,41 @@ def test_what_is_a_matter_of_place_goes(photo):
     residual = torch.zeros_like(photo)
     residual[..., 32:] = 0.2
     expected = torch.full_like(photo, 0.1)
-    torch.testing.assert_close(by_colour(residual, photo), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        project(residual, photo), expected, rtol=0, atol=1e-4
+    )
 
 
 def test_a_frame_of_one_colour_keeps_what_is_done_to_it():
-    frame = torch.tensor([0.9, 0.7, 0.6])[None, :, None, None].again(1, 1, 9, 9)
+    frame = torch.tensor([0.9, 0.7, 0.6])[None, :, None, None].repeat(1, 1, 9, 9)
     residual = 0.1 * frame
-    torch.testing.assert_close(by_colour(residual, frame), residual, rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        project(residual, frame), residual, rtol=0, atol=1e-4
+    )
 
 
 def test_padding_does_not_count(photo):
     residual = torch.sin(7 * photo)
-    alone = by_colour(residual, photo)
+    alone = project(residual, photo)
     padding = (0, 10, 0, 20)
     mask = F.pad(torch.ones(1, 1, 48, 64), padding)
-    padded = by_colour(F.pad(residual, padding, value=5.0), F.pad(photo, padding), mask)
+    padded = project(
+        F.pad(residual, padding, value=5.0), F.pad(photo, padding), mask
+    )
     torch.testing.assert_close(padded[..., :48, :64], alone)
 
 
 def test_photos_of_a_batch_do_not_meet(photo):
     photos = torch.cat([photo, photo.flip(1) ** 2])
     residuals = torch.cos(4 * photos)
-    alone = by_colour(residuals[1:], photos[1:])
-    torch.testing.assert_close(by_colour(residuals, photos)[1:], alone)
+    alone = project(residuals[1:], photos[1:])
+    torch.testing.assert_close(project(residuals, photos)[1:], alone)
 
 
 def test_gradients_pass_and_lose_what_is_a_matter_of_place(photo):
     photo[..., 32:] = photo[..., :32]
     residual = torch.zeros_like(photo, requires_grad=True)
-    by_colour(residual, photo)[..., 5, 7].sum().backward()
+    project(residual, photo)[..., 5, 7].sum().backward()
     gradient = residual.grad
     assert gradient is not None and gradient.abs().max() > 0
     torch.testing.assert_close(gradient[..., 32:], gradient[..., :32])
@@ -74,5 +82,7 @@ def test_gradients_pass_and_lose_what_is_a_matter_of_place(photo):
 
 def test_it_may_be_wanted_at_another_size(photo):
     large = F.interpolate(photo, scale_factor=2)  # every pixel four times
-    found = by_colour(torch.sin(5 * photo), photo, at=large)
-    torch.testing.assert_close(found, by_colour(torch.sin(5 * large), large), rtol=0, atol=1e-4)
+    found = project(torch.sin(5 * photo), photo, at=large)
+    torch.testing.assert_close(
+        found, project(torch.sin(5 * large), large), rtol=0, atol=1e-4
+    )

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from enhance_cli.config import VARIANTS, ModelConfig
+from enhance_cli.config.model import VARIANTS, ModelConfig
 from enhance_cli.models.cascade import Cascade
-from enhance_cli.models.fuse_batch_norm import folded
+from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
 
 
 def trained_by_chance(variant) -> Cascade:
@@ -28,7 +28,7 @@ def trained_by_chance(variant) -> Cascade:
 def test_it_answers_as_the_model_does(variant):
     model = trained_by_chance(variant)
     photo = torch.rand(2, 3, 45, 62)
-    before, after = model(photo).enhanced, folded(model)(photo).enhanced
+    before, after = model(photo).enhanced, fuse_batch_norm(model)(photo).enhanced
     assert (before - photo).abs().max() > 0.01
     torch.testing.assert_close(after, before, atol=2e-4, rtol=1e-4)
 
@@ -36,7 +36,7 @@ def test_it_answers_as_the_model_does(variant):
 def test_no_batch_norm_is_left_and_the_model_stays_as_it_is():
     model = trained_by_chance("ce+prnl")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    copied = folded(model)
+    copied = fuse_batch_norm(model)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in copied.modules())
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)

@@ -7,7 +7,13 @@ from torch.nn import functional as F
 from enhance_cli.imaging.affine_grid import apply_affine_grid
 from enhance_cli.models.cascade import Enhancement
 from enhance_cli.models.cenet import ColorMapping
-from enhance_cli.models.guided_upsampling import RADIUS, _inverse, _shrinking, guided_affine_grid
+from enhance_cli.models.guided_upsampling import (
+    RADIUS,
+    _downscaling,
+    _inverse,
+    guided_affine_grid,
+)
+from enhance_cli.models.prnet import Shape
 
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -21,9 +27,9 @@ def smooth(height, width):
 def carried(small, residual, large):
     """What of the residual arrives at the large photo."""
     seen = Enhancement((small + residual)[None], small[None], residual[None], None)
-    field = guided_affine_grid(seen, tuple(large.shape[1:])).numpy()
+    grid = guided_affine_grid(seen, Shape(*large.shape[1:])).numpy()
     pixels = large.permute(1, 2, 0).contiguous().numpy()
-    return torch.from_numpy(apply_affine_grid(pixels, field) - pixels).permute(2, 0, 1)
+    return torch.from_numpy(apply_affine_grid(pixels, grid) - pixels).permute(2, 0, 1)
 
 
 def test_at_the_same_size_the_residual_comes_back_as_it_is():
@@ -38,10 +44,11 @@ def test_the_coarse_map_is_in_it():
         photo, large = smooth(36, 48), smooth(*size)
         coarse = photo[None] + mapping.residual(photo[None])
         residual = torch.full((1, 3, 36, 48), 0.03)
-        field = guided_affine_grid(Enhancement(coarse + residual, coarse, residual, mapping), size)
+        small_result = Enhancement(coarse + residual, coarse, residual, mapping)
+        grid = guided_affine_grid(small_result, Shape(*size))
         pixels = large.permute(1, 2, 0).contiguous()
         expected = pixels + pixels @ mapping.matrix[0].T + mapping.offset[0] + 0.03
-        ours = apply_affine_grid(pixels.numpy(), field.numpy())
+        ours = apply_affine_grid(pixels.numpy(), grid.numpy())
         np.testing.assert_allclose(ours, expected.clamp(0, 1), atol=1e-5)
 
 
@@ -107,5 +114,5 @@ def test_what_enlarging_blurs_is_given_back(size):
 def test_photos_are_made_small_as_pillow_makes_them(small, large):
     line = torch.rand(large)
     expected = Image.fromarray(line[None].numpy()).resize((small, 1), LANCZOS)
-    ours = _shrinking(small, large) @ line
+    ours = _downscaling(small, large) @ line
     np.testing.assert_allclose(ours, np.asarray(expected)[0], atol=2e-5)

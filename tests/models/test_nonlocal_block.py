@@ -31,16 +31,16 @@ def test_agrees_with_the_formula_written_out(shape):
     torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", [2, 4])
-def test_pooled_it_attends_to_the_means_of_squares(nonlocal_pool):
+@pytest.mark.parametrize("pool", [2, 4])
+def test_pooled_it_attends_to_the_means_of_squares(pool):
     """The same formula, over squares; at the edges they hold what there is."""
     torch.manual_seed(0)
-    block, x = awake(NonLocalBlock(8, nonlocal_pool)), torch.randn(1, 8, 9, 14)
+    block, x = awake(NonLocalBlock(8, pool)), torch.randn(1, 8, 9, 14)
     theta, phi, g = block.theta(x)[0].flatten(1), block.phi(x)[0], block.g(x)[0]
-    corners = [(y, z) for y in range(0, 9, nonlocal_pool) for z in range(0, 14, nonlocal_pool)]
+    corners = [(y, z) for y in range(0, 9, pool) for z in range(0, 14, pool)]
     means = [
         torch.stack([
-            features[:, y : y + nonlocal_pool, z : z + nonlocal_pool].mean((1, 2)) for y, z in corners
+            features[:, y : y + pool, z : z + pool].mean((1, 2)) for y, z in corners
         ])
         for features in (phi, g)
     ]  # fmt: skip

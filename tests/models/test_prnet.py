@@ -62,7 +62,7 @@ def test_an_even_photo_stays_even_to_its_very_edge():
 def test_a_deconvolution_treats_the_edge_like_the_middle():
     grown = Deconvolution(8, 4)(torch.rand(1, 8, 1, 1).expand(1, 8, 5, 6))
     assert grown.shape == (1, 4, 10, 12)
-    torch.testing.assert_close(grown, grown[..., 4:6, 4:6].again(1, 1, 5, 6))
+    torch.testing.assert_close(grown, grown[..., 4:6, 4:6].repeat(1, 1, 5, 6))
 
 
 def test_a_photo_does_not_depend_on_its_batch():

@@ -1,4 +1,4 @@
-"""One of the processes of tests/engine/test_distributed.py: trains, and writes its losses."""
+"""One of the processes of tests/training/test_distributed.py: trains, and writes its losses."""
 
 import json
 import sys
@@ -7,30 +7,33 @@ from pathlib import Path
 
 import torch
 
-from enhance_cli.config import DataConfig, ModelConfig, Source, StageConfig, TrainConfig
-from enhance_cli.training.distributed import is_main_process
-from enhance_cli.training.trainer import Trainer
+from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config.model import ModelConfig
+from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.models import cenet
 from enhance_cli.models.resnet import ResNet
+from enhance_cli.training.distributed import is_main_process
+from enhance_cli.training.trainer import Trainer
 
 
 def main(root: Path, out: Path) -> None:
     torch.set_num_threads(1)
     cenet.ResNet = lambda: ResNet((1, 1, 1, 1))
-    stage = partial(StageConfig, epochs=3, batch_size=4, learning_rate=0.02, zoom=0.6)
+    stage = partial(StageConfig, epochs=3, batch_size=4, learning_rate=0.02, min_crop_scale=0.6)
     (root / "split.txt").write_text("a0006\n")
-    config = TrainConfig(
-        data=DataConfig((Source("fivek", root),), str(root / "split.txt")),
-        model=ModelConfig(input_side=64, fit="squash", by_colour=64),
-        coarse=stage(),
-        refine=stage(crop=32),
-        finish=stage(crop=32),
+    recipe = Recipe(
+        model=ModelConfig(input_side=64, fit="squash", prnet="global", prnet_input_edge=64),
+        stages=(
+            stage(name="coarse", trains="cenet"),
+            stage(name="refine", trains="prnet", crop=32),
+            stage(name="refine_projected", trains="prnet", crop=32, projected=True),
+        ),
         flip=True,
-        average=0.9,
-        out=out,
-        device="cpu",
+        ema_decay=0.9,
         validate_every=1,
     )
+    data = DataConfig((Source("fivek", root),), str(root / "split.txt"))
+    config = TrainConfig(recipe=recipe, data=data, out=out, device="cpu")
     reports = list(Trainer(config))
     if is_main_process():
         figures = [(report.loss, report.score and report.score.psnr) for report in reports]

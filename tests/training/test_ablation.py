@@ -4,29 +4,23 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from enhance_cli.config import (
-    VARIANTS,
-    DataConfig,
-    ModelConfig,
-    Source,
-    StageConfig,
-    TrainConfig,
-)
-from enhance_cli.training.ablation import Ablation
-from enhance_cli.inference.weights import load_weights
+from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config.model import VARIANTS, ModelConfig
+from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.errors import UsageError
+from enhance_cli.inference.weights import load_weights
+from enhance_cli.training.ablation import Ablation
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
 
 
 @pytest.fixture
 def config(tmp_path, write_pairs) -> TrainConfig:
-    stage = StageConfig(epochs=2, batch_size=2)
+    coarse = StageConfig(epochs=2, batch_size=2)
+    refine = replace(coarse, name="refine", trains="prnet", crop=32)
     return TrainConfig(
+        recipe=Recipe(model=ModelConfig(input_side=64, fit="squash"), stages=(coarse, refine)),
         data=DataConfig((Source("fivek", write_pairs()),)),
-        model=ModelConfig(input_side=64, fit="squash"),
-        coarse=stage,
-        refine=replace(stage, crop=32),
         out=tmp_path / "table1",
         device="cpu",
     )
@@ -55,11 +49,11 @@ def test_an_interrupted_run_goes_on_where_it_was(config):
 
 
 @pytest.mark.parametrize(
-    "change", [{"init": "w.safetensors"}, {"learn": "refine"}, {"out": "w.safetensors"}]
+    "change", [{"init": "w.safetensors"}, {"stages": ("refine",)}, {"out": "w.safetensors"}]
 )
 def test_what_cannot_be_meant(config, change, tmp_path):
     change = {
-        name: tmp_path / value if name != "learn" else value for name, value in change.items()
+        name: tmp_path / value if name != "stages" else value for name, value in change.items()
     }
     with pytest.raises(UsageError, match="variant all"):
         Ablation(replace(config, **change))

@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from enhance_cli.errors import UsageError
 from enhance_cli.training.distributed import (
     GlobalBatchNorm2d,
     is_main_process,
     make_fabric,
     with_global_batch_norm,
 )
-from enhance_cli.errors import UsageError
 
 SCRIPT = Path(__file__).with_name("distributed_run.py")
 

@@ -3,11 +3,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from enhance_cli.config import StageConfig
+from enhance_cli.config.training import StageConfig
 from enhance_cli.training.optimizer import StageState, learning_rate, make_optimizer
 
 
-def learner(average: float) -> StageState:
+def stage_state(average: float) -> StageState:
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)
     return StageState(net, StageConfig(learning_rate=1.0), average, Fabric(accelerator="cpu"))
@@ -15,12 +15,12 @@ def learner(average: float) -> StageState:
 
 def walked(average: float, steps: int) -> tuple[float, float]:
     """A weight that rises by one a step, and what is kept of it."""
-    one = learner(average)
+    state = stage_state(average)
     for step in range(1, steps + 1):
         with torch.no_grad():
-            one.net.weight.fill_(step)
-        one.average.update_parameters(one.net)
-    return one.net.weight.item(), next(one.average.module.parameters()).item()
+            state.net.weight.fill_(step)
+        state.ema.update_parameters(state.net)
+    return state.net.weight.item(), next(state.ema.module.parameters()).item()
 
 
 def test_the_average_spans_what_its_decay_says():
@@ -40,18 +40,18 @@ def test_without_an_average_the_last_weights_are_kept():
 
 
 def test_averaged_lets_the_network_have_its_average_for_a_while():
-    one = learner(0.9)
+    state = stage_state(0.9)
     for step in (1.0, 2.0, 3.0):
         with torch.no_grad():
-            one.net.weight.fill_(step)
-        one.average.update_parameters(one.net)
-    average = next(one.average.module.parameters()).item()
-    with one.averaged():
-        assert one.net.weight.item() == pytest.approx(average) and average < 3
-        assert one.remember(20.0) and not one.remember(19.0)
-    assert one.net.weight.item() == 3
-    one.settle()
-    assert one.net.weight.item() == pytest.approx(average)
+            state.net.weight.fill_(step)
+        state.ema.update_parameters(state.net)
+    average = next(state.ema.module.parameters()).item()
+    with state.with_ema():
+        assert state.net.weight.item() == pytest.approx(average) and average < 3
+        assert state.track_best(20.0) and not state.track_best(19.0)
+    assert state.net.weight.item() == 3
+    state.load_best_or_ema()
+    assert state.net.weight.item() == pytest.approx(average)
 
 
 def test_the_optimizer_is_the_one_asked_for():
@@ -86,7 +86,7 @@ def test_muon_takes_orthogonal_steps():
 
 
 def test_the_rate_is_set_for_every_step():
-    one = learner(0)
-    assert one.set_rate(10_000, 60_000) == pytest.approx(0.1)
-    assert one.optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
+    state = stage_state(0)
+    assert state.set_learning_rate(10_000, 60_000) == pytest.approx(0.1)
+    assert state.optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
     assert learning_rate(StageConfig(), 20_000, 60_000) == pytest.approx(1e-4)

@@ -3,8 +3,8 @@ import shutil
 import numpy as np
 import pytest
 
-from enhance_cli.training.tensorboard_log import TensorBoardLog
 from enhance_cli.errors import OutputError, UsageError
+from enhance_cli.training.tensorboard_log import TensorBoardLog
 
 tensorboard = pytest.importorskip("tensorboard")
 
@@ -18,16 +18,16 @@ def read(folder):
 
 
 def test_tensorboard_reads_what_is_written(tmp_path):
-    diary = TensorBoardLog(tmp_path)
+    log = TensorBoardLog(tmp_path)
     for epoch in (1, 2):
-        diary.scalars({"coarse/loss": 1 / epoch, "coarse/psnr": None}, epoch)
-    diary.picture("coarse/a0001", np.full((20, 30, 3), 99, np.uint8), 2)
-    diary.close()
+        log.scalars({"coarse/loss": 1 / epoch, "coarse/psnr": None}, epoch)
+    log.image("coarse/a0001", np.full((20, 30, 3), 99, np.uint8), 2)
+    log.close()
     events = read(tmp_path)
     assert [(one.step, one.value) for one in events.Scalars("coarse/loss")] == [(1, 1.0), (2, 0.5)]
     assert events.Tags()["scalars"] == ["coarse/loss"]
-    picture = events.Images("coarse/a0001")[0]
-    assert (picture.step, picture.width, picture.height) == (2, 30, 20)
+    image = events.Images("coarse/a0001")[0]
+    assert (image.step, image.width, image.height) == (2, 30, 20)
 
 
 def test_a_resumed_run_takes_the_place_of_what_was_lost(tmp_path):
@@ -46,10 +46,10 @@ def test_a_resumed_run_takes_the_place_of_what_was_lost(tmp_path):
 
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    diary = TensorBoardLog(None)
-    diary.scalars({"loss": 1.0}, 1)
-    diary.picture("a", np.zeros((2, 2, 3), np.uint8), 1)
-    diary.close()
+    log = TensorBoardLog(None)
+    log.scalars({"loss": 1.0}, 1)
+    log.image("a", np.zeros((2, 2, 3), np.uint8), 1)
+    log.close()
     assert not list(tmp_path.iterdir())
 
 
@@ -60,12 +60,12 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 
 def test_a_full_disk_is_one_error_and_closing_none(tmp_path, monkeypatch):
-    diary = TensorBoardLog(tmp_path)
+    log = TensorBoardLog(tmp_path)
     usage = type(shutil.disk_usage(tmp_path))(10**9, 10**9 - 1000, 1000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(OutputError, match=r"--log-dir .*No space left on device"):
-        diary.scalars({"loss": 1.0}, 1)
-    diary.close()
+        log.scalars({"loss": 1.0}, 1)
+    log.close()
 
 
 def test_tensorboard_is_not_there(tmp_path, monkeypatch):

@@ -7,32 +7,32 @@ from pictures import scene
 from safetensors.torch import load_file
 from torchvision.models import ResNet50_Weights
 
-from enhance_cli.config import (
-    PAPER,
-    VARIANTS,
-    DataConfig,
-    ModelConfig,
-    Source,
-    StageConfig,
-    TrainConfig,
-    with_stages,
-)
+from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config.model import VARIANTS, ModelConfig
+from enhance_cli.config.recipe_file import load_recipe
+from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
+from enhance_cli.errors import PairsError, TrainingError, UsageError
+from enhance_cli.imaging.metrics import Score
+from enhance_cli.inference.weights import load_weights
 from enhance_cli.training import trainer as module
 from enhance_cli.training.losses import photo_losses
 from enhance_cli.training.optimizer import learning_rate
 from enhance_cli.training.trainer import Trainer
-from enhance_cli.inference.weights import load_weights
-from enhance_cli.errors import PairsError, TrainingError, UsageError
-from enhance_cli.imaging.metrics import Score
 
+STAGE = StageConfig(epochs=2, batch_size=2, learning_rate=0.01)
 TINY = TrainConfig(
-    model=ModelConfig(input_side=64),
-    coarse=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
-    refine=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
-    finish=StageConfig(epochs=2, batch_size=2, learning_rate=0.01),
+    recipe=Recipe(
+        model=ModelConfig(input_side=64),
+        stages=(
+            STAGE,
+            replace(STAGE, name="refine", trains="prnet"),
+            replace(STAGE, name="refine_projected", trains="prnet", projected=True),
+        ),
+        validate_every=1,
+    ),
     device="cpu",
-    validate_every=1,
 )
+PAPER = load_recipe("paper")
 
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
@@ -51,12 +51,26 @@ def holding_out(config: TrainConfig, *keys: str, name: str = "split") -> TrainCo
     return replace(config, data=replace(config.data, split=str(path)))
 
 
+def with_recipe(config: TrainConfig, **settings) -> TrainConfig:
+    return replace(config, recipe=replace(config.recipe, **settings))
+
+
+def with_model(config: TrainConfig, **settings) -> TrainConfig:
+    return with_recipe(config, model=replace(config.model, **settings))
+
+
+def with_stages(config: TrainConfig, **settings) -> TrainConfig:
+    """The same settings changed in all stages."""
+    stages = tuple(replace(stage, **settings) for stage in config.recipe.stages)
+    return with_recipe(config, stages=stages)
+
+
 def weights_of(config: TrainConfig) -> dict[str, torch.Tensor]:
     return load_file(config.out)
 
 
 def test_the_defaults_are_section_3_2():
-    for stage in (PAPER.coarse, PAPER.refine):
+    for stage in PAPER.stages:
         assert (stage.optimizer, stage.momentum, stage.learning_rate) == ("sgd", 0.9, 0.01)
         assert (stage.batch_size, stage.epochs, stage.loss, stage.crop) == (16, 200, "mse", 0)
         rates = [learning_rate(stage, step, 60_000) for step in (0, 9_999, 10_000, 20_000)]
@@ -74,7 +88,7 @@ def test_the_cosine_schedule_rises_and_falls_to_nothing():
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_learns_and_leaves_weights(tiny, variant):
-    config = replace(tiny, model=ModelConfig(variant, input_side=64))
+    config = with_model(tiny, variant=variant)
     reports = list(Trainer(config))
     stages = {"ce": 1, "pr": 1, "prnl": 1}.get(variant, 2)
     assert len(reports) == 2 * stages
@@ -84,7 +98,7 @@ def test_every_variant_learns_and_leaves_weights(tiny, variant):
 
 def test_every_step_is_told(tiny):
     steps = []
-    reports = list(Trainer(tiny, watch=steps.append))
+    reports = list(Trainer(tiny, on_step=steps.append))
     assert [(one.stage, one.epoch, one.step, one.steps) for one in steps] == [
         (stage, epoch, step, 2)
         for stage in ("coarse", "refine")
@@ -97,7 +111,7 @@ def test_every_step_is_told(tiny):
 def test_it_learns_what_the_expert_does(tiny):
     """The experts add a constant: CENet's offset alone can say it."""
     config = with_stages(
-        replace(tiny, model=ModelConfig("ce", input_side=64, fit="squash")),
+        with_model(tiny, variant="ce", fit="squash"),
         epochs=25,
         optimizer="adamw",
         learning_rate=1e-3,
@@ -107,7 +121,7 @@ def test_it_learns_what_the_expert_does(tiny):
 
 
 def test_prnet_learns_while_cenet_is_frozen(tiny):
-    coarse_only = replace(tiny, model=ModelConfig("ce", input_side=64), out=tiny.out.with_stem("ce"))
+    coarse_only = replace(with_model(tiny, variant="ce"), out=tiny.out.with_stem("ce"))
     for _ in Trainer(coarse_only):
         pass
     for _ in Trainer(tiny):
@@ -130,7 +144,8 @@ def test_photos_held_out_are_scored_and_never_learned_from(tiny):
 
 
 def test_the_same_seed_gives_the_same_weights(tiny):
-    config = with_stages(replace(tiny, flip=True), identity_share=0.3, crop=16, zoom=0.5)
+    config = with_recipe(tiny, flip=True)
+    config = with_stages(config, identity_share=0.3, crop=16, min_crop_scale=0.5)
     other = replace(config, out=tiny.out.with_stem("again"))
     for run in (config, other):
         for _ in Trainer(run):
@@ -142,12 +157,13 @@ def test_the_same_seed_gives_the_same_weights(tiny):
 @pytest.mark.parametrize("scored", [False, True])
 def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, scored, monkeypatch):
     """Stopped in the middle of CENet, of PRNet or of PRNet by colour, and in between."""
-    tiny = replace(tiny, model=replace(tiny.model, by_colour=64))
+    tiny = with_model(tiny, prnet="global", prnet_input_edge=64)
     tiny = holding_out(tiny, "a0004") if scored else tiny
-    unbroken = replace(tiny, average=0.5, out=tiny.out.with_stem("unbroken"))
+    tiny = with_recipe(tiny, ema_decay=0.5)
+    unbroken = replace(tiny, out=tiny.out.with_stem("unbroken"))
     for _ in Trainer(unbroken):
         pass
-    config = replace(tiny, average=0.5)
+    config = tiny
     reports = iter(Trainer(config))
     for _ in range(epochs_before):
         next(reports)
@@ -169,10 +185,8 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, sco
 
 def test_learning_in_two_halves_is_learning_in_one_go(tiny):
     whole = replace(tiny, out=tiny.out.with_stem("whole"))
-    coarse = replace(
-        tiny, model=replace(tiny.model, variant="ce"), out=tiny.out.with_stem("coarse")
-    )
-    refine = replace(tiny, init=coarse.out, learn="refine")
+    coarse = replace(with_model(tiny, variant="ce"), out=tiny.out.with_stem("coarse"))
+    refine = replace(tiny, init=coarse.out, stages=("refine",))
     for run in (whole, coarse, refine):
         for _ in Trainer(run):
             pass
@@ -182,49 +196,12 @@ def test_learning_in_two_halves_is_learning_in_one_go(tiny):
         torch.testing.assert_close(tensor.float(), expected[name].float(), atol=5e-3, rtol=0.02)
 
 
-@pytest.mark.parametrize("precision", ["32", "bf16"])
-def test_both_networks_learn_at_once(tiny, precision):
-    tiny = replace(tiny, precision=precision)
-    first = replace(tiny, out=tiny.out.with_stem("first"))
-    joint = replace(tiny, init=first.out, learn="joint")
-    joint = with_stages(joint, crop=32, zoom=0.8, epochs=2, batch_size=2, learning_rate=0.01)
-    for _ in Trainer(first):
-        pass
-    reports = list(Trainer(joint))
-    assert [report.stage for report in reports] == ["joint", "joint"]
-    before, after = weights_of(first), weights_of(joint)
-    changed = {
-        name.partition(".")[0] for name in after if not torch.equal(before[name], after[name])
-    }
-    assert changed == {"cenet", "prnet"}
-    with pytest.raises(UsageError, match="one network only"):
-        Trainer(replace(joint, model=replace(tiny.model, variant="prnl")))
-
-
-@pytest.mark.parametrize(
-    ("variant", "learn", "stages"),
-    [
-        ("ce+prnl", "both", ["coarse", "refine", "finish"]),
-        ("ce", "both", ["coarse"]),
-        ("prnl", "both", ["refine", "finish"]),
-        ("prnl", "finish", ["finish"]),
-    ],
-)
-def test_what_goes_by_colour_is_finished_by_colour(tiny, variant, learn, stages):
-    model = replace(tiny.model, variant=variant, by_colour=64)
-    config = with_stages(replace(tiny, model=model, learn=learn), epochs=1)
-    assert [report.stage for report in Trainer(config)] == stages
-    if learn == "finish":
-        with pytest.raises(UsageError, match="give --by-colour"):
-            Trainer(replace(config, model=replace(model, by_colour=0)))
-
-
 def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
     first = replace(holding_out(tiny, "a0001"), out=tiny.out.with_stem("first"))
     for _ in Trainer(first):
         pass
     others = holding_out(tiny, "a0002", "a0003", "a0004", name="other")
-    second = replace(others, init=first.out, learn="coarse")
+    second = replace(others, init=first.out, stages=("coarse",))
     for _ in Trainer(second):
         pass
     story = load_weights(second.out).provenance
@@ -255,12 +232,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pair(tiny, monkey
 
 def test_the_best_state_of_each_network_is_kept(tiny, monkeypatch):
     """Scored 2, 1 in the coarse stage and 1, 2 in the other: its first and its last are kept."""
-    config = replace(holding_out(tiny, "a0004"), average=0.8)
+    config = with_recipe(holding_out(tiny, "a0004"), ema_decay=0.8)
     psnr = iter([2.0, 1.0, 1.0, 2.0, 9.0])
     states = []  # of the averaged weights, which are scored and kept
 
-    def scored(model, *_):
-        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+    def scored(enhancer, *_):
+        state = enhancer.model.state_dict()
+        states.append({name: tensor.clone() for name, tensor in state.items()})
         return Score(next(psnr), 0, 0)
 
     monkeypatch.setattr(module, "score_pairs", scored)
@@ -274,11 +252,11 @@ def test_the_best_state_of_each_network_is_kept(tiny, monkeypatch):
 
 
 def test_the_last_state_is_kept_where_that_is_wanted(tiny, monkeypatch):
-    config = replace(holding_out(tiny, "a0004"), keep="last")
+    config = with_recipe(holding_out(tiny, "a0004"), checkpoint="last")
     psnr = iter([2.0, 1.0, 2.0, 1.0, 9.0])
     monkeypatch.setattr(module, "score_pairs", lambda *_: Score(next(psnr), 0, 0))
     assert not any(report.best for report in Trainer(config))
-    unscored = replace(config, keep="best", data=replace(config.data), out=tiny.out.with_stem("u"))
+    unscored = replace(with_recipe(config, checkpoint="best"), out=tiny.out.with_stem("u"))
     monkeypatch.setattr(module, "score_pairs", lambda *_: Score(0.0, 0, 0))
     losses = [report.loss for report in Trainer(unscored)]
     assert len(losses) == 4
@@ -288,10 +266,9 @@ def test_the_way_back_is_learned_from_finished_photos_alone(tiny, tmp_path, writ
     for number in range(8):
         tile = coffee[100 + 30 * number : 220 + 30 * number, 150:330]
         write_photo(tmp_path / "good" / f"{number}.png", tile)
-    model = ModelConfig("ce", input_side=64, fit="squash")
     photos = DataConfig((Source("photos", tmp_path / "good", 8.0),))
     config = with_stages(
-        replace(tiny, data=photos, model=model),
+        with_model(replace(tiny, data=photos), variant="ce", fit="squash"),
         epochs=16,
         batch_size=16,
         optimizer="adamw",
@@ -301,7 +278,7 @@ def test_the_way_back_is_learned_from_finished_photos_alone(tiny, tmp_path, writ
     assert sum(losses[-4:]) < 0.6 * sum(losses[:4])
     story = load_weights(config.out).provenance
     assert story.trained_on[0] == "good/0.png"
-    assert story.recipe["data"]["sources"] == [{"kind": "photos", "path": "good", "weight": 8.0}]
+    assert story.recipe["data"]["sources"] == [{"kind": "photos", "path": "good", "repeats": 8.0}]
 
 
 def test_sources_of_all_kinds_learn_together(tiny, write_pairs, tmp_path, write_photo):
@@ -311,13 +288,13 @@ def test_sources_of_all_kinds_learn_together(tiny, write_pairs, tmp_path, write_
         Source("pairs", write_pairs(names=("m", "n"), root="mine"), 2.0),
         Source("photos", tmp_path / "good"),
     )
-    config = with_stages(replace(tiny, data=DataConfig(sources)), crop=16, zoom=0.5)
+    config = with_stages(replace(tiny, data=DataConfig(sources)), crop=16, min_crop_scale=0.5)
     assert len(list(Trainer(config))) == 4
     assert "good/a.png" in load_weights(config.out).provenance.trained_on
 
 
 def test_worker_processes_change_nothing(tiny):
-    config = with_stages(replace(tiny, flip=True), crop=16, zoom=0.5)
+    config = with_stages(with_recipe(tiny, flip=True), crop=16, min_crop_scale=0.5)
     other = replace(config, workers=1, out=tiny.out.with_stem("workers"))
     for run in (config, other):
         for _ in Trainer(run):
@@ -355,7 +332,7 @@ def test_a_full_disk_stops_the_run_in_one_line(tiny, monkeypatch):
 
 
 def test_bfloat16_learns_too(tiny):
-    reports = list(Trainer(replace(tiny, precision="bf16")))
+    reports = list(Trainer(with_recipe(tiny, precision="bf16")))
     assert all(0 < report.loss < 1 for report in reports)
 
 
@@ -376,15 +353,15 @@ class TestRefused:
         reports = iter(Trainer(tiny))
         next(reports)
         with pytest.raises(UsageError, match="other settings"):
-            Trainer(replace(tiny, resume=True, seed=5))
+            Trainer(replace(with_recipe(tiny, seed=5), resume=True))
 
     def test_weights_to_start_from_that_see_otherwise(self, tiny):
-        for _ in Trainer(replace(tiny, model=ModelConfig("prnl", input_side=64))):
+        for _ in Trainer(with_model(tiny, variant="prnl")):
             pass
-        with pytest.raises(UsageError, match="--canvas 64"):
-            Trainer(replace(tiny, init=tiny.out, model=ModelConfig("prnl", input_side=32)))
+        with pytest.raises(UsageError, match="model.input_side=64"):
+            Trainer(with_model(replace(tiny, init=tiny.out), variant="prnl", input_side=32))
         with pytest.raises(UsageError, match="prnl does not fit into pr"):
-            Trainer(replace(tiny, init=tiny.out, model=ModelConfig("pr", input_side=64)))
+            Trainer(with_model(replace(tiny, init=tiny.out), variant="pr"))
 
     def test_a_damaged_checkpoint(self, tiny):
         tiny.out.parent.mkdir()
@@ -400,7 +377,14 @@ class TestRefused:
         with pytest.raises(TrainingError, match=r"--pretrained: .*no route to host.*checkpoints"):
             Trainer(replace(tiny, pretrained=True))
         with pytest.raises(UsageError, match="prnl has no ResNet50"):
-            Trainer(replace(tiny, pretrained=True, model=ModelConfig("prnl", input_side=64)))
+            Trainer(with_model(replace(tiny, pretrained=True), variant="prnl"))
+
+    def test_options_without_effect(self, tiny):
+        with pytest.raises(UsageError, match="no stage of this run trains CENet"):
+            Trainer(replace(tiny, pretrained=True, stages=("refine",)))
+        mine = DataConfig((Source("pairs", tiny.data.sources[0].path),), expert="a")
+        with pytest.raises(UsageError, match="--expert has no effect"):
+            Trainer(replace(tiny, data=mine))
 
     def test_a_weights_file_of_another_kind(self, tiny):
         with pytest.raises(UsageError, match="safetensors"):

@@ -1,1 +1,1 @@
-"""Photo files, one module a format: reading to a photo, and writing one."""
+"""Reading and writing photo files: ``decode`` and ``encode``, and a module for each format."""

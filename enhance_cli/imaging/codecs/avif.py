@@ -1,4 +1,4 @@
-"""AVIF: writing."""
+"""Writing AVIF."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from enhance_cli.imaging.photo import Photo
 
 
 def write_avif(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
-    """Write a lossy AVIF file."""
+    """Write a lossy AVIF file with 8 bits per channel."""
     options: dict[str, Any] = {
         "icc_profile": photo.icc_profile,
         "quality": encoding.quality,
         "subsampling": encoding.subsampling,
     }
     if metadata.exif_block:
-        # Pillow would store the orientation elsewhere, and rebuild the whole block for it.
+        # Pillow would move the orientation out of the block, and rebuild the whole block for it.
         options["exif"] = without_orientation(metadata.exif_block)
     if metadata.xmp:
         options["xmp"] = metadata.xmp

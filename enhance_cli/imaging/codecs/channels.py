@@ -1,4 +1,4 @@
-"""The channels of a photo as PNG and TIFF files store them."""
+"""A photo's channels as PNG and TIFF files store them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ _BYTE, _MAX_BYTE = 8, 255
 
 
 def wants_sixteen_bits(photo: Photo, encoding: Encoding) -> bool:
-    """Whether a photo is to be stored with 16 bits per channel."""
+    """Whether to store a photo with 16 bits per channel."""
     if encoding.bits is None:
         return photo.max_value > _MAX_BYTE
     return encoding.bits > _BYTE
 
 
 def stored_channels(photo: Photo, dtype: np.dtype) -> NDArray[Any]:
-    """Color, or grey alone, and opacity as one contiguous array.
+    """Join the channels that a file has to store: RGB or grey, and opacity if there is any.
 
     Args:
         photo: The photo.
         dtype: uint8 or uint16.
 
     Returns:
-        ``(H, W)`` for a grey photo without transparency, else ``(H, W, C)``.
+        A contiguous array of this dtype: ``(H, W)`` for a grey photo without opacity, else
+        ``(H, W, C)`` with 2, 3 or 4 channels.
     """
     color = convert_dtype(photo.pixels, dtype)
     parts = [color[..., :1] if photo.grey else color]

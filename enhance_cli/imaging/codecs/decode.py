@@ -1,4 +1,4 @@
-"""From a file to a photo: pixels and metadata, read once."""
+"""Reading a photo file, pixels and metadata."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.formats import TIFF, is_raw
 from enhance_cli.imaging.codecs.jpeg import read_jpeg
 from enhance_cli.imaging.codecs.open_image import open_image
-from enhance_cli.imaging.codecs.orientation import upright
-from enhance_cli.imaging.codecs.pillow_image import photo_from_image, photo_of_pixels
+from enhance_cli.imaging.codecs.pillow_image import photo_from_image, photo_of_pixels, upright
 from enhance_cli.imaging.codecs.raw import read_raw
 from enhance_cli.imaging.codecs.sixteen_bit import is_sixteen_bit, read_sixteen_bit
 from enhance_cli.imaging.metadata import exif
@@ -31,19 +30,25 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     reserve: Callable[[int], None] = lambda _pixels: None,
 ) -> Photo:
-    """Read a photo: a camera RAW, or any image that Pillow reads.
+    """Read a photo: a camera RAW file, HEIC, or any image that Pillow reads.
 
-    EXIF orientation is applied. RAW files are developed with the camera's white balance and without
-    automatic brightening. Images with 9 to 16 bits per channel keep them.
+    The photo is turned upright, as EXIF's orientation says. RAW files are developed with the
+    camera's white balance and without automatic brightening. The photo has 16 bits per channel if
+    it is a RAW file or stores more than 8, else 8.
 
     Args:
         path: The file.
-        long_edge: Longer edge of the result, in pixels; smaller photos keep their size.
-        max_pixels: Larger photos are refused.
-        reserve: Called with the number of pixels before they are read into memory; it may wait.
+        long_edge: Longer edge of the photo, in pixels, to which larger ones are downscaled; None
+            keeps the size of the file.
+        max_pixels: Largest number of pixels that a file may have.
+        reserve: Called with the number of pixels before they are read into memory; it may block
+            until there is room for them.
+
+    Returns:
+        The photo with its metadata.
 
     Raises:
-        PhotoError: The file cannot be read as a photo.
+        PhotoError: The file cannot be read as a photo, or has too many pixels.
     """
     try:
         read = read_raw if is_raw(path) else _read_image
@@ -52,7 +57,7 @@ def decode(
         raise
     except MemoryError as problem:
         raise PhotoError(f"{path}: too large for this machine's memory") from problem
-    # A damaged file makes the codecs raise whatever they please, from SyntaxError to struct.error.
+    # Codecs raise exceptions of any type for damaged files, from SyntaxError to struct.error.
     except Exception as problem:
         raise PhotoError(f"{path}: {_reason(path, problem)}") from problem
 
@@ -64,10 +69,12 @@ def _read_image(
     with open_image(path) as image:
         refuse_too_many_pixels(path, image.size, max_pixels)
         warnings: list[str] = []
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # that has previews
-            warnings.append("holds several pictures, only the first was read")
+        # The further images of an MPO are previews and gain maps.
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            warnings.append("contains several images, only the first was read")
         if long_edge:
-            # For JPEG alone: decode at a fraction of the size, at least twice what is needed.
+            # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
+            # What is decoded is at least twice as large as the result.
             image.draft(None, fit_within(image.size, 2 * long_edge))
         reserve(math.prod(image.size))
         photo = _read_opened(path, image, long_edge, warnings)
@@ -79,6 +86,7 @@ def _read_image(
 def _read_opened(
     path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]
 ) -> Photo:
+    """Read an opened image with all its bits, and a JPEG at full size with few copies."""
     if is_sixteen_bit(image):
         if image.format == "PNG":
             image.load()  # metadata may follow the pixels
@@ -92,7 +100,7 @@ def _read_opened(
 
 
 def _with_tags_of_file(metadata: Metadata, path: Path) -> Metadata:
-    """The metadata with the EXIF tags of a TIFF, in place of the block that Pillow makes of it."""
+    """Replace the EXIF block that Pillow builds of a TIFF by the tags of the file itself."""
     try:
         return replace(metadata, exif=exif.read_tags(path))
     except exif.ExifError as problem:
@@ -101,11 +109,11 @@ def _with_tags_of_file(metadata: Metadata, path: Path) -> Metadata:
 
 def _reason(path: Path, problem: Exception) -> str:
     if isinstance(problem, FileNotFoundError):
-        return "the file is not there"
+        return "the file does not exist"
     if isinstance(problem, PermissionError):
-        return "reading it is not permitted"
+        return "permission denied"
     if path.stat().st_size == 0:
         return "the file is empty"
     if isinstance(problem, Image.UnidentifiedImageError | rawpy.LibRawFileUnsupportedError):
-        return "not a photo, or of a kind that cannot be read"
+        return "not a photo, or a format that cannot be read"
     return f"damaged or not a photo ({str(problem).strip() or type(problem).__name__})"

@@ -1,4 +1,4 @@
-"""From a photo to a file, whole or not at all."""
+"""Writing a photo to a file, which appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ _WRITERS: dict[frozenset[str], Writer] = {
 }
 
 WRITERS = {suffix: write for suffixes, write in _WRITERS.items() for suffix in suffixes}
-"""The writer for each suffix."""
+"""The writer for each suffix, in lower case."""
 
 DEFAULT_ENCODING = Encoding()
 
-_FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""Errors that every further photo would meet as well."""
+_AFFECTS_EVERY_FILE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+)
+"""Errors that would occur with every further photo."""
 
 
 def write_photo(
@@ -46,22 +48,24 @@ def write_photo(
     encoding: Encoding = DEFAULT_ENCODING,
     metadata: Metadata = NO_METADATA,
 ) -> tuple[str, ...]:
-    """Write a photo in the format that the suffix names, with its color profile.
+    """Write a photo with its color profile, in the format of the path's suffix.
 
     The file appears under its name only when it is complete.
 
     Args:
-        photo: The photo; transparency is laid on white if the format has none.
+        photo: The photo; its transparent parts are blended with white in a JPEG.
         path: The file; missing folders are created.
-        encoding: How to encode it.
-        metadata: Metadata to write with it.
+        encoding: Quality and depth of the file.
+        metadata: Metadata to write, from
+            :func:`enhance_cli.imaging.metadata.metadata.metadata_for_result`.
 
     Returns:
-        A line for each part of the metadata that the format cannot hold.
+        A line for each part of the metadata that was left out.
 
     Raises:
-        OutputError: The disk is full or cannot be written to at all.
-        PhotoError: This one file cannot be written.
+        ValueError: No format that can be written has this suffix.
+        OutputError: The disk is full or read-only, so that further photos would fail as well.
+        PhotoError: This file cannot be written.
     """
     metadata, lost = _fit_metadata(metadata, path.suffix.lower())
     try:
@@ -77,13 +81,17 @@ def write_photo(
 def _write(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
     write = WRITERS.get(path.suffix.lower())
     if write is None:
-        raise ValueError(f"no image format is called {path.suffix}")
+        raise ValueError(f"no format that can be written has the suffix {path.suffix}")
     with _errors_reported(path), atomic_write(path) as temporary:
         write(photo, temporary, encoding, metadata)
 
 
 def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str, ...]]:
-    """Leave out what the format has no place for, or not enough."""
+    """Leave out the metadata for which the format has no place, or too little.
+
+    Returns:
+        The rest, and a line for each part that was left out.
+    """
     lost: list[str] = []
     if suffix in JPEG:
         for name, limit in METADATA_LIMITS.items():
@@ -98,15 +106,15 @@ def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str,
 
 @contextlib.contextmanager
 def _errors_reported(path: Path) -> Generator[None]:
-    """Translate exceptions of the system and of the codecs."""
+    """Translate exceptions of the operating system and of the codecs."""
     try:
         yield
-    # A codec may raise whatever it pleases over pixels or metadata that it cannot handle.
+    # Codecs raise exceptions of any type for pixels or metadata that they cannot handle.
     except Exception as problem:
-        if isinstance(problem, OSError) and problem.errno in _FATAL:
+        if isinstance(problem, OSError) and problem.errno in _AFFECTS_EVERY_FILE:
             raise OutputError(
-                f"{path.parent}: {os.strerror(problem.errno or 0)}; make room there or choose "
-                "another --out; the same command goes on, and what is done is kept"
+                f"{path.parent}: {os.strerror(problem.errno or 0)}; free some space or choose "
+                "another --out, and run the same command again: finished results are kept"
             ) from problem
         if isinstance(problem, MemoryError):
             raise PhotoError(f"{path}: too large for this machine's memory") from problem

@@ -1,4 +1,4 @@
-"""Which files are photos, told by their suffix, and where they lie."""
+"""The suffixes of photo files, and the search for photos in a folder."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ HEIF = frozenset({".heic", ".heif", ".hif"})
 WRITTEN = JPEG | PNG | TIFF | WEBP | AVIF
 """Suffixes of the formats that are written."""
 
-BITMAPS = WRITTEN | HEIF
-
 RAW = frozenset({
     ".3fr", ".ari", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf",
     ".eip", ".erf", ".fff", ".gpr", ".iiq", ".k25", ".kc2", ".kdc", ".mdc", ".mef", ".mos", ".mrw",
@@ -25,31 +23,37 @@ RAW = frozenset({
 })  # fmt: skip
 """Suffixes of the RAW formats that LibRaw reads."""
 
-PHOTOS = BITMAPS | RAW
+PHOTOS = WRITTEN | HEIF | RAW
+"""Suffixes of all photos that are read."""
 
 SYSTEM_FOLDERS = frozenset({"@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
-"""Folders that operating systems and network drives create among photos."""
+"""Names of folders that operating systems and network drives create among photos."""
 
 
 def is_photo(path: Path) -> bool:
-    """Whether the file's name says that it is a photo that can be read; hidden files are not."""
+    """Whether this is a file with the suffix of a photo, and not hidden."""
     return path.suffix.lower() in PHOTOS and not path.name.startswith(".") and path.is_file()
 
 
 def is_raw(path: Path) -> bool:
-    """Whether the file's name says that it is a camera RAW file."""
+    """Whether the file has the suffix of a camera RAW file."""
     return path.suffix.lower() in RAW
 
 
 def photos_below(
     folder: Path, without: Collection[Path] = (), warnings: list[str] | None = None
 ) -> Iterator[Path]:
-    """Walk a folder and all below it in the order of names; hidden folders are passed over.
+    """Find the photos in a folder and its subfolders, ordered by name.
+
+    Hidden folders and those of ``SYSTEM_FOLDERS`` are skipped.
 
     Args:
-        folder: Where to begin.
-        without: Folders that are not entered, resolved.
-        warnings: Takes a line for each folder that cannot be read.
+        folder: The folder.
+        without: Resolved paths of subfolders to skip as well.
+        warnings: Gets a line for each folder that cannot be read.
+
+    Yields:
+        The photos of a folder before those of its subfolders.
     """
 
     def unreadable(problem: OSError) -> None:

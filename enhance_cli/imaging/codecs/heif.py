@@ -1,4 +1,4 @@
-"""HEIC and other HEIF files with more than 8 bits per channel."""
+"""Reading HEIC and other HEIF files with more than 8 bits per channel."""
 
 from __future__ import annotations
 
@@ -11,5 +11,9 @@ from numpy.typing import NDArray
 
 
 def read_heif(path: Path) -> NDArray[Any]:
-    """Read the first image at full depth, upright: ``(H, W, C)`` uint16 over the full range."""
+    """Read the first image with all its bits.
+
+    Returns:
+        ``(H, W, C)``, uint16 over the full range, upright: HEIF's own rotation is applied.
+    """
     return np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))

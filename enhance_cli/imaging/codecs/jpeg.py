@@ -1,4 +1,4 @@
-"""JPEG: reading and writing.
+"""Reading and writing JPEG.
 
 Photos in color are decoded and encoded by imagecodecs, which makes fewer copies than Pillow. The
 library below is the same, libjpeg-turbo, and so are the pixels.
@@ -24,10 +24,10 @@ from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo, convert_dtype
 
 METADATA_LIMITS = {"exif": 65_533, "xmp": 65_504, "iptc": 65_500, "comment": 65_533}
-"""Bytes that fit into a segment of 65,535, beside the prefix of each kind."""
+"""Longest metadata of each kind, in bytes: what a segment of 65,535 bytes has room for."""
 
 _SEGMENT = 65_533
-"""Bytes of content that fit into a segment."""
+"""Longest content of a segment, in bytes."""
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _COMMENT, _FIRST_APP, _LAST_APP = 0xFE, 0xE0, 0xEF
@@ -37,10 +37,11 @@ def read_jpeg(path: Path) -> NDArray[np.uint8] | None:
     """Decode a JPEG in color.
 
     Returns:
-        ``(H, W, 3)``, not turned; None if it is left to Pillow.
+        ``(H, W, 3)``, not turned upright. None if Pillow should decode the file, since it is
+        truncated, grey, CMYK or damaged.
     """
     content = path.read_bytes()
-    # This decoder fills a truncated file up with grey, without an error.
+    # This decoder completes a truncated file with grey and reports no error.
     if not _is_whole(content):
         return None
     try:
@@ -51,7 +52,7 @@ def read_jpeg(path: Path) -> NDArray[np.uint8] | None:
 
 
 def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
-    """Write a JPEG; transparency is laid on white."""
+    """Write a JPEG; transparent parts are blended with white."""
     blocks = _blocks(photo, metadata)
     if photo.alpha is None and not photo.grey:
         pixels = np.asarray(convert_dtype(photo.pixels, np.dtype(np.uint8)), np.uint8)
@@ -65,26 +66,28 @@ def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
 
 
 def _encode(pixels: NDArray[np.uint8], encoding: Encoding, blocks: dict[str, Any]) -> bytes:
-    """Encode ``(H, W, 3)`` pixels.
+    """Encode a photo in color.
 
     Args:
-        pixels: In color.
-        encoding: Quality and subsampling.
-        blocks: Metadata, as Pillow's options.
+        pixels: ``(H, W, 3)``.
+        encoding: Quality and chroma subsampling.
+        blocks: Profile and metadata, as options of Pillow's ``save``.
     """
+    # Pillow writes the segments of the metadata, with an image of one pixel.
     header = BytesIO()
     Image.new("RGB", (1, 1)).save(header, "JPEG", **blocks)
-    told = b"".join(part for marker, part in _segments(header.getvalue()) if _is_metadata(marker))
+    segments = _segments(header.getvalue())
+    described = b"".join(segment for marker, segment in segments if _is_metadata(marker))
     subsampling = encoding.subsampling.replace(":", "")
     encoded = bytes(
         imagecodecs.jpeg8_encode(pixels, level=encoding.quality, subsampling=subsampling)
     )
-    own = sum(len(part) for marker, part in _segments(encoded) if _is_metadata(marker))
-    return encoded[:2] + told + encoded[2 + own :]
+    own = sum(len(segment) for marker, segment in _segments(encoded) if _is_metadata(marker))
+    return encoded[:2] + described + encoded[2 + own :]
 
 
 def _blocks(photo: Photo, metadata: Metadata) -> dict[str, Any]:
-    """Profile and metadata as Pillow's options."""
+    """Profile and metadata as options of Pillow's ``save``."""
     blocks: dict[str, Any] = {"icc_profile": photo.icc_profile, "comment": metadata.comment}
     blocks["extra"] = b"".join(_extra_segments(metadata))
     if metadata.exif_block:
@@ -97,10 +100,10 @@ def _blocks(photo: Photo, metadata: Metadata) -> dict[str, Any]:
 
 
 def _extra_segments(metadata: Metadata) -> Iterator[bytes]:
-    """The application segments that Pillow does not write: extended XMP, and IPTC.
+    """The segments that Pillow does not write: extended XMP, and IPTC.
 
     Raises:
-        ValueError: One does not fit into a segment.
+        ValueError: The content of a segment is too long.
     """
     for part in metadata.long_xmp:
         yield _segment(0xE1, part)
@@ -138,13 +141,13 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _is_whole(content: bytes) -> bool:
-    """Whether the pixel data is followed by the end-of-image marker."""
+    """Whether an end-of-image marker follows the pixel data."""
     if content[:2] != bytes((0xFF, _SOI)):
         return False
     segments = list(_segments(content))
     if not segments or segments[-1][0] != _SOS:
         return False
-    start = 2 + sum(len(part) for _, part in segments)
+    start = 2 + sum(len(segment) for _, segment in segments)
     after = np.frombuffer(content, np.uint8, offset=start)
     markers = np.flatnonzero(after[:-1] == 0xFF)
     return bool((after[markers + 1] == _EOI).any())

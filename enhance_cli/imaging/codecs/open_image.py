@@ -1,67 +1,104 @@
 """Opening image files with Pillow, without changing its settings for the whole process.
 
-``Image.open`` would need three of them changed: its limit of 179 megapixels, which panoramas
-exceed, its list of formats, which lacks HEIC, and its warnings. A program that imports this package
-keeps its own.
+``Image.open`` would need two of them changed: its limit of 179 megapixels, which panoramas exceed,
+and its list of formats, which lacks HEIC. A program that imports this package keeps its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import struct
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import HeifImageFile
 
 _SIGNATURE_LENGTH = 16
+"""Bytes at the beginning of a file by which Pillow's formats recognise it."""
 
 _HEIF_BRANDS = frozenset({
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
 })  # fmt: skip
 """Major brands of HEIF files (ISO/IEC 23008-12, annex B)."""
 
+_PHOTO_PLUGINS = ("PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin")
+"""Plugins for photos that ``Image.preinit`` does not load."""
+
+_NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)
+"""What a reader raises on a file of another format (as in ``Image.open``)."""
+
+
+class _Format(NamedTuple):
+    """An image format, as Pillow registers it.
+
+    Attributes:
+        read: Opens a file, given the file object and its name.
+        accepts: Tells whether the first bytes are those of the format; None if only reading tells.
+    """
+
+    read: Callable[..., Image.Image]
+    accepts: Callable[[bytes], Any] | None
+
+
+class _LargeTiffFile(TiffImageFile):
+    """A TIFF of any size: Pillow's own class checks the limit again when it allocates memory."""
+
+    def load_prepare(self) -> None:
+        if self._im is None:
+            self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))
+        super().load_prepare()
+
 
 @contextlib.contextmanager
 def open_image(path: Path) -> Generator[Image.Image]:
-    """Open an image file of any format that Pillow reads, or HEIC.
+    """Open an image file of any format that Pillow reads, or HEIC, whatever its size.
+
+    As with ``Image.open``, the header is read and the pixels are not. The file is closed at the end
+    of the ``with`` block.
 
     Args:
         path: The file.
 
     Raises:
         PIL.UnidentifiedImageError: The file is not an image.
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
-    with path.open("rb") as file:
-        signature = file.read(_SIGNATURE_LENGTH)
-        for read in _readers(signature):
-            file.seek(0)
-            # What readers raise on files of other formats (as in Image.open).
-            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
-                image = read(file, str(path))
-                break
-        else:
-            raise Image.UnidentifiedImageError(f"cannot identify image file {str(path)!r}")
-        with image:
-            yield image
+    with path.open("rb") as file, _identify(file, str(path)) as image:
+        yield image
 
 
-def _readers(signature: bytes) -> Iterator[Callable[[IO[bytes], str], Image.Image]]:
-    """The readers that accept a signature; the common formats first."""
-    if signature[4:8] == b"ftyp" and signature[8:12] in _HEIF_BRANDS:
-        yield HeifImageFile
-    Image.preinit()
-    common = list(Image.ID)
-    yield from _accepting(signature, common)
-    Image.init()
-    yield from _accepting(signature, (one for one in Image.ID if one not in common))
+def _identify(file: IO[bytes], name: str) -> Image.Image:
+    signature = file.read(_SIGNATURE_LENGTH)
+    for read, accepts in _formats():
+        with contextlib.suppress(*_NOT_THIS_FORMAT):
+            accepted = accepts is None or accepts(signature)
+            if accepted and not isinstance(accepted, str):  # a text says which library is missing
+                file.seek(0)
+                return read(file, name)
+    raise Image.UnidentifiedImageError(f"cannot identify image file {name!r}")
 
 
-def _accepting(signature: bytes, formats: Iterable[str]) -> Iterator[Any]:
-    for name in formats:
-        read, accepts = Image.OPEN[name]
-        if not accepts or accepts(signature) is True:
-            yield read
+def _formats() -> Iterator[_Format]:
+    """HEIC, the other formats of photos, and last all further ones, whose plugins load slowly."""
+    yield _Format(HeifImageFile, _is_heif)
+    known: list[str] = []
+    for load_plugins in (Image.preinit, _load_photo_plugins, Image.init):
+        load_plugins()
+        added = [name for name in Image.ID if name not in known]
+        known += added
+        for name in added:
+            read, accepts = Image.OPEN[name]
+            yield _Format(_LargeTiffFile if name == "TIFF" else read, accepts)
+
+
+def _load_photo_plugins() -> None:
+    for name in _PHOTO_PLUGINS:
+        importlib.import_module(name)
+
+
+def _is_heif(signature: bytes) -> bool:
+    return signature[4:8] == b"ftyp" and signature[8:12] in _HEIF_BRANDS

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-from enhance_cli.imaging.codecs.orientation import ORIENTATION_TAG
 from enhance_cli.imaging.color_space import SRGB, ColorSpace, ProfileError
 from enhance_cli.imaging.metadata.read import read_metadata
 from enhance_cli.imaging.photo import Photo, Pixels, convert_dtype, has_no_color
 from enhance_cli.imaging.resize import fit_within, resize_image
 
-UNUSABLE_PROFILE = "its colour profile cannot be used, taken as sRGB"
+UNUSABLE_PROFILE = "its colour profile cannot be used, so that it was read as sRGB"
 
-GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
+_GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
 
 PillowImage = Image.Image
+"""Pillow's images, for rooms that do not import Pillow."""
+
+_ORIENTATION_TAG = 0x0112
+
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+"""The turn that each value of EXIF's Orientation asks for; 1 is upright already."""
 
 
 def photo_from_image(
@@ -26,19 +42,23 @@ def photo_from_image(
     """Convert a Pillow image to an upright photo with 8 bits per channel.
 
     Args:
-        image: Of any mode but floating point.
-        long_edge: Longer edge of the result, in pixels; smaller images keep their size.
+        image: An image of any mode except ``"F"``.
+        long_edge: Longer edge of the photo, in pixels, to which larger images are downscaled; None
+            keeps their size.
         warnings: Gets a line for everything that is lost.
 
+    Returns:
+        The photo, with uint8 pixels. CMYK and other modes that are not RGB become sRGB.
+
     Raises:
-        ValueError: The pixels are floats.
+        ValueError: The pixels are floating-point numbers.
     """
     warnings = [] if warnings is None else warnings
     image.load()  # a PNG's metadata may follow its pixels
     metadata, profile = read_metadata(image), image.info.get("icc_profile")
-    grey = image.mode in GREY_MODES
-    # Only a photo that needs turning is copied: large ones need the memory.
-    turned = image.getexif().get(ORIENTATION_TAG, 1) != 1
+    grey = image.mode in _GREY_MODES
+    # exif_transpose always copies, and large photos need the memory.
+    turned = image.getexif().get(_ORIENTATION_TAG, 1) != 1
     converted = _to_eight_bits(image)
     converted = ImageOps.exif_transpose(converted) if turned else converted
     size = fit_within(converted.size, long_edge)
@@ -76,11 +96,30 @@ def image_from_photo(photo: Photo) -> Image.Image:
 def photo_of_pixels(
     image: Image.Image, pixels: Pixels, alpha: Pixels | None, grey: bool, warnings: list[str]
 ) -> Photo:
-    """Make a photo of pixels, and of everything else that Pillow has read of the same file."""
+    """Make a photo of pixels that another decoder has read, and of all else that Pillow has read.
+
+    Args:
+        image: The file, opened by Pillow.
+        pixels: Its pixels, ``(H, W, 3)``, upright.
+        alpha: Its opacity, ``(H, W)`` of the same dtype, or None.
+        grey: Whether the file stores grey, and not RGB.
+        warnings: Gets a line for everything that is lost.
+    """
     metadata, profile = read_metadata(image), image.info.get("icc_profile")
     color_space = SRGB if grey else _color_space(profile, warnings)
     grey = grey or has_no_color(pixels)
     return Photo(pixels, color_space, alpha, grey, metadata, tuple(warnings))
+
+
+def upright(pixels: NDArray[Any], image: Image.Image) -> NDArray[Any]:
+    """Turn an image upright, as its EXIF orientation says.
+
+    Args:
+        pixels: Pixels of the image as stored, ``(H, W, ...)``.
+        image: The same image, opened by Pillow.
+    """
+    turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    return np.ascontiguousarray(turn(pixels)) if turn else pixels
 
 
 def _color_space(profile: bytes | None, warnings: list[str]) -> ColorSpace:

@@ -1,4 +1,4 @@
-"""PNG: reading and writing, with 8 and 16 bits per channel."""
+"""Reading and writing PNG, with 8 or 16 bits per channel."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.channels import stored_channels, wants_sixteen_bits
+from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import PNG_XMP
 from enhance_cli.imaging.photo import Photo
 
 _AFTER_HEADER = 8 + 25
-"""Bytes of PNG's signature and of its first chunk."""
+"""Bytes of the signature and of the first chunk, which all others follow."""
 
 _INCH = 0.0254
 """In meters."""
 
 
 def read_png_levels(path: Path) -> NDArray[Any]:
-    """Read a PNG at full depth: ``(H, W)`` or ``(H, W, C)``, not turned."""
+    """Read a PNG with all its bits: ``(H, W)`` or ``(H, W, C)``, not turned upright."""
     return imagecodecs.png_decode(path.read_bytes())
 
 
 def read_png_rgb(path: Path) -> NDArray[np.uint8] | None:
-    """Read a PNG as ``(H, W, 3)`` 8-bit RGB; None if the file is not there or damaged."""
+    """Read a PNG as 8-bit RGB, ``(H, W, 3)``; None if the file is missing or damaged."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError):
         return None
@@ -60,7 +60,7 @@ def write_png(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) 
 
 
 def _write_sixteen_bits(photo: Photo, path: Path, metadata: Metadata) -> None:
-    """Write what Pillow cannot, with profile and metadata in chunks before the pixels."""
+    """Write 16 bits per channel, which Pillow cannot, with profile and metadata in front."""
     encoded = imagecodecs.png_encode(stored_channels(photo, np.dtype(np.uint16)))
     chunks = b""
     if photo.icc_profile:
@@ -78,6 +78,6 @@ def _write_sixteen_bits(photo: Photo, path: Path, metadata: Metadata) -> None:
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    """A chunk: length, name, content, checksum (PNG, third edition, 5.3)."""
+    """Build a chunk: length, name, content and checksum (PNG, third edition, 5.3)."""
     checksum = zlib.crc32(name + content)
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)

@@ -1,4 +1,4 @@
-"""Camera RAW, developed by LibRaw."""
+"""Reading camera RAW files, which LibRaw develops."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within, resize_pixels, size_of
 
 SRGB_GAMMA = (2.4, 12.92)
-"""Power and toe slope of sRGB; LibRaw's default is the curve of BT.709."""
+"""Exponent and toe slope of sRGB's curve; LibRaw's default is the curve of BT.709."""
 
 _QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
-"""LibRaw's flip as counterclockwise quarter turns."""
+"""Number of counterclockwise quarter turns for each value of LibRaw's ``flip``."""
 
 
 def read_raw(
     path: Path, long_edge: int | None, max_pixels: int, reserve: Callable[[int], None]
 ) -> Photo:
-    """Develop a RAW file with the camera's white balance, to 16-bit sRGB."""
+    """Develop a RAW file with the camera's white balance, to 16-bit sRGB.
+
+    Args:
+        path: The file.
+        long_edge: As in :func:`enhance_cli.imaging.codecs.decode.decode`.
+        max_pixels: Largest number of pixels that a file may have.
+        reserve: Called with the number of the sensor's pixels before they are developed.
+
+    Returns:
+        The upright photo with its EXIF.
+    """
     with rawpy.imread(str(path)) as raw:
         sizes = raw.sizes  # developing changes them
         refuse_too_many_pixels(path, (sizes.width, sizes.height), max_pixels)
@@ -46,11 +56,11 @@ def read_raw(
 
 
 def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:
-    """EXIF of the file, or of its preview: a JPEG, which often has the same tags."""
+    """Read the EXIF of the file or else of its preview, a JPEG that often has the same tags."""
     try:
         return Metadata(exif=exif.read_tags(path))
     except exif.ExifError as problem:
-        unreadable = str(problem)  # not built like a TIFF
+        unreadable = str(problem)  # the file is not built like a TIFF
     try:
         preview = raw.extract_thumb().data
         if isinstance(preview, bytes):
@@ -61,12 +71,12 @@ def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:
 
 
 def _crop_border(developed: NDArray[Any], sizes: Any, scale: int) -> NDArray[Any]:
-    """Crop the border that the camera's maker crops (DNG's DefaultCrop).
+    """Crop the border that the maker of the camera crops (DefaultCrop in a DNG).
 
     Args:
         developed: ``(H, W, 3)``, upright.
         sizes: LibRaw's sizes, in the orientation of the sensor.
-        scale: Factor by which width and height were reduced.
+        scale: Factor by which width and height were reduced in developing.
     """
     left = sizes.crop_left_margin - sizes.left_margin
     top = sizes.crop_top_margin - sizes.top_margin
@@ -76,6 +86,6 @@ def _crop_border(developed: NDArray[Any], sizes: Any, scale: int) -> NDArray[Any
     if not (0 <= left < right <= sizes.width and 0 <= top < bottom <= sizes.height):
         return developed
     if sensor.shape[:2] != (-(-sizes.height // scale), -(-sizes.width // scale)):
-        return developed  # not square pixels
+        return developed  # LibRaw has stretched pixels that are not square
     inner = sensor[top // scale : bottom // scale, left // scale : right // scale]
     return np.ascontiguousarray(np.rot90(inner, turns))

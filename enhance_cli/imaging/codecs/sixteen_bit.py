@@ -1,4 +1,4 @@
-"""Reading 16 bits per channel, of which Pillow would drop the lower half."""
+"""Reading images with 9 to 16 bits per channel, which Pillow would reduce to 8."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.imaging.codecs.heif import read_heif
-from enhance_cli.imaging.codecs.orientation import upright
+from enhance_cli.imaging.codecs.pillow_image import upright
 from enhance_cli.imaging.codecs.png import read_png_levels
 from enhance_cli.imaging.codecs.tiff import read_tiff
 
@@ -19,12 +19,12 @@ _GREY_AND_ALPHA = 2
 
 
 class SixteenBitImage(NamedTuple):
-    """16 bits per channel, as they stand in the file.
+    """An image with 16 bits per channel.
 
     Attributes:
         pixels: ``(H, W, 3)`` uint16, upright.
-        alpha: ``(H, W)`` uint16, or None.
-        grey: Whether the file stores one channel.
+        alpha: Opacity, ``(H, W)`` uint16, or None.
+        grey: Whether the file stores grey, and not RGB.
     """
 
     pixels: NDArray[np.uint16]
@@ -33,7 +33,7 @@ class SixteenBitImage(NamedTuple):
 
 
 def is_sixteen_bit(image: Image.Image) -> bool:
-    """Whether an opened image has integers of 9 to 16 bits per channel."""
+    """Whether an opened image stores 9 to 16 bits per channel, as integers."""
     if image.format == "TIFF":
         tags = image.tag_v2  # type: ignore[attr-defined]
         bits, photometric, formats = (tags.get(number) for number in (258, 262, 339))
@@ -45,17 +45,20 @@ def is_sixteen_bit(image: Image.Image) -> bool:
 
 
 def read_sixteen_bit(path: Path, image: Image.Image) -> SixteenBitImage:
-    """Read all bits of an image for which :func:`is_sixteen_bit` holds.
+    """Read all bits of an image, if :func:`is_sixteen_bit` is true of it.
 
     Args:
         path: The file.
-        image: The same, opened.
+        image: The same file, opened by Pillow.
+
+    Raises:
+        ValueError: The file does not hold 16-bit pixels, although its header says so.
     """
     if image.format == "TIFF":
         levels = upright(read_tiff(path), image)
     elif image.format == "PNG":
         levels = upright(read_png_levels(path), image)
-    else:  # HEIF images are turned by the decoder
+    else:  # the decoder of HEIF turns images upright
         levels = read_heif(path)
     if levels.dtype != np.uint16:
         raise ValueError(f"{levels.dtype} pixels where 16 bits were announced")

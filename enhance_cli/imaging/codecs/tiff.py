@@ -1,4 +1,4 @@
-"""TIFF: reading with 16 bits per channel, and writing."""
+"""Reading TIFF with 16 bits per channel, and writing TIFF."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ _DIRECTORIES = (34665, 34853)
 _MAKER_NOTE = 37500
 
 _PLACEHOLDER = 1
-"""tifffile drops the tags of directories; tags whose number is less by this keep their places."""
+"""tifffile does not write the tags of directories. Tags with numbers lower by this amount keep
+their places, until :func:`_append` overwrites them."""
 
 
 def read_tiff(path: Path) -> NDArray[Any]:
-    """Read the first image at full depth: ``(H, W)`` or ``(H, W, C)``, not turned."""
+    """Read the first image with all its bits: ``(H, W)`` or ``(H, W, C)``, not turned upright."""
     with tifffile.TiffFile(path) as tiff:
         page: Any = tiff.pages[0]
         pixels = page.asarray()
@@ -41,11 +42,11 @@ def read_tiff(path: Path) -> NDArray[Any]:
 
 
 def write_tiff(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
-    """Write a TIFF with 8 or 16 bits per channel, deflated, with a predictor."""
+    """Write a TIFF with 8 or 16 bits per channel, compressed by Deflate with a predictor."""
     dtype = np.dtype(np.uint16 if wants_sixteen_bits(photo, encoding) else np.uint8)
     block = Image.Exif()
     block.load(metadata.exif_block or b"")
-    # Pillow reads all texts as Latin-1; this restores their bytes.
+    # Pillow decodes all texts as Latin-1. Encoding them again restores their bytes.
     texts = {tag: str(block[tag]).encode("latin-1", "replace") for tag in _TEXTS if tag in block}
     tags: list[tuple[Any, ...]] = [(tag, "s", 0, text, True) for tag, text in texts.items()]
     for tag, content in ((TIFF_XMP, metadata.xmp), (TIFF_IPTC, metadata.iptc)):
@@ -71,12 +72,12 @@ def write_tiff(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
 
 
 def _movable(entries: dict[int, Any]) -> dict[int, Any]:
-    """The entries without MakerNotes, whose offsets are valid in their own file alone."""
+    """The entries without MakerNotes, which contain offsets that are valid in one file only."""
     return {tag: value for tag, value in entries.items() if tag != _MAKER_NOTE}
 
 
 def _append(path: Path, directories: dict[int, dict[int, Any]]) -> None:
-    """Append EXIF's directories to a TIFF, and make their placeholders point there."""
+    """Append the EXIF and GPS directories to a TIFF, and point their placeholders to them."""
     with tifffile.TiffFile(path) as tiff:
         entries_at = {tag: tiff.pages.first.tags[tag - _PLACEHOLDER].offset for tag in directories}
     with path.open("r+b") as file:

@@ -1,4 +1,4 @@
-"""WebP: writing."""
+"""Writing WebP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from enhance_cli.imaging.photo import Photo
 
 
 def write_webp(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
-    """Write a lossy WebP file."""
+    """Write a lossy WebP file with 8 bits per channel."""
     options: dict[str, Any] = {"icc_profile": photo.icc_profile, "quality": encoding.quality}
     if metadata.exif_block:
         options["exif"] = metadata.exif_block

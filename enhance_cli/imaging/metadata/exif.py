@@ -1,4 +1,4 @@
-"""Updates EXIF blocks to match the output image.
+"""EXIF blocks, updated to match the output image.
 
 A block from a JPEG, PNG, WebP, AVIF or HEIC file is kept byte by byte and patched in place, since
 MakerNotes contain offsets that no library rewrites. A TIFF or RAW file is itself one large block,
@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import piexif
 
+from enhance_cli.imaging.resize import Size
+
 PREFIX = b"Exif\x00\x00"
 
 Tags = Mapping[str, Any]
@@ -22,14 +24,15 @@ Tags = Mapping[str, Any]
 _EXIF, _GPS = 0x8769, 0x8825
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _NUMBERS = {3: "H", 4: "I"}
-"""SHORT and LONG, the types of the numbers that are patched here."""
+"""The types of the numbers that are patched here, SHORT and LONG, as ``struct`` formats."""
 
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-"""Bytes of each type of TIFF 6.0. Values longer than four bytes are stored outside the entry."""
+"""Bytes of a value of each type of TIFF 6.0."""
 
 _ENTRY, _INLINE = 12, 4
+"""Bytes of a directory entry, and of the values that an entry itself has room for."""
 
-_IMAGE_TAGS = frozenset(
+_COPIED = frozenset(
     {
         piexif.ImageIFD.ImageDescription,
         piexif.ImageIFD.Make,
@@ -41,6 +44,8 @@ _IMAGE_TAGS = frozenset(
         piexif.ImageIFD.Rating,
     }
 )
+"""Tags of the first directory that are copied from TIFF and RAW files."""
+
 _NOT_COPIED = frozenset(
     {
         piexif.ExifIFD.MakerNote,  # its offsets point into the file that it comes from
@@ -51,6 +56,7 @@ _NOT_COPIED = frozenset(
         piexif.ExifIFD.CFAPattern,
     }
 )
+"""Tags of the EXIF directory that are not copied."""
 
 _IMAGE_REQUIRED = {
     piexif.ImageIFD.XResolution: (72, 1),
@@ -70,21 +76,19 @@ _UNREADABLE = "its EXIF cannot be read and was left out"
 
 
 class ExifError(Exception):
-    """An EXIF block cannot be read; the photo is retouched without it."""
+    """EXIF cannot be read or written; the photo is retouched without it."""
 
 
-def update_block(
-    exif: bytes, size: tuple[int, int], *, srgb: bool = True, gps: bool = True
-) -> bytes:
+def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True) -> bytes:
     r"""Update an EXIF block to match the result, and leave all else as it is.
 
     The orientation becomes 1, the pixel dimensions become those of the result, and the thumbnail,
-    which would be stale, is removed.
+    which would be out of date, is removed.
 
     Args:
-        exif: The block as it stands in the file, with or without ``Exif\0\0``.
+        exif: The block as stored in the file, with or without ``Exif\0\0`` in front.
         size: Width and height of the result.
-        srgb: Whether the result is sRGB; any other color space is "uncalibrated".
+        srgb: Whether the result is sRGB; EXIF calls other color spaces "uncalibrated".
         gps: Whether to keep the location.
 
     Returns:
@@ -125,8 +129,10 @@ def read_tags(source: Path | bytes) -> Tags:
         raise ExifError(_UNREADABLE) from problem
 
 
-def build_block(tags: Tags, size: tuple[int, int], *, srgb: bool = True, gps: bool = True) -> bytes:
-    """Build an EXIF block from a TIFF's or RAW's tags on camera, lens, exposure and location.
+def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) -> bytes:
+    r"""Build an EXIF block from the tags of a TIFF or RAW file.
+
+    It has the tags on camera, lens, exposure, author and location, and those that Exif requires.
 
     Args:
         tags: From :func:`read_tags`.
@@ -134,11 +140,14 @@ def build_block(tags: Tags, size: tuple[int, int], *, srgb: bool = True, gps: bo
         srgb: Whether the result is sRGB.
         gps: Whether to include the location.
 
+    Returns:
+        The block with ``Exif\0\0`` in front.
+
     Raises:
         ExifError: The tags cannot be written.
     """
     try:
-        image = {tag: value for tag, value in tags["0th"].items() if tag in _IMAGE_TAGS}
+        image = {tag: value for tag, value in tags["0th"].items() if tag in _COPIED}
         exposure = {tag: value for tag, value in tags["Exif"].items() if tag not in _NOT_COPIED}
         image[piexif.ImageIFD.Orientation] = 1
         exposure[piexif.ExifIFD.ColorSpace] = 1 if srgb else 0xFFFF
@@ -163,18 +172,31 @@ def without_orientation(exif: bytes) -> bytes:
 
 
 class _Entry(NamedTuple):
-    """A directory entry: its tag, type and number of values, and its position."""
+    """An entry of a directory.
+
+    Attributes:
+        tag: Number of the tag.
+        type: Type of the values, see ``_WIDTHS``.
+        n_values: Number of values.
+        at: Position of the entry in the block.
+    """
 
     tag: int
-    kind: int
-    values: int
+    type: int
+    n_values: int
     at: int
 
 
 class _Block:
     """A TIFF structure whose numbers are changed in place (TIFF 6.0, section 2).
 
-    The methods raise KeyError or struct.error if the structure is damaged.
+    Directories and entries are given by their position in the block. The methods raise KeyError or
+    struct.error if the structure is damaged.
+
+    Attributes:
+        bytes: The content.
+        order: Byte order, as in ``struct`` formats.
+        first: Position of the first directory.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -183,19 +205,21 @@ class _Block:
         self.first = self._read("I", 4)
 
     def entries(self, directory: int) -> Iterator[_Entry]:
+        """The entries of the directory at this position."""
         for number in range(self._read("H", directory)):
             at = directory + 2 + _ENTRY * number
-            tag, kind, values = struct.unpack_from(f"{self.order}HHI", self.bytes, at)
-            yield _Entry(tag, kind, values, at)
+            tag, type_, n_values = struct.unpack_from(f"{self.order}HHI", self.bytes, at)
+            yield _Entry(tag, type_, n_values, at)
 
     def number(self, entry: _Entry) -> int:
         """The value of an entry that is a single number."""
-        return self._read(_NUMBERS[entry.kind], entry.at + 8)
+        return self._read(_NUMBERS[entry.type], entry.at + 8)
 
     def patch(self, directory: int, values: dict[int, int]) -> None:
+        """Overwrite the values of tags that the directory already has."""
         for entry in self.entries(directory):
-            if entry.tag in values and entry.kind in _NUMBERS and entry.values == 1:
-                self._write(_NUMBERS[entry.kind], entry.at + 8, values[entry.tag])
+            if entry.tag in values and entry.type in _NUMBERS and entry.n_values == 1:
+                self._write(_NUMBERS[entry.type], entry.at + 8, values[entry.tag])
 
     def drop_thumbnail(self) -> None:
         """Unlink the second directory and wipe the thumbnail that it points to."""
@@ -205,9 +229,10 @@ class _Block:
         if not second:
             return
         try:
-            found = {one.tag: self.number(one) for one in self.entries(second) if one.values == 1}
+            entries = [entry for entry in self.entries(second) if entry.n_values == 1]
+            found = {entry.tag: self.number(entry) for entry in entries}
         except (KeyError, struct.error):
-            return  # unlinked, which is what matters
+            return  # it is unlinked, and cannot be wiped
         start, length = found.get(_THUMBNAIL, 0), found.get(_THUMBNAIL_LENGTH, 0)
         if not start or start + length > len(self.bytes):
             return
@@ -221,8 +246,8 @@ class _Block:
         for entry in self.entries(self.first):
             if entry.tag == _GPS:
                 directory = self.number(entry)
-                for one in self.entries(directory):
-                    self._wipe_value(one)
+                for location_entry in self.entries(directory):
+                    self._wipe_value(location_entry)
                 self._wipe(directory, self._end(directory) - directory)
         self.remove(self.first, _GPS)
 
@@ -230,16 +255,15 @@ class _Block:
         """Remove an entry from a directory and move the following entries up."""
         for entry in list(self.entries(directory)):
             if entry.tag == tag:
-                end = (
-                    self._end(directory) + _INLINE
-                )  # the link to the next directory moves up as well
+                # The link to the next directory, which follows the entries, moves up as well.
+                end = self._end(directory) + _INLINE
                 self.bytes[entry.at : end - _ENTRY] = self.bytes[entry.at + _ENTRY : end]
                 self._wipe(end - _ENTRY, _ENTRY)
                 self._write("H", directory, self._read("H", directory) - 1)
                 return
 
     def _wipe_value(self, entry: _Entry) -> None:
-        length = _WIDTHS.get(entry.kind, 1) * entry.values
+        length = _WIDTHS.get(entry.type, 1) * entry.n_values
         if length > _INLINE:
             self._wipe(self._read("I", entry.at + 8), length)
 
@@ -248,10 +272,11 @@ class _Block:
         self.bytes[start:end] = bytes(max(0, end - start))
 
     def _end(self, directory: int) -> int:
+        """Position after the last entry of the directory, where the link to the next one is."""
         return directory + 2 + _ENTRY * self._read("H", directory)
 
-    def _read(self, kind: str, at: int) -> int:
-        return struct.unpack_from(f"{self.order}{kind}", self.bytes, at)[0]
+    def _read(self, code: str, at: int) -> int:
+        return struct.unpack_from(f"{self.order}{code}", self.bytes, at)[0]
 
-    def _write(self, kind: str, at: int, value: int) -> None:
-        struct.pack_into(f"{self.order}{kind}", self.bytes, at, value)
+    def _write(self, code: str, at: int, value: int) -> None:
+        struct.pack_into(f"{self.order}{code}", self.bytes, at, value)

@@ -14,7 +14,11 @@ def records_in(resources: object) -> bytes | None:
     """Find the IPTC records among Photoshop's image resources.
 
     Args:
-        resources: The resource block (Adobe Photoshop File Formats); anything else holds none.
+        resources: The resource block (Adobe Photoshop File Formats). Any other object is taken as
+            a block without resources.
+
+    Returns:
+        The records, or None if there are none.
     """
     at = 0
     while (

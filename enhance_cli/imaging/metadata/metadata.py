@@ -1,4 +1,4 @@
-"""A photo's metadata, and what of it goes into the result."""
+"""A photo's metadata, and which part of it is written to the result."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from dataclasses import dataclass, replace
 
 from enhance_cli.config.apply import KeepMetadata
 from enhance_cli.imaging.metadata import exif, xmp
+from enhance_cli.imaging.resize import Size
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says of a photo.
+    """Metadata of a photo, as read from its file or as written to its result.
 
     Attributes:
-        exif: The EXIF block as it stands in the file; or, from TIFF and RAW files, which are one
-            large block themselves, the tags found in them.
-        xmp: The XMP packet.
-        long_xmp: The parts of a JPEG's extended XMP, each as it stands in its segment.
-        iptc: The IPTC records.
-        comment: The comment of a JPEG.
-        texts: The text chunks of a PNG: title, author and the like.
-        dpi: Dots per inch, horizontally and vertically.
+        exif: EXIF block as stored in the file. For TIFF and RAW files, which are built like one
+            large EXIF block, the tags that they contain.
+        xmp: XMP packet.
+        long_xmp: Parts of a JPEG's extended XMP, each as stored in its segment.
+        iptc: IPTC records.
+        comment: Comment of a JPEG.
+        texts: Keywords and texts of a PNG: title, author and the like.
+        dpi: Dots per inch, horizontal and vertical.
         gain_map: Whether the file has an HDR gain map. Results have none.
-        unreadable: Why parts are missing here, one line each.
+        unreadable: A line for each part that could not be read.
     """
 
     exif: bytes | exif.Tags | None = None
@@ -37,7 +38,7 @@ class Metadata:
 
     @property
     def exif_block(self) -> bytes | None:
-        """The EXIF block, once :func:`metadata_for_result` has made it one."""
+        """The EXIF block; None if :func:`metadata_for_result` has not built it of the tags yet."""
         return self.exif if isinstance(self.exif, bytes) else None
 
 
@@ -45,18 +46,20 @@ NO_METADATA = Metadata()
 
 
 def metadata_for_result(
-    found: Metadata, size: tuple[int, int], *, srgb: bool = True, keep: KeepMetadata = "all"
+    found: Metadata, size: Size, *, srgb: bool = True, keep: KeepMetadata = "all"
 ) -> tuple[Metadata, tuple[str, ...]]:
     """Update a photo's metadata to match its result.
 
+    Metadata that cannot be read or written is left out; it is never an error.
+
     Args:
-        found: What the photo's file says.
+        found: Metadata of the photo's file.
         size: Width and height of the result.
         srgb: Whether the result is sRGB.
-        keep: All metadata, all but the location, or nothing.
+        keep: Whether to keep all metadata, all but the location, or none.
 
     Returns:
-        The metadata, and a line for each part that was lost. A photo never fails for its metadata.
+        The metadata, and a line for each part that was left out.
     """
     lost = ["its HDR gain map was left out"] if found.gain_map else []
     if keep == "none":
@@ -78,7 +81,7 @@ def metadata_for_result(
 
 
 def _exif_for_result(
-    found: bytes | exif.Tags | None, size: tuple[int, int], srgb: bool, gps: bool
+    found: bytes | exif.Tags | None, size: Size, srgb: bool, gps: bool
 ) -> bytes | None:
     if not found:
         return None

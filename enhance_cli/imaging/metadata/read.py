@@ -1,4 +1,4 @@
-"""Metadata of an image that Pillow has opened."""
+"""Reading the metadata of an image that Pillow has opened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PNG_XMP = "XML:com.adobe.xmp"
 """Keyword of the text chunk that holds a PNG's XMP packet (XMP part 3, 1.1.5)."""
 
 _MAX_LENGTH = 2**22
-"""Longer blocks, in bytes, are left out: no photographer writes that much."""
+"""Longest block that is kept, in bytes. No photographer writes more."""
 
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
 
@@ -26,8 +26,8 @@ _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
 def read_metadata(image: Image.Image) -> Metadata:
     """Collect the metadata of an opened image; damaged parts are left out.
 
-    EXIF of TIFF files is not included: it takes the file, see
-    :func:`enhance_cli.imaging.metadata.exif.read_tags`.
+    A TIFF's own EXIF tags are not included, since Pillow does not keep them as they are:
+    :func:`enhance_cli.imaging.metadata.exif.read_tags` reads them from the file.
     """
     info = image.info
     packet = info.get("xmp")
@@ -44,13 +44,13 @@ def read_metadata(image: Image.Image) -> Metadata:
 
 
 def _block(value: object) -> bytes | None:
-    """Bytes that are neither empty nor absurdly long."""
+    """The value, if it is a block of bytes of reasonable length."""
     return value if isinstance(value, bytes) and 0 < len(value) <= _MAX_LENGTH else None
 
 
 def _iptc(image: Image.Image) -> object:
     if image.format == "TIFF":
-        # Pillow keeps only the first number of records that are stored as LONGs, as Adobe does.
+        # Adobe stores the records as LONGs, of which Pillow keeps only the first.
         with tifffile.TiffFile(image.filename) as tiff:  # type: ignore[attr-defined]
             records, resources = (_tag_bytes(tiff, tag) for tag in (TIFF_IPTC, _TIFF_PHOTOSHOP))
         return records or iptc.records_in(resources)
@@ -66,7 +66,7 @@ def _tag_bytes(tiff: tifffile.TiffFile, number: int) -> bytes | None:
 
 
 def _segments(image: Image.Image, number: int) -> Iterator[bytes]:
-    """The APPn segments of a JPEG with this number."""
+    """The contents of a JPEG's APPn segments, with ``number`` as n."""
     for name, content in getattr(image, "applist", []):
         if name == f"APP{number}":
             yield content
@@ -84,10 +84,11 @@ def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
 
 def _dpi(value: Any) -> tuple[float, float] | None:
     try:
-        across, down = (float(one) for one in value)
+        horizontal, vertical = (float(resolution) for resolution in value)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return (across, down) if min(across, down) >= 1 and max(across, down) < 2**15 else None
+    plausible = min(horizontal, vertical) >= 1 and max(horizontal, vertical) < 2**15
+    return (horizontal, vertical) if plausible else None
 
 
 def _has_gain_map(image: Image.Image) -> bool:

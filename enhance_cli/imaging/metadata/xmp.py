@@ -1,4 +1,4 @@
-"""Updates XMP packets to match the output image.
+"""XMP packets, updated to match the output image.
 
 A packet is not parsed and written anew, since every program writes it in its own way. The few
 properties that change are found by their names, which all programs spell alike, as attributes
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 
-NAMESPACE = b"http://ns.adobe.com/xap/1.0/\x00"
-"""Prefix of the packet in a JPEG's APP1 segment (XMP part 3, 1.1.3)."""
+from enhance_cli.imaging.resize import Size
 
 EXTENSION = b"http://ns.adobe.com/xmp/extension/\x00"
 """Prefix of each part of extended XMP in a JPEG (XMP part 3, 1.1.3.1)."""
@@ -34,16 +33,18 @@ def names_gain_map(packet: bytes) -> bool:
     return re.search(rb"hdrgm:Version|HDRGainMap|hdrgainmap", packet) is not None
 
 
-def update_packet(
-    packet: bytes, size: tuple[int, int], *, gps: bool = True, extended: bool = False
-) -> bytes:
+def update_packet(packet: bytes, size: Size, *, gps: bool = True, extended: bool = False) -> bytes:
     """Update a packet to match the result.
 
     Args:
-        packet: In UTF-8.
+        packet: XMP packet in UTF-8.
         size: Width and height of the result.
         gps: Whether to keep the location.
-        extended: Whether the packet's extension, in a JPEG's further segments, is kept as well.
+        extended: Whether the result has the packet's extension too, in further JPEG segments.
+
+    Returns:
+        The packet with upright orientation and the result's width and height, without thumbnails
+        and references to gain maps.
     """
     width, height = (str(side).encode() for side in size)
     packet = _with_value(packet, rb"tiff:Orientation", b"1")
@@ -58,11 +59,13 @@ def update_packet(
 
 
 def _with_value(packet: bytes, name: bytes, value: bytes) -> bytes:
+    """The packet with this value in each attribute and element whose name matches."""
     packet = re.sub(rb"\b(" + name + rb"""\s*=\s*["'])[^"']*""", rb"\g<1>" + value, packet)
     return re.sub(rb"(<(" + name + rb")\s*>)[^<]*(</\2\s*>)", rb"\g<1>" + value + rb"\g<3>", packet)
 
 
 def _without(packet: bytes, name: bytes) -> bytes:
+    """The packet without the attributes and elements whose names match."""
     packet = re.sub(rb"""\s""" + name + rb"""\s*=\s*(?:"[^"]*"|'[^']*')""", b"", packet)
     kept, done = [], 0
     for opening in re.finditer(rb"<(" + name + rb")(?:\s[^<>]*)?>", packet):

@@ -7,33 +7,51 @@ import pytest
 from PIL import Image, ImageCms
 
 from enhance_cli.errors import OutputError, PhotoError
-from enhance_cli.imaging.codecs.encode import encode, to_image, write_photo
+from enhance_cli.imaging.codecs import formats
+from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import WRITERS, write_photo
+from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo
 
 PIXELS = np.linspace(0, 1, 24 * 16 * 3, dtype=np.float32).reshape(16, 24, 3)
 PHOTO = Photo(PIXELS)
 
 
-def test_values_are_rounded_and_clamped():
-    pixels = np.array([[[-0.2, 0.5, 1.7]]], np.float32)
-    assert to_image(Photo(pixels)).getpixel((0, 0)) == (0, 128, 255)
-
-
-def test_a_grey_photo_is_written_without_colour(tmp_path):
-    encode(to_image(Photo(PIXELS, grey=True)), tmp_path / "grey.jpg")
+def test_a_grey_photo_is_written_in_one_channel(tmp_path):
+    write_photo(Photo(PIXELS, grey=True), tmp_path / "grey.jpg")
     with Image.open(tmp_path / "grey.jpg") as image:
         assert image.mode == "L"
 
 
-def test_jpeg_keeps_every_pixels_colour(tmp_path):
-    encode(to_image(PHOTO), tmp_path / "a.jpg")
+def test_jpeg_does_not_subsample_chroma(tmp_path):
+    write_photo(PHOTO, tmp_path / "a.jpg")
     with Image.open(tmp_path / "a.jpg") as image:
         sampling = {tuple(component[1:3]) for component in image.layer}
     assert sampling == {(1, 1)}, "chroma is subsampled"
 
 
+def test_each_suffix_that_is_written_has_a_writer():
+    assert WRITERS.keys() == formats.WRITTEN
+    families = [formats.JPEG, formats.PNG, formats.TIFF, formats.WEBP, formats.AVIF]
+    writers = [{WRITERS[suffix] for suffix in family} for family in families]
+    assert all(len(family) == 1 for family in writers), "one writer per format"
+    assert len(set.union(*writers)) == len(families), "each format has a writer of its own"
+
+
+def test_an_unknown_suffix_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"\.bmp"):
+        write_photo(PHOTO, tmp_path / "a.bmp")
+
+
+def test_a_photo_is_written_without_metadata_that_its_writer_refuses(tmp_path):
+    metadata = Metadata(long_xmp=(bytes(70_000),))  # longer than a segment
+    lost = write_photo(PHOTO, tmp_path / "a.jpg", metadata=metadata)
+    assert lost == ("its metadata cannot be written and was left out",)
+    assert decode(tmp_path / "a.jpg").size == PHOTO.size
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".tif", ".webp", ".avif"])
-def test_every_format_comes_back(tmp_path, suffix):
+def test_every_format_can_be_read_back(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     write_photo(PHOTO, path)
     with Image.open(path) as image:
@@ -44,10 +62,10 @@ def test_every_format_comes_back(tmp_path, suffix):
     assert "sRGB" in name
 
 
-def test_transparency_is_laid_on_white_in_jpeg(tmp_path):
-    clear = to_image(Photo(np.zeros((8, 8, 3), np.float32), alpha=np.zeros((8, 8), np.float32)))
-    encode(clear, tmp_path / "a.jpg")
-    encode(clear, tmp_path / "a.png")
+def test_transparent_parts_are_blended_with_white_in_jpeg(tmp_path):
+    clear = Photo(np.zeros((8, 8, 3), np.float32), alpha=np.zeros((8, 8), np.float32))
+    write_photo(clear, tmp_path / "a.jpg")
+    write_photo(clear, tmp_path / "a.png")
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.getpixel((4, 4)) == (255, 255, 255)
     with Image.open(tmp_path / "a.png") as image:
@@ -58,11 +76,11 @@ class TestWholeOrNotAtAll:
     @pytest.fixture
     def failing(self, monkeypatch):
         def fail_with(number):
-            def save(_image, path, *_args, **_options):
+            def write(_photo, path, *_options):
                 path.write_bytes(b"half a pic")
                 raise OSError(number, "no")
 
-            monkeypatch.setattr(Image.Image, "save", save)
+            monkeypatch.setitem(WRITERS, ".jpg", write)
 
         return fail_with
 
@@ -71,21 +89,21 @@ class TestWholeOrNotAtAll:
         path.write_bytes(b"the old one")
         failing(errno.EIO)
         with pytest.raises(PhotoError, match=r"a\.jpg"):
-            encode(to_image(PHOTO), path)
+            write_photo(PHOTO, path)
         assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
         assert path.read_bytes() == b"the old one"
 
     def test_a_full_disk_stops_the_run(self, tmp_path, failing):
         failing(errno.ENOSPC)
         with pytest.raises(OutputError, match="No space left"):
-            encode(to_image(PHOTO), tmp_path / "a.jpg")
+            write_photo(PHOTO, tmp_path / "a.jpg")
         assert not list(tmp_path.iterdir())
 
 
-def test_the_profile_carries_no_time_of_its_own(tmp_path, coffee):
-    """Two runs give equal bytes, and what the profile says stays what it was."""
-    encode(Image.fromarray(coffee), tmp_path / "a.png")
-    with Image.open(tmp_path / "a.png") as picture:
-        profile = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
+def test_the_profile_has_a_fixed_date(tmp_path, coffee):
+    """So that two runs give equal bytes; the rest of the profile stays as it is."""
+    write_photo(Photo(coffee), tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        profile = ImageCms.ImageCmsProfile(BytesIO(image.info["icc_profile"]))
     assert profile.profile.creation_date == datetime(2000, 1, 1)
     assert "sRGB" in ImageCms.getProfileDescription(profile)

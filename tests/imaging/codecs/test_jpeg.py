@@ -1,15 +1,21 @@
-"""JPEGs read and written past Pillow are what Pillow would read and write."""
+"""JPEG files are read and written as Pillow reads and writes them."""
 
+import struct
 from io import BytesIO
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
 
-from enhance_cli.imaging.codecs.jpeg import jpeg_bytes, read_jpeg
+from enhance_cli.config.apply import Encoding
+from enhance_cli.imaging.codecs.jpeg import read_jpeg, write_jpeg
+from enhance_cli.imaging.color_space import ColorSpace
+from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.photo import Photo
 
 
-def pillows(pixels, **options) -> bytes:
+def pillow_jpeg(pixels, **options) -> bytes:
     content = BytesIO()
     Image.fromarray(pixels).save(content, "JPEG", **options)
     return content.getvalue()
@@ -17,45 +23,57 @@ def pillows(pixels, **options) -> bytes:
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-def test_the_pixels_are_pillows(tmp_path, coffee, options, subsampling):
+def test_the_pixels_are_those_that_pillow_reads(tmp_path, coffee, options, subsampling):
     path = tmp_path / "a.jpg"
-    path.write_bytes(pillows(coffee, quality=90, subsampling=subsampling, **options))
+    path.write_bytes(pillow_jpeg(coffee, quality=90, subsampling=subsampling, **options))
     np.testing.assert_array_equal(read_jpeg(path), np.asarray(Image.open(path)))
 
 
-def test_what_follows_the_picture_does_no_harm(tmp_path, coffee):
+def test_data_after_the_image_does_no_harm(tmp_path, coffee):
     path = tmp_path / "a.jpg"
-    path.write_bytes(pillows(coffee) + pillows(coffee[:50, :50]))  # as phones append gain maps
+    path.write_bytes(
+        pillow_jpeg(coffee) + pillow_jpeg(coffee[:50, :50])
+    )  # as phones append gain maps
     np.testing.assert_array_equal(read_jpeg(path), np.asarray(Image.open(path)))
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.999])
-def test_a_file_cut_short_is_left_to_pillow(tmp_path, coffee, kept):
-    content = pillows(coffee, exif=b"Exif\0\0" + pillows(coffee[:50, :50]))  # an end within
+def test_a_truncated_file_is_left_to_pillow(tmp_path, coffee, kept):
+    content = pillow_jpeg(coffee, exif=b"Exif\0\0" + pillow_jpeg(coffee[:50, :50]))  # an end within
     path = tmp_path / "a.jpg"
     path.write_bytes(content[: round(kept * len(content))])
     assert read_jpeg(path) is None
 
 
-def test_what_has_no_colour_is_left_to_pillow(tmp_path, coffee):
+def test_a_jpeg_that_is_not_rgb_is_left_to_pillow(tmp_path, coffee):
     for mode in ("L", "CMYK"):
         path = tmp_path / f"{mode}.jpg"
         Image.fromarray(coffee).convert(mode).save(path)
         assert read_jpeg(path) is None
 
 
+def long_profile() -> bytes:
+    """An ICC profile that takes two segments: padded, with its size in the header."""
+    profile = imagecodecs.cms_profile("adobergb")
+    return struct.pack(">I", 76_800) + profile[4:] + bytes(76_800 - len(profile))
+
+
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("quality", [30, 95])
-def test_what_is_written_is_what_pillow_writes(coffee, quality, subsampling):
+def test_the_file_is_the_one_that_pillow_writes(tmp_path, coffee, quality, subsampling):
     blocks = {
         "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0",
-        "icc_profile": bytes(range(256)) * 300,  # two segments
         "xmp": b"<x:xmpmeta/>",
         "comment": b"a comment",
         "dpi": (300, 300),
     }
-    ours = jpeg_bytes(coffee, quality, subsampling, **blocks)
-    expected = pillows(coffee, quality=quality, subsampling=subsampling, **blocks)
+    profile = long_profile()
+    path = tmp_path / "a.jpg"
+    photo = Photo(coffee, ColorSpace(profile))
+    write_jpeg(photo, path, Encoding(quality, subsampling), Metadata(**blocks))
+    ours = path.read_bytes()
+    options = {"quality": quality, "subsampling": subsampling, "icc_profile": profile}
+    expected = pillow_jpeg(coffee, **options, **blocks)
     mine, theirs = Image.open(BytesIO(ours)), Image.open(BytesIO(expected))
     np.testing.assert_array_equal(np.asarray(mine), np.asarray(theirs))
     assert mine.info == theirs.info and mine.app == theirs.app

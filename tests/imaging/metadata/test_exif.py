@@ -8,7 +8,7 @@ import piexif
 import pytest
 from PIL import Image
 
-from enhance_cli.imaging.metadata.exif import ExifError, carried, copied
+from enhance_cli.imaging.metadata.exif import ExifError, build_block, read_tags, update_block
 
 MAKER_NOTE = b"Nikon\x00\x02\x10\x00\x00MM\x00*" + bytes(range(200))
 
@@ -43,9 +43,9 @@ def block(tmp_path):
     return piexif.dump(EXIF | {"thumbnail": (tmp_path / "thumbnail.jpg").read_bytes()})
 
 
-class TestCarried:
+class TestUpdateBlock:
     def test_only_what_the_result_changes_is_changed(self, block):
-        after = carried(block, (334, 500))
+        after = update_block(block, (334, 500))
         loaded = piexif.load(after)
         assert loaded["0th"][piexif.ImageIFD.Orientation] == 1
         assert loaded["Exif"][piexif.ExifIFD.PixelXDimension] == 334
@@ -58,51 +58,52 @@ class TestCarried:
         assert differing <= 2 + 4 + 4 + 4 + 2
 
     def test_maker_notes_stay_where_they_are(self, block):
-        assert carried(block, (334, 500)).index(MAKER_NOTE) == block.index(MAKER_NOTE)
+        assert update_block(block, (334, 500)).index(MAKER_NOTE) == block.index(MAKER_NOTE)
 
-    def test_a_thumbnail_amid_the_block_is_wiped(self, block):
+    def test_a_thumbnail_in_the_middle_of_the_block_is_wiped(self, block):
         block += bytes(range(100))
         thumbnail = piexif.load(block)["thumbnail"]
-        after = carried(block, (334, 500))
+        after = update_block(block, (334, 500))
         assert thumbnail in block and thumbnail[20:60] not in after
         assert len(after) == len(block) and after.endswith(bytes(range(100)))
 
-    def test_the_place_goes_without_a_trace_and_nothing_else(self, block):
-        after = carried(block, (334, 500), gps=False)
-        kept, loaded = (piexif.load(one) for one in (carried(block, (334, 500)), after))
+    def test_the_location_is_wiped_and_nothing_else(self, block):
+        after = update_block(block, (334, 500), gps=False)
+        kept = piexif.load(update_block(block, (334, 500)))
+        loaded = piexif.load(after)
         assert not loaded["GPS"] and kept["GPS"]
         kept["0th"].pop(piexif.ImageIFD.GPSTag)
         assert loaded["0th"] == kept["0th"] and loaded["Exif"] == kept["Exif"]
         latitude = struct.pack(">6I", 47, 1, 22, 1, 30, 1)
         assert latitude in block and latitude not in after
 
-    def test_other_colours_than_srgb_are_said_to_be_so(self, block):
+    def test_other_color_spaces_than_srgb_are_marked_as_uncalibrated(self, block):
         exif = piexif.load(block)
         exif["Exif"][piexif.ExifIFD.ColorSpace] = 1
         exif["thumbnail"] = None
-        after = carried(piexif.dump(exif), (334, 500), srgb=False)
+        after = update_block(piexif.dump(exif), (334, 500), srgb=False)
         assert piexif.load(after)["Exif"][piexif.ExifIFD.ColorSpace] == 0xFFFF
 
     @pytest.mark.parametrize("damage", [b"", b"Exif\x00\x00", b"II*\x00\xff\xff\xff\x7f"])
-    def test_a_damaged_block_is_an_error_of_its_own(self, damage):
+    def test_a_damaged_block_raises_an_exif_error(self, damage):
         with pytest.raises(ExifError):
-            carried(damage, (10, 10))
+            update_block(damage, (10, 10))
 
-    def test_cut_anywhere_it_never_raises_anything_else(self, block):
+    def test_a_block_cut_anywhere_raises_exif_errors_at_most(self, block):
         for end in range(0, len(block), 7):
             with contextlib.suppress(ExifError):
-                carried(block[:end], (10, 10), gps=False)
+                update_block(block[:end], (10, 10), gps=False)
 
     @pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
     def test_exiftool_agrees(self, block, tmp_path):
         path = tmp_path / "a.jpg"
-        Image.new("RGB", (334, 500)).save(path, exif=carried(block, (334, 500)))
-        told = subprocess.run(
+        Image.new("RGB", (334, 500)).save(path, exif=update_block(block, (334, 500)))
+        validation = subprocess.run(
             ["exiftool", "-json", "-n", "-validate", "-warning", path],
             capture_output=True,
             check=True,
         )
-        said = json.loads(told.stdout)[0]
+        faults = json.loads(validation.stdout)[0]
         everything = subprocess.run(
             ["exiftool", "-json", "-n", path], capture_output=True, check=True
         )
@@ -111,14 +112,14 @@ class TestCarried:
         assert tags["ExifImageWidth"] == 334 and tags["GPSLatitude"] == pytest.approx(47.375)
         assert tags["ExposureTime"] == 0.004 and tags["Artist"] == "A. Photographer"
         assert "ThumbnailImage" not in tags
-        assert "IFD1" not in str(said)
+        assert "IFD1" not in str(faults)
 
 
-class TestCopied:
-    def test_camera_lens_exposure_and_place_come_along(self, block, tmp_path):
+class TestBuildBlock:
+    def test_camera_lens_exposure_and_location_are_copied(self, block, tmp_path):
         path = tmp_path / "a.jpg"
         Image.new("RGB", (8, 8)).save(path, exif=block)
-        loaded = piexif.load(copied(path, (334, 500)))
+        loaded = piexif.load(build_block(read_tags(path), (334, 500)))
         assert loaded["0th"][piexif.ImageIFD.Model] == b"NIKON D800"
         assert loaded["0th"][piexif.ImageIFD.Orientation] == 1
         assert loaded["Exif"][piexif.ExifIFD.LensModel] == b"24-70mm f/2.8"
@@ -131,13 +132,13 @@ class TestCopied:
     def test_exiftool_finds_nothing_missing(self, block, tmp_path):
         path, result = tmp_path / "a.jpg", tmp_path / "b.jpg"
         Image.new("RGB", (8, 8)).save(path, exif=block)
-        Image.new("RGB", (334, 500)).save(result, exif=copied(path, (334, 500)))
+        Image.new("RGB", (334, 500)).save(result, exif=build_block(read_tags(path), (334, 500)))
         command = ["exiftool", "-s3", "-validate", "-warning", "-a", result]
-        told = subprocess.run(command, capture_output=True, check=True, text=True)
-        assert "Missing required" not in told.stdout
+        validation = subprocess.run(command, capture_output=True, check=True, text=True)
+        assert "Missing required" not in validation.stdout
 
-    def test_no_exif_to_be_read(self, tmp_path):
+    def test_a_file_without_exif_raises_an_exif_error(self, tmp_path):
         path = tmp_path / "a.raf"
         path.write_bytes(b"FUJIFILMCCD-RAW " * 8)
         with pytest.raises(ExifError):
-            copied(path, (10, 10))
+            build_block(read_tags(path), (10, 10))

@@ -1,4 +1,4 @@
-"""What ExifTool says of results."""
+"""Metadata of results, as ExifTool reads it."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from PIL import Image
 
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
-from enhance_cli.imaging.metadata.metadata import for_result
+from enhance_cli.imaging.metadata.metadata import metadata_for_result
 
 pytestmark = pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
 
@@ -52,25 +52,25 @@ KEPT = (
     "XMP-dc:Subject",
     "XMP-xmp:Rating",
 )
-PLACE = ("GPS:GPSLatitude", "GPS:GPSLongitude", "XMP-exif:GPSLatitude", "XMP-exif:GPSLongitude")
+LOCATION = ("GPS:GPSLatitude", "GPS:GPSLongitude", "XMP-exif:GPSLatitude", "XMP-exif:GPSLongitude")
 
 
-def told(path):
-    """All that ExifTool finds."""
+def exiftool_tags(path):
+    """All tags that ExifTool finds, by group and name."""
     arguments = ["exiftool", "-json", "-n", "-G1", path]
     found = subprocess.run(arguments, capture_output=True, check=True)
     return json.loads(found.stdout)[0]
 
 
-def faults(path):
-    """What ExifTool's validation has to say."""
+def exiftool_faults(path):
+    """The errors and warnings of ExifTool's validation."""
     arguments = ["exiftool", "-s3", "-validate", "-warning", "-error", "-a", path]
     return subprocess.run(arguments, capture_output=True, check=True, text=True).stdout
 
 
 @pytest.fixture
 def write(tmp_path, coffee):
-    """A photo of any format with metadata written by ExifTool."""
+    """Write a photo with metadata from ExifTool."""
 
     def make(suffix, *more):
         path = tmp_path / f"photo.{suffix}"
@@ -87,77 +87,77 @@ def write(tmp_path, coffee):
     return make
 
 
-def retouched(path, suffix, **options):
-    """The way of a photo through decoding and encoding, without the networks."""
+def rewritten(path, suffix, **options):
+    """Decode a photo and write it, as for a result; the networks are left out."""
     photo = decode(path, None)
-    metadata, lost = for_result(path, photo.metadata, photo.size, **options)
+    metadata, lost = metadata_for_result(photo.metadata, photo.size, **options)
     result = path.with_name(f"result.{suffix}")
-    unplaced = write_photo(photo, result, metadata=metadata)
-    return result, (*photo.warnings, *lost, *unplaced)
+    not_held = write_photo(photo, result, metadata=metadata)
+    return result, (*photo.warnings, *lost, *not_held)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
-def test_what_was_there_is_there_after(write, suffix):
+def test_metadata_is_kept_in_the_same_format(write, suffix):
     path = write(suffix)
-    result, notes = retouched(path, suffix)
-    before, after = told(path), told(result)
-    assert notes == ()
+    result, warnings = rewritten(path, suffix)
+    before, after = exiftool_tags(path), exiftool_tags(result)
+    assert warnings == ()
     assert {tag: after.get(tag) for tag in KEPT} == {tag: before[tag] for tag in KEPT}
-    assert {tag: after.get(tag) for tag in PLACE} == {tag: before[tag] for tag in PLACE}
+    assert {tag: after.get(tag) for tag in LOCATION} == {tag: before[tag] for tag in LOCATION}
     assert after.get("IFD0:Orientation", 1) == after.get("XMP-tiff:Orientation", 1) == 1
-    assert "Error" not in faults(result)
+    assert "Error" not in exiftool_faults(result)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
-def test_iptc_stays(write, suffix):
+def test_iptc_is_kept(write, suffix):
     path = write(suffix)
-    after = told(retouched(path, suffix)[0])
+    after = exiftool_tags(rewritten(path, suffix)[0])
     assert after["IPTC:Headline"] == "Grossmünster" and after["IPTC:City"] == "Zürich"
 
 
 @pytest.mark.parametrize("target", ["jpg", "png", "webp", "tif", "avif"])
 @pytest.mark.parametrize("source", ["jpg", "heic", "tif"])
-def test_it_goes_along_into_other_formats(write, source, target):
+def test_metadata_is_kept_in_other_formats(write, source, target):
     path = write(source)
-    result, notes = retouched(path, target)
-    before, after = told(path), told(result)
+    result, warnings = rewritten(path, target)
+    before, after = exiftool_tags(path), exiftool_tags(result)
     assert {tag: after.get(tag) for tag in KEPT} == {tag: before[tag] for tag in KEPT}
     assert after["GPS:GPSLatitude"] == before["GPS:GPSLatitude"]
     assert after.get("IFD0:Orientation", 1) == 1
-    without_place = source != "heic" and target not in {"jpg", "tif"}
-    assert any("IPTC" in note for note in notes) == without_place
+    iptc_is_lost = source != "heic" and target not in {"jpg", "tif"}
+    assert any("IPTC" in warning for warning in warnings) == iptc_is_lost
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
-def test_the_place_can_be_left_out(write, suffix):
-    result, _ = retouched(write(suffix), suffix, keep="no-gps")
-    after = told(result)
+def test_the_location_can_be_left_out(write, suffix):
+    result, _ = rewritten(write(suffix), suffix, keep="no-gps")
+    after = exiftool_tags(result)
     assert not [tag for tag in after if "GPS" in tag and not tag.startswith("IPTC")]
     assert after["ExifIFD:LensModel"] and after["XMP-dc:Title"] == "Münster"
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
-def test_all_can_be_left_out_but_the_colours(write, suffix):
-    result, _ = retouched(write(suffix), suffix, keep="none")
-    groups = {tag.split(":")[0] for tag in told(result)}
+def test_everything_but_the_color_profile_can_be_left_out(write, suffix):
+    result, _ = rewritten(write(suffix), suffix, keep="none")
+    groups = {tag.split(":")[0] for tag in exiftool_tags(result)}
     assert not groups & {"GPS", "IPTC", "ExifIFD"} and not {g for g in groups if "XMP" in g}
     assert any(group.startswith("ICC") for group in groups)
 
 
 def test_maker_notes_can_still_be_read(tmp_path, coffee):
-    """A MakerNote as Canon writes it: a directory whose offsets count from the block's start."""
+    """A MakerNote as Canon writes it: a directory with offsets from the start of the block."""
     path = tmp_path / "photo.jpg"
     note = _canon_note()
     block = piexif.dump({"0th": {271: b"Canon", 274: 6}, "Exif": {37500: bytes(len(note))}})
     at = block.index(bytes(len(note)))
     block = block[:at] + _canon_note(at - 6) + block[at + len(note) :]
     Image.fromarray(np.ascontiguousarray(coffee[:64, :96])).save(path, exif=block)
-    before = told(path)
+    before = exiftool_tags(path)
     assert before["Canon:CanonFirmwareVersion"] == "Firmware Version 1.8.1"
-    result, _ = retouched(path, "jpg")
-    after = told(result)
+    result, _ = rewritten(path, "jpg")
+    after = exiftool_tags(result)
     assert after["Canon:CanonFirmwareVersion"] == before["Canon:CanonFirmwareVersion"]
-    assert "offset" not in faults(result).lower()
+    assert "offset" not in exiftool_faults(result).lower()
 
 
 def _canon_note(start: int = 0) -> bytes:
@@ -167,8 +167,8 @@ def _canon_note(start: int = 0) -> bytes:
     return struct.pack(">H", 1) + entry + bytes(4) + text
 
 
-def test_a_gain_map_that_goes_is_said_so(tmp_path, coffee):
-    """As Adobe and Google mark it (Ultra HDR image format v1.1)."""
+def test_a_gain_map_is_left_out_with_a_warning(tmp_path, coffee):
+    """Marked as Adobe and Google do (Ultra HDR image format v1.1)."""
     path = tmp_path / "photo.jpg"
     packet = (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
@@ -177,21 +177,21 @@ def test_a_gain_map_that_goes_is_said_so(tmp_path, coffee):
         b"</x:xmpmeta>"
     )
     Image.fromarray(np.ascontiguousarray(coffee[:64, :96])).save(path, xmp=packet)
-    result, notes = retouched(path, "jpg")
-    assert any("gain map" in note for note in notes)
-    after = told(result)
+    result, warnings = rewritten(path, "jpg")
+    assert any("gain map" in warning for warning in warnings)
+    after = exiftool_tags(result)
     assert after["XMP-xmp:Rating"] == 4 and not [tag for tag in after if "HDRGM" in tag.upper()]
 
 
-def test_a_jpegs_comment_and_resolution_stay(tmp_path, coffee):
+def test_a_jpegs_comment_and_resolution_are_kept(tmp_path, coffee):
     path = tmp_path / "photo.jpg"
     image = Image.fromarray(np.ascontiguousarray(coffee[:64, :96]))
     image.save(path, comment="by the river", dpi=(300, 300))
-    after = told(retouched(path, "jpg")[0])
+    after = exiftool_tags(rewritten(path, "jpg")[0])
     assert after["File:Comment"] == "by the river" and after["JFIF:XResolution"] == 300
 
 
-def test_a_pngs_texts_stay(tmp_path, coffee):
+def test_a_pngs_texts_are_kept(tmp_path, coffee):
     path = tmp_path / "photo.png"
     image = Image.fromarray(np.ascontiguousarray(coffee[:64, :96]))
     image.save(path)
@@ -199,33 +199,39 @@ def test_a_pngs_texts_stay(tmp_path, coffee):
         ["exiftool", "-q", "-overwrite_original", "-PNG:Author=Zoë", "-PNG:Title=River", path],
         check=True,
     )
-    after = told(retouched(path, "png")[0])
+    after = exiftool_tags(rewritten(path, "png")[0])
     assert after["PNG:Author"] == "Zoë" and after["PNG:Title"] == "River"
 
 
-@pytest.mark.parametrize("deep", [False, True])
-def test_what_stands_behind_a_pngs_pixels_is_found(tmp_path, coffee, deep):
+@pytest.mark.parametrize("sixteen_bits", [False, True])
+def test_metadata_after_a_pngs_pixels_is_found(tmp_path, coffee, sixteen_bits):
     path = tmp_path / "photo.png"
     pixels = np.ascontiguousarray(coffee[:64, :96])
-    path.write_bytes(imagecodecs.png_encode(pixels.astype(np.uint16) * 257 if deep else pixels))
+    path.write_bytes(
+        imagecodecs.png_encode(pixels.astype(np.uint16) * 257 if sixteen_bits else pixels)
+    )
     block = piexif.dump({"0th": {271: b"Maker"}})[6:]
     chunk = struct.pack(">I", len(block)) + b"eXIf" + block
     chunk += struct.pack(">I", zlib.crc32(chunk[4:]))
     content = path.read_bytes()
     path.write_bytes(content[:-12] + chunk + content[-12:])
-    assert told(path)["IFD0:Make"] == told(retouched(path, "png")[0])["IFD0:Make"] == "Maker"
+    assert (
+        exiftool_tags(path)["IFD0:Make"]
+        == exiftool_tags(rewritten(path, "png")[0])["IFD0:Make"]
+        == "Maker"
+    )
 
 
-def test_a_long_packet_comes_along_in_a_jpeg(write):
+def test_a_long_xmp_packet_is_kept_in_a_jpeg(write):
     path = write("jpg", "-XMP-dc:Description=" + "river " * 20_000)
-    before = told(path)
-    after = told(retouched(path, "jpg")[0])
+    before = exiftool_tags(path)
+    after = exiftool_tags(rewritten(path, "jpg")[0])
     assert len(before["XMP-dc:Description"]) > 100_000
     assert after["XMP-dc:Description"] == before["XMP-dc:Description"]
 
 
 def test_a_block_too_long_for_a_jpeg_is_a_warning(write):
     path = write("png", "-XMP-dc:Description=" + "river " * 20_000)
-    result, notes = retouched(path, "jpg")
-    assert any("XMP" in note and "too long" in note for note in notes)
-    assert told(result)["ExifIFD:LensModel"]
+    result, warnings = rewritten(path, "jpg")
+    assert any("XMP" in warning and "too long" in warning for warning in warnings)
+    assert exiftool_tags(result)["ExifIFD:LensModel"]

@@ -3,7 +3,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from enhance_cli.imaging.metadata.xmp import carried, is_readable, names_gain_map
+from enhance_cli.imaging.metadata.xmp import is_readable, names_gain_map, update_packet
 
 ATTRIBUTES = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -33,10 +33,10 @@ ELEMENTS = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"
  </rdf:Description></rdf:RDF></x:xmpmeta>"""
 
 
-def test_attributes_become_true_and_the_rest_stays():
-    after = carried(ATTRIBUTES, (334, 500))
+def test_attributes_are_updated_and_the_rest_stays():
+    after = update_packet(ATTRIBUTES, (334, 500))
     fromstring(after)
-    for said in (
+    for updated in (
         b'tiff:Orientation="1"',
         b'tiff:ImageWidth="334"',
         b"tiff:ImageLength='500'",
@@ -45,33 +45,33 @@ def test_attributes_become_true_and_the_rest_stays():
         b'xmp:Rating="4"',
         b'exif:GPSLatitude="47,22.5N"',
     ):
-        assert said in after
+        assert updated in after
 
 
-def test_elements_become_true_and_the_rest_stays():
-    after = carried(ELEMENTS, (334, 500))
+def test_elements_are_updated_and_the_rest_stays():
+    after = update_packet(ELEMENTS, (334, 500))
     fromstring(after)
     assert b"<tiff:Orientation>1</tiff:Orientation>" in after
     assert b"<exif:PixelXDimension>334</exif:PixelXDimension>" in after
     assert b"<rdf:li>Zoe</rdf:li>" in after and b"Thumbnails" not in after
 
 
-def test_what_the_result_does_not_hold_is_not_spoken_of():
+def test_references_to_what_the_result_lacks_are_removed():
     assert names_gain_map(ATTRIBUTES) and not names_gain_map(ELEMENTS)
-    after = carried(ATTRIBUTES, (334, 500))
+    after = update_packet(ATTRIBUTES, (334, 500))
     assert not names_gain_map(after)
     assert b"Container:Directory" not in after and b"HasExtendedXMP" not in after
-    assert b'HasExtendedXMP="0F0F"' in carried(ATTRIBUTES, (334, 500), long=True)
+    assert b'HasExtendedXMP="0F0F"' in update_packet(ATTRIBUTES, (334, 500), extended=True)
 
 
 @pytest.mark.parametrize("packet", [ATTRIBUTES, ELEMENTS])
-def test_the_place_goes(packet):
-    after = carried(packet, (334, 500), gps=False)
+def test_the_location_is_removed(packet):
+    after = update_packet(packet, (334, 500), gps=False)
     fromstring(after)
     assert b"GPS" not in after and b"47,22.5N" not in after
 
 
-def test_another_encoding_is_not_read():
+def test_only_utf8_is_readable():
     assert is_readable(ATTRIBUTES)
     assert not is_readable(ATTRIBUTES.decode().encode("utf-16-le"))
     assert not is_readable(b"")
@@ -80,7 +80,7 @@ def test_another_encoding_is_not_read():
 @pytest.mark.parametrize(
     "part", [b"<xmp:Thumbnails>", b"<xmp:Thumbnails a='", b' hdrgm:a="', b"<tiff:Orientation>"]
 )
-def test_a_packet_made_to_be_slow_is_not(part):
+def test_a_malicious_packet_takes_no_longer(part):
     started = time.process_time()
-    carried(part * 40_000, (334, 500), gps=False)
+    update_packet(part * 40_000, (334, 500), gps=False)
     assert time.process_time() - started < 10

@@ -1,0 +1,37 @@
+import pytest
+
+from enhance_cli.imaging.codecs import formats
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.jpg", True), ("a.JPEG", True), ("a.Nef", True), ("a.heic", True), ("a.txt", False),
+     ("a", False), (".a.jpg", False), (".jpg", False)],
+)  # fmt: skip
+def test_a_photo_is_recognised_by_its_suffix(tmp_path, name, expected):
+    path = tmp_path / name
+    path.touch()
+    assert formats.is_photo(path) == expected
+
+
+def test_a_folder_is_no_photo(tmp_path):
+    (tmp_path / "album.jpg").mkdir()
+    assert not formats.is_photo(tmp_path / "album.jpg")
+
+
+def test_photos_are_found_in_the_order_of_names(tmp_path):
+    names = ["b.jpg", "a.jpg", "d/a.nef", "c/z/a.png", "c/b.tif", "c/.hidden.jpg", ".hidden/a.jpg",
+             "@eaDir/a.jpg", "__MACOSX/a.jpg", "out/a.jpg", "notes.txt"]  # fmt: skip
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = formats.photos_below(tmp_path, without=[(tmp_path / "out").resolve()])
+    assert [str(path.relative_to(tmp_path)) for path in found] == [
+        "a.jpg", "b.jpg", "c/b.tif", "c/z/a.png", "d/a.nef",
+    ]  # fmt: skip
+
+
+def test_a_folder_that_cannot_be_read_is_a_warning(tmp_path):
+    warnings = []
+    assert list(formats.photos_below(tmp_path / "gone", warnings=warnings)) == []
+    assert len(warnings) == 1 and "gone: folder cannot be read" in warnings[0]

@@ -1,0 +1,65 @@
+import numpy as np
+import pillow_heif
+import pytest
+from pictures import smooth
+from PIL import Image
+
+from enhance_cli.errors import PhotoError
+from enhance_cli.imaging.codecs.decode import decode
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "registered"])
+def registration(request, monkeypatch):
+    """Whether the host program has registered pillow_heif with Pillow (imageio does, for one)."""
+    Image.init()
+    for name in ("OPEN", "SAVE", "SAVE_ALL", "MIME"):
+        kept = {key: value for key, value in getattr(Image, name).items() if key != "HEIF"}
+        monkeypatch.setattr(Image, name, kept)
+    kept = {key: value for key, value in Image.EXTENSION.items() if value != "HEIF"}
+    monkeypatch.setattr(Image, "EXTENSION", kept)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
+    if request.param:
+        pillow_heif.register_heif_opener()
+    return request.param
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".HIF", ".jpg"])
+def test_it_is_read_whatever_the_host_has_registered(tmp_path, registration, suffix):
+    path = tmp_path / f"a{suffix}"
+    pillow_heif.from_pillow(Image.fromarray(smooth(60, 40))).save(path, format="HEIF", quality=95)
+    assert ("HEIF" in Image.OPEN) == registration
+    pixels = decode(path).pixels
+    assert np.abs(pixels.astype(int) - smooth(60, 40)).mean() < 3
+    assert ("HEIF" in Image.OPEN) == registration
+
+
+@pytest.mark.usefixtures("registration")
+def test_a_damaged_file_is_reported_whatever_the_host_has_registered(tmp_path):
+    path = tmp_path / "a.heic"
+    pillow_heif.from_pillow(Image.fromarray(smooth(60, 40))).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(PhotoError, match="not a photo, or a format that cannot be read"):
+        decode(path)
+
+
+def test_a_ten_bit_heic_keeps_its_levels(tmp_path):
+    tones = np.repeat(np.tile(np.arange(1024, dtype=np.uint16) << 6, (64, 1))[..., None], 3, axis=2)
+    pillow_heif.encode(
+        "RGB;16", (1024, 64), tones.tobytes(), tmp_path / "a.heic", quality=-1, chroma=444
+    )
+    photo = decode(tmp_path / "a.heic")
+    assert photo.pixels.dtype == np.uint16 and len(np.unique(photo.pixels[..., 1])) > 700
+
+
+@pytest.mark.usefixtures("registration")
+@pytest.mark.parametrize("registration", [True], indirect=True)  # Pillow writes the file
+def test_the_exif_orientation_of_a_heic_is_ignored(tmp_path, coffee):
+    """HEIF stores rotation itself; EXIF's orientation is informative (ISO 23008-12, A.2)."""
+    image = Image.fromarray(coffee)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "a.heic", quality=95, exif=exif)
+    photo = decode(tmp_path / "a.heic", 500)
+    assert photo.pixels.dtype == np.uint8 and photo.size == (500, 333)
+    expected = np.asarray(image.resize((500, 333), Image.Resampling.LANCZOS))
+    assert np.abs(photo.pixels.astype(int) - expected).mean() < 2

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from enhance_cli.errors import PhotoError
+from enhance_cli.imaging.color_space import SRGB_ICC
+from enhance_cli.imaging.photo import (
+    Photo,
+    convert_dtype,
+    has_no_color,
+    quantize,
+    refuse_too_many_pixels,
+    to_uint8,
+)
+
+EVERY_BYTE = np.arange(256, dtype=np.uint8).reshape(16, 16)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_eight_bits_survive_a_wider_dtype(dtype):
+    wider = convert_dtype(EVERY_BYTE, np.dtype(dtype))
+    assert wider.dtype == dtype and wider.min() == 0 and wider.max() in {1, 65535}
+    np.testing.assert_array_equal(convert_dtype(wider, np.dtype(np.uint8)), EVERY_BYTE)
+
+
+def test_sixteen_bits_are_rounded_to_the_nearest_eight():
+    every_level = np.arange(65_536, dtype=np.uint16).reshape(256, 256)
+    expected = (every_level / 257).round()
+    np.testing.assert_array_equal(convert_dtype(every_level, np.dtype(np.uint8)), expected)
+
+
+def test_floats_are_clamped_and_rounded():
+    values = np.array([-0.2, 0.0, 0.5, 1.0, 1.7], np.float32)
+    assert to_uint8(values).tolist() == [0, 0, 128, 255, 255]
+    assert quantize(values, np.dtype(np.uint16)).tolist() == [0, 0, 32768, 65535, 65535]
+    assert quantize(values, np.dtype(np.float32)).tolist() == [0, 0, 0.5, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_photo_knows_its_size_and_its_white(dtype):
+    white = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    photo = Photo(np.full((40, 60, 3), white, dtype), alpha=np.full((40, 60), white, dtype))
+    assert photo.size == (60, 40) and (photo.size.width, photo.size.height) == (60, 40)
+    assert photo.max_value == white and photo.as_floats(10, 12).shape == (2, 60, 3)
+    assert (photo.as_srgb() == 1).all()
+    small = photo.fit_within(30)
+    assert small.pixels.shape == (20, 30, 3) and small.pixels.dtype == dtype
+    assert small.alpha is not None and small.alpha.shape == (20, 30)
+    assert photo.fit_within(60).pixels is photo.pixels, "not enlarged, not copied"
+
+
+def test_a_photo_without_color_has_no_profile():
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    assert Photo(pixels).icc_profile == SRGB_ICC
+    assert Photo(pixels, grey=True).icc_profile is None
+
+
+@pytest.mark.parametrize(("difference", "expected"), [(0, True), (3, True), (4, False)])
+def test_differences_within_the_noise_of_compression_are_no_color(difference, expected):
+    pixels = np.full((2000, 100, 3), 100, np.uint8)
+    pixels[-1, -1, 1] += difference
+    assert has_no_color(pixels) == expected
+    assert has_no_color(pixels.astype(np.uint16) * 257) == expected
+
+
+def test_only_more_pixels_than_the_limit_are_refused(tmp_path):
+    refuse_too_many_pixels(tmp_path / "a.jpg", (60, 40), 2400)
+    with pytest.raises(PhotoError, match=r"a\.jpg: 60 x 40 pixels, the limit is 2,399"):
+        refuse_too_many_pixels(tmp_path / "a.jpg", (60, 40), 2399)
