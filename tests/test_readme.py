@@ -73,7 +73,7 @@ def claims() -> list[Claim]:
 
 def table_of_files() -> dict[str, str]:
     table = README.partition("What happens to my files\n")[2].partition("\n#")[0]
-    return dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", table, re.MULTILINE)[1:])
+    return dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", table, re.MULTILINE))
 
 
 ROWS = table_of_files()
