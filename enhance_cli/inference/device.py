@@ -13,10 +13,13 @@ _NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 def pick_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` into a device.
+    """Turn the name of a device into the device.
 
     ``auto`` uses CUDA if it is available. If CUDA is asked for and not available, that is an
     error, never a silent run on the CPU.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         UsageError: The name is none of these.
@@ -31,17 +34,21 @@ def pick_device(name: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise DeviceError(
-                f"--device {name}: this machine offers {count} CUDA devices to PyTorch; "
+                f"--device {name}: PyTorch finds {count} CUDA devices on this machine; "
                 "use --device cpu, or install a CUDA build of torch and its driver"
             )
     return device
 
 
 def effective_precision(asked: Precision, device: torch.device) -> Precision:
-    """The precision to use: ``"bf16"`` only if it is not slower than ``"32"``.
+    """Return the precision to use: ``"bf16"`` only where it is not slower than ``"32"``.
 
-    On processors with AVX2 but without AVX-512, PyTorch's arithmetic in bfloat16 is hundreds of
-    times slower than in single precision.
+    On processors without AVX-512, PyTorch's bfloat16 arithmetic is hundreds of times slower than
+    single precision.
+
+    Args:
+        asked: The precision that the recipe asks for.
+        device: The device that the networks run on.
     """
     slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in {"NO AVX", "AVX2"}
     return "32" if slow else asked

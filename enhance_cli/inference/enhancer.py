@@ -26,7 +26,7 @@ from enhance_cli.imaging.resize import Size, resize_unrounded
 from enhance_cli.inference.device import pick_device
 from enhance_cli.inference.retouch import Retouch, apply_retouch
 from enhance_cli.inference.weights import find_weights, load_weights
-from enhance_cli.models.cascade import Cascade
+from enhance_cli.models.cascade import Cascade, Enhancement
 from enhance_cli.models.cenet import ColorMapping
 from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
 from enhance_cli.models.guided_upsampling import guided_affine_grid
@@ -34,30 +34,38 @@ from enhance_cli.models.prnet import Shape, input_shape
 
 Picture = TypeVar("Picture", PillowImage, NDArray[Any], Tensor)
 
-_DTYPES = {np.dtype(kind) for kind in (np.uint8, np.uint16, np.float32)}
+_DTYPES = {np.dtype(dtype) for dtype in (np.uint8, np.uint16, np.float32)}
 
 
 class Enhancer:
     """A model on a device, ready for any number of photos; several threads may share it.
 
     Args:
-        model: In eval mode.
-        device: Where the model is.
-        weights_path: The file that it was loaded from, or None.
+        model: A cascade in eval mode.
+        device: The device that the model is on.
+        weights_path: The file from which the model was loaded, or None.
+        cpu_fallback: Whether the model may move to the CPU when the GPU runs out of memory. A model
+            that is still being trained must stay where it is.
 
     Attributes:
-        model: The model.
-        device: Where it is now. A GPU that runs out of memory is given up for the CPU.
-        weights_path: The file that it was loaded from, or None.
-        warnings: What the run is to report once, such as a GPU that was given up.
+        model: The cascade.
+        device: The device that the model is on now.
+        weights_path: The file from which the model was loaded, or None.
+        cpu_fallback: Whether the model may move to the CPU when the GPU runs out of memory.
+        warnings: Messages that the run reports once, such as the fallback to the CPU.
     """
 
     def __init__(
-        self, model: Cascade, device: torch.device, weights_path: Path | None = None
+        self,
+        model: Cascade,
+        device: torch.device,
+        weights_path: Path | None = None,
+        cpu_fallback: bool = False,
     ) -> None:
         self.model = model
         self.device = device
         self.weights_path = weights_path
+        self.cpu_fallback = cpu_fallback
         self.warnings: list[str] = []
         self._gpu = threading.Lock()
 
@@ -65,8 +73,10 @@ class Enhancer:
     def load(cls, weights: Path | str | None = None, device: str = "auto") -> Enhancer:
         """Load weights, with batch norm fused into the convolutions.
 
+        A GPU that runs out of memory is given up for the CPU.
+
         Args:
-            weights: Weights file; None looks one up as ``enhance apply`` does.
+            weights: The weights file; None looks one up as ``enhance apply`` does.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
         Raises:
@@ -74,7 +84,8 @@ class Enhancer:
         """
         chosen = pick_device(device)
         path = find_weights(Path(weights) if weights is not None else None)
-        return cls(fuse_batch_norm(load_weights(path, chosen).model), chosen, path)
+        model = fuse_batch_norm(load_weights(path, chosen).model)
+        return cls(model, chosen, path, cpu_fallback=True)
 
     def enhance(
         self,
@@ -85,7 +96,7 @@ class Enhancer:
         strength: float = 1.0,
         srgb: bool = False,
     ) -> Picture:
-        """Enhance a photo as ``enhance apply`` does, and return it as the type that was given.
+        """Enhance a photo as ``enhance apply`` does, and return a photo of the same type.
 
         Args:
             photo: A Pillow image, whose color profile and orientation are honoured and whose result
@@ -95,18 +106,22 @@ class Enhancer:
             long_edge: Longer edge of the result, in pixels. Smaller photos keep their size; None
                 keeps the size of every photo.
             coarse_only: Use CENet alone, without PRNet.
-            strength: 0 returns the photo unchanged, 1 the result; beyond 1 exaggerates it.
+            strength: Factor on the change: 0 returns the photo unchanged, 1 the networks' result;
+                values above 1 exaggerate it.
             srgb: Convert a photo in another color space to sRGB.
+
+        Returns:
+            A photo of the type, dtype and number of channels of ``photo``.
 
         Raises:
             TypeError: The photo is none of these.
             RetouchError: The networks' result is not finite, or memory runs out.
         """
 
-        def run(one: Photo) -> Photo:
-            one = one.fit_within(long_edge)
-            retouch = None if strength == 0 and not srgb else self.predict(one, coarse_only)
-            return self.apply(one, retouch, strength, srgb)
+        def run(decoded: Photo) -> Photo:
+            fitting = decoded.fit_within(long_edge)
+            retouch = None if strength == 0 and not srgb else self.predict(fitting, coarse_only)
+            return self.apply(fitting, retouch, strength, srgb)
 
         if isinstance(photo, PillowImage):
             return image_from_photo(run(photo_from_image(photo, long_edge)))
@@ -121,8 +136,11 @@ class Enhancer:
         """Run the networks on a downscaled view of a photo of any size.
 
         Args:
-            photo: The photo.
+            photo: The photo, in any color space.
             coarse_only: Use CENet alone, without PRNet.
+
+        Returns:
+            The retouch, on the CPU, for this photo at the size that it has.
 
         Raises:
             RetouchError: The networks' result is not finite, or memory runs out.
@@ -131,18 +149,15 @@ class Enhancer:
         with _memory_errors_reported():
             view = _network_input(photo, input_shape(shape, self.model.config.input_edge))
             with self._one_at_a_time():
-                small, failures = None, 0
-                while small is None:
+                failures = 0
+                while True:
                     try:
                         small = self.model(view.to(self.device), coarse_only)
+                        return _retouch_from(small, shape)
                     except torch.OutOfMemoryError:
                         failures += 1
+                        small = None  # frees its memory before the next try
                         self._make_room(failures)
-                grid = guided_affine_grid(small, shape)
-        if not grid.isfinite().all():
-            raise RetouchError("the network's result is not finite")
-        mapping = small.mapping and ColorMapping(*(part.cpu() for part in small.mapping))
-        return Retouch(grid.cpu().numpy(), mapping)
 
     def apply(
         self,
@@ -152,9 +167,15 @@ class Enhancer:
         srgb: bool = False,
         in_place: bool = False,
     ) -> Photo:
-        """Apply a predicted retouch at the size of the photo; None leaves it unchanged.
+        """Apply a predicted retouch at the size of the photo.
 
-        The arguments are those of :func:`enhance_cli.inference.retouch.apply_retouch`.
+        Args:
+            photo: The photo for which the retouch was predicted.
+            retouch: The result of :meth:`predict`; None returns the photo unchanged.
+            strength: Factor on the change: 0 returns the photo unchanged, 1 the networks' result;
+                values above 1 exaggerate it.
+            srgb: Convert the result to sRGB; otherwise it keeps the photo's color space.
+            in_place: Whether the result may overwrite the photo's pixels.
 
         Raises:
             RetouchError: Memory runs out.
@@ -166,7 +187,7 @@ class Enhancer:
 
     @contextlib.contextmanager
     def _one_at_a_time(self) -> Generator[None]:
-        """Let one thread use the GPU at a time; on the CPU, all of them run side by side."""
+        """Let one thread at a time use the GPU; on the CPU, all threads run side by side."""
         if self.device.type == "cpu":
             yield
             return
@@ -174,28 +195,47 @@ class Enhancer:
             yield
 
     def _make_room(self, failures: int) -> None:
-        """Empty the GPU's cache; the second time, fall back to the CPU for the rest of the run."""
+        """Empty the GPU's cache; after a second failure, fall back to the CPU for good.
+
+        Raises:
+            MemoryError: Nothing is left to try.
+        """
         if self.device.type == "cpu":
             raise MemoryError
         torch.cuda.empty_cache()
         if failures == 1:
             return
+        if not self.cpu_fallback:
+            raise MemoryError
         self.model.to("cpu")
-        self.device = torch.device("cpu")
+        self.device = torch.device("cpu")  # after the move: on the CPU, no thread waits
         torch.cuda.empty_cache()
         self.warnings.append("the GPU is out of memory; the run goes on without it, more slowly")
 
 
 def _network_input(photo: Photo, shape: Shape) -> Tensor:
-    """The photo as the networks see it: ``(1, 3, *shape)``, sRGB in [0, 1], on the CPU."""
+    """Downscale a photo for the networks: ``(1, 3, *shape)``, sRGB in [0, 1], on the CPU."""
     pixels = resize_unrounded(photo.pixels, Size(shape.width, shape.height))
     view = replace(photo, pixels=pixels, alpha=None).as_srgb()
     return torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
 
 
+def _retouch_from(small: Enhancement, shape: Shape) -> Retouch:
+    """Turn the networks' result on the view into a retouch, on the CPU, for a photo of ``shape``.
+
+    Raises:
+        RetouchError: The result is not finite.
+    """
+    grid = guided_affine_grid(small, shape)
+    if not grid.isfinite().all():
+        raise RetouchError("the network's result is not finite")
+    mapping = small.mapping and ColorMapping(*(part.cpu() for part in small.mapping))
+    return Retouch(grid.cpu().numpy(), mapping)
+
+
 @contextlib.contextmanager
 def _memory_errors_reported() -> Generator[None]:
-    """Translate all ways in which memory runs out into a RetouchError."""
+    """Translate the errors that NumPy and PyTorch raise for lack of memory into a RetouchError."""
     try:
         yield
     except MemoryError as problem:
@@ -219,7 +259,7 @@ def _enhance_array(array: NDArray[Any], run: Callable[[Photo], Photo]) -> NDArra
 
 def _enhance_tensor(tensor: Tensor, run: Callable[[Photo], Photo]) -> Tensor:
     if tensor.ndim == 4:
-        return torch.stack([_enhance_tensor(one, run) for one in tensor])
+        return torch.stack([_enhance_tensor(photo, run) for photo in tensor])
     if tensor.ndim != 3 or len(tensor) != 3 or not tensor.is_floating_point():
         raise TypeError(
             f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}: give floats in [0, 1], "

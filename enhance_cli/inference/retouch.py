@@ -12,7 +12,7 @@ from enhance_cli.imaging.photo import Photo, quantize
 from enhance_cli.models.cenet import ColorMapping
 
 STRIP = 2**20
-"""Pixels whose color space is converted at a time: about 100 MB of floats for any photo."""
+"""Number of pixels whose color space is converted at a time: about 100 MB, whatever the photo."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Retouch:
     """The networks' prediction for one photo.
 
     Attributes:
-        grid: Affine color maps at places all over the photo; CENet's and PRNet's work together.
+        grid: The whole change, of CENet and PRNet together, as an affine color map at each point of
+            a grid over the photo: float32, ``(h, w, 3, 4)``, or ``(1, 1, 3, 4)`` for one map.
         mapping: CENet's global map alone, on the CPU; None if the model has no CENet.
     """
 
@@ -28,7 +29,14 @@ class Retouch:
     mapping: ColorMapping | None
 
     def coarse(self, colors: Floats) -> Floats:
-        """Apply CENet's map alone to colors, ``(..., 3)``; without CENet they stay unchanged."""
+        """Apply CENet's map alone (eq. 1 and 3) to colors.
+
+        Args:
+            colors: ``(..., 3)``, float, sRGB in [0, 1].
+
+        Returns:
+            The coarse colors, ``(..., 3)``, not clamped; ``colors`` itself without CENet.
+        """
         if self.mapping is None:
             return colors
         matrix, offset = self.mapping.matrix[0].numpy(), self.mapping.offset[0].numpy()
@@ -44,15 +52,19 @@ def apply_retouch(
 ) -> Photo:
     """Apply a retouch to every pixel of a photo.
 
-    Colors outside sRGB's gamut are out of the networks' range. They change by as much as the
-    nearest color in the gamut.
+    The networks see sRGB only. Colors outside its gamut change by as much as the same colors
+    clipped to the gamut.
 
     Args:
-        photo: Of any size.
-        retouch: The prediction for it.
-        strength: 0 returns the photo unchanged, 1 the networks' result; beyond 1 exaggerates it.
+        photo: The photo, of any size and in any color space.
+        retouch: The prediction for this photo.
+        strength: Factor on the change: 0 returns the photo unchanged, 1 the networks' result;
+            values above 1 exaggerate it.
         srgb: Convert the result to sRGB; otherwise it keeps the photo's color space.
         in_place: Whether the result may overwrite the photo's pixels.
+
+    Returns:
+        The result, with the photo's shape and dtype. The result of a grey photo is in sRGB.
     """
     target = SRGB if srgb or photo.grey else photo.color_space
     source = np.ascontiguousarray(photo.pixels)
@@ -72,11 +84,12 @@ def apply_retouch(
 def _retouch_strip(
     photo: Photo, retouch: Retouch, strength: float, target: ColorSpace, before: Floats, top: int
 ) -> Floats:
+    """Retouch the rows ``before`` of a photo that is not in sRGB, beginning at row ``top``."""
     original = photo.color_space.to_srgb(before)
     within = np.ascontiguousarray(original.clip(0, 1))
     delta = affine_grid_delta(within, retouch.grid, top, photo.size.height, strength, photo.grey)
     enhanced = original + delta
     if target.is_srgb:
         return enhanced
-    # By differences, so that two conversions do not change what the networks leave alone.
+    # Differences, so that rounding in the two conversions does not change what the networks leave.
     return before + target.from_srgb(enhanced) - target.from_srgb(original)

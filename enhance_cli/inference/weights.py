@@ -39,8 +39,8 @@ class Provenance:
 
     Attributes:
         trained_on: Keys of the pairs that the networks were trained on.
-        recipe: The training config, as plain values.
-        figures: Scores at the end of training.
+        recipe: Settings of the training run, as JSON values.
+        figures: Scores at the end of training, by name.
     """
 
     trained_on: tuple[str, ...] = ()
@@ -50,7 +50,13 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Weights:
-    """A model in eval mode, and where it comes from."""
+    """A model and its origin.
+
+    Attributes:
+        model: The cascade, in eval mode.
+        provenance: How the weights were made.
+        path: The file from which the weights were loaded.
+    """
 
     model: Cascade
     provenance: Provenance
@@ -58,10 +64,16 @@ class Weights:
 
 
 def find_weights(chosen: Path | None) -> Path:
-    """Look weights up: the chosen file, ``ENHANCE_WEIGHTS``, the user's data folder, the package.
+    """Find the weights file: ``chosen``, or else the first one of these that is there.
+
+    The file that ``ENHANCE_WEIGHTS`` names, the one in the user's data folder, and the one that
+    comes with the package. If ``chosen`` or ``ENHANCE_WEIGHTS`` is given, no other file is used.
+
+    Args:
+        chosen: The file that the user asked for, or None.
 
     Raises:
-        WeightsError: None of these is a file.
+        WeightsError: There is no such file.
     """
     if chosen is not None:
         return _existing(chosen, "--weights")
@@ -74,15 +86,20 @@ def find_weights(chosen: Path | None) -> Path:
         if path.is_file():
             return path
     raise WeightsError(
-        f"no weights: {own} is not there and the package came without; give --weights FILE"
+        f"no weights: {own} does not exist and the package has none; give --weights FILE"
     )
 
 
 def save_weights(path: Path, model: Cascade, provenance: Provenance) -> None:
-    """Write a weights file, whole or not at all.
+    """Write a weights file; it appears under its name only when it is complete.
 
     Matrices and kernels are stored in half precision, which changes no channel of a photo by as
     much as 1/255; biases and batch norm statistics stay in single precision.
+
+    Args:
+        path: The file; missing folders are created.
+        model: The cascade, on any device.
+        provenance: How the weights were made.
 
     Raises:
         WeightsError: The file cannot be written.
@@ -106,10 +123,15 @@ def save_weights(path: Path, model: Cascade, provenance: Provenance) -> None:
 
 
 def load_weights(path: Path, device: torch.device | None = None) -> Weights:
-    """Read a weights file into a model in eval mode.
+    """Read a weights file of format version 1 or 2 into a model in eval mode.
+
+    Args:
+        path: The file.
+        device: The device to load the model onto; None is the CPU.
 
     Raises:
-        WeightsError: It is missing, damaged, not a weights file, or of another version.
+        WeightsError: The file is missing, damaged, no weights file, or of another version, or its
+            settings are unknown, of the wrong type or out of range.
     """
     metadata, tensors = _read(path)
     if metadata.get("format") != "enhance":
@@ -117,7 +139,7 @@ def load_weights(path: Path, device: torch.device | None = None) -> Weights:
     version = metadata.get("format_version")
     if version not in {"1", str(FORMAT_VERSION)}:
         raise WeightsError(
-            f"{path}: format version {version}, this enhance reads up to {FORMAT_VERSION}; update "
+            f"{path}: format version {version}, this enhance reads 1 to {FORMAT_VERSION}; update "
             "enhance or train anew"
         )
     try:
@@ -136,7 +158,7 @@ def load_weights(path: Path, device: torch.device | None = None) -> Weights:
 
 
 def _settings_of_version_1(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate the model's settings of format version 1."""
+    """Translate the model's settings of format version 1 into those of version 2."""
     settings = {_RENAMED.get(name, name): value for name, value in old.items()}
     edge = settings.pop("by_colour", 0)
     if edge:
@@ -150,7 +172,7 @@ _RENAMED = {
     "pooling": "nonlocal_pool",
     "hold_white": "protect_highlights",
 }
-"""Names in format version 1, and today's."""
+"""Settings by their names in format version 1, and their names in version 2."""
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

@@ -14,18 +14,19 @@ from enhance_cli.models.luma_bt709 import luma_bt709
 from enhance_cli.models.prnet import PRNet, Shape, input_shape
 
 WHITE_FROM = 0.9
-"""Luma at which a pixel starts to count as white; at 1 it counts fully. In a hazy sky with clipped
-red and green, luma is a little below 1."""
+"""BT.709 luma from which a pixel counts as partly white; at 1, it counts as fully white. In a hazy
+sky with clipped red and green, luma is a little below 1."""
 
 
 class Enhancement(NamedTuple):
     """All parts of the cascade's output for a batch; nothing is clamped.
 
     Attributes:
-        enhanced: ``coarse + residual``, ``(B, 3, H, W)``.
-        coarse: ``I_i + r_c``, ``(B, 3, H, W)``; the input itself if the variant has no CENet.
-        residual: ``r_p``, ``(B, 3, H, W)``, projected and with highlights protected if the model
-            is configured so; None without PRNet.
+        enhanced: The result ``I_r = coarse + residual``, ``(B, 3, H, W)``.
+        coarse: The coarse result ``I_i + r_c``, ``(B, 3, H, W)``; the input itself if the variant
+            has no CENet.
+        residual: PRNet's residual ``r_p``, ``(B, 3, H, W)``, projected and with highlights
+            protected if the config says so; None without PRNet.
         mapping: CENet's color map; None if the variant has no CENet.
     """
 
@@ -41,7 +42,7 @@ class Cascade(nn.Module):
     An untrained cascade returns its input.
 
     Args:
-        config: Variant and input geometry.
+        config: Architecture and input geometry; None is the paper's CE+PRNL.
     """
 
     def __init__(self, config: ModelConfig | None = None) -> None:
@@ -66,7 +67,7 @@ class Cascade(nn.Module):
             All parts of the result, at the size of ``photo``.
 
         Raises:
-            ValueError: A photo is larger than the square to which it is to be padded.
+            ValueError: The fit is ``"pad"`` and the photos are larger than the square.
         """
         height, width = photo.shape[-2:]
         if self.config.fit == "pad":
@@ -84,7 +85,7 @@ class Cascade(nn.Module):
         return Enhancement(enhanced, coarse, residual, mapping)
 
     def _residual(self, prnet: PRNet, coarse: Tensor, photo: Tensor, shape: Shape) -> Tensor:
-        """``r_p``, ``(B, 3, *shape)``, of photos that may lie in the corner of a square."""
+        """Predict ``r_p``, ``(B, 3, *shape)``; with the fit ``"pad"``, the photos are padded."""
         photo_only = (..., slice(shape.height), slice(shape.width))
         if not self.config.is_global:
             return prnet(coarse).float()[photo_only]
@@ -96,13 +97,13 @@ class Cascade(nn.Module):
         return project_to_color_polynomial(prnet(small).float(), small_photo, at=photo)
 
     def _square(self, photo: Tensor) -> Tensor:
-        """What CENet sees: ``(B, 3, S, S)``."""
+        """Return CENet's input: ``(B, 3, S, S)``."""
         side = self.config.input_side
         return photo if self.config.fit == "pad" else _resized(photo, Shape(side, side))
 
 
 def _downscaled(photo: Tensor, edge: int) -> Tensor:
-    """``(B, 3, H, W)`` photos with a longer edge of at most ``edge``."""
+    """Downscale ``(B, 3, H, W)`` photos to a longer edge of at most ``edge`` pixels."""
     return _resized(photo, input_shape(Shape(*photo.shape[-2:]), edge))
 
 
@@ -119,7 +120,7 @@ def _protect_highlights(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tens
     clipped one, where nothing can be recovered, and would turn white skies grey.
     """
     white = ((luma_bt709(photo) - WHITE_FROM) / (1 - WHITE_FROM)).clamp(0, 1)
-    least = (1 - coarse).clamp(max=0)  # beyond white, down to white
+    least = (1 - coarse).clamp(max=0)  # a coarse result above 1 may be darkened down to 1
     return residual + white * (least - residual).clamp(min=0)
 
 

@@ -11,10 +11,11 @@ from enhance_cli.models.resnet import FEATURES, ResNet
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of red, green and blue with which ImageNet weights are trained."""
 
 
 class ColorMapping(NamedTuple):
-    """CENet's output, 12 numbers a photo: ``(W_s, b_s)`` of eq. 3.
+    """CENet's output, 12 numbers for each photo: ``(W_s, b_s)`` of eq. 3.
 
     Attributes:
         matrix: ``W_s``, ``(B, 3, 3)``; row ``i`` gives output channel ``i`` from input R, G, B.
@@ -40,8 +41,7 @@ class ColorMapping(NamedTuple):
 class CENet(nn.Module):
     """ResNet50 without its classifier, then three fully connected layers (section 2.1).
 
-    The last layer is initialised to zero, so that an untrained CENet predicts the map that changes
-    nothing.
+    The last layer is initialised to zero, so that an untrained CENet leaves photos unchanged.
     """
 
     mean: Tensor
@@ -61,7 +61,6 @@ class CENet(nn.Module):
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        # Input normalisation of the published ImageNet weights.
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
 
@@ -71,7 +70,8 @@ class CENet(nn.Module):
         Raises:
             OSError: They cannot be downloaded.
         """
-        from torchvision.models import ResNet50_Weights  # not above: it takes a second
+        # Imported late, because it takes a second; torchvision has no type stubs.
+        from torchvision.models import ResNet50_Weights  # pyright: ignore[reportMissingTypeStubs]
 
         state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(
             progress=False, check_hash=True, weights_only=True
@@ -86,7 +86,7 @@ class CENet(nn.Module):
             photo: ``(B, 3, S, S)``, the photo padded or squashed to a square, sRGB in [0, 1].
 
         Returns:
-            The map, valid for the photo at any size.
+            The map of each photo, in float32; it is valid for the photo at any size.
         """
         numbers = self.head(self.backbone((photo - self.mean) / self.std)).float()
         return ColorMapping(numbers[:, :9].reshape(-1, 3, 3), numbers[:, 9:])

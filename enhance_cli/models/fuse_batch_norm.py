@@ -1,4 +1,4 @@
-"""Fuse batch norm into the convolutions: the same output in less time, for inference only."""
+"""Fuses batch norm into the convolutions: the same output in less time, for inference only."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def fuse_batch_norm(model: Cascade) -> Cascade:
     """Copy a cascade with batch norm fused into its convolutions, in channels-last format.
 
     Args:
-        model: In eval mode; it is not changed.
+        model: A cascade in eval mode; it is not changed.
 
     Returns:
-        A cascade with the same output as ``model``.
+        A cascade in eval mode with the output of ``model``, up to rounding; it cannot be trained.
     """
     copied = copy.deepcopy(model)
     for module in list(copied.modules()):

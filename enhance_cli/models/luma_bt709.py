@@ -1,4 +1,4 @@
-"""Luma: brightness computed from sRGB values as they are stored (BT.709 weights)."""
+"""BT.709 luma: brightness from gamma-encoded sRGB values."""
 
 from __future__ import annotations
 

@@ -9,14 +9,15 @@ from torch.nn import functional as F
 class NonLocalBlock(nn.Module):
     """Embedded-Gaussian non-local block: ``x + out(softmax(theta(x) phi(x)^T) g(x))``.
 
-    Each position is refined by a weighted sum over all positions. Names are those of the
+    Each position is refined by a weighted sum over all positions. The names are those of the
     non-local paper; the embeddings have half the channels. ``out`` is initialised to zero, so that
     an untrained block is the identity.
 
     Args:
-        channels: Channels of the input and of the output; even.
-        pool: Side of the squares over which ``phi`` and ``g`` are averaged: the subsampling
-            trick of the non-local paper (its section 3.3, there by maxima). 1 keeps every position.
+        channels: Number of channels of input and output; even.
+        pool: Side, in positions, of the squares over which ``phi`` and ``g`` are averaged. This is
+            the subsampling trick of the non-local paper (its section 3.3, which uses max pooling).
+            1 keeps every position.
     """
 
     def __init__(self, channels: int, pool: int = 1) -> None:
@@ -31,17 +32,17 @@ class NonLocalBlock(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
-        """Refine ``features``.
+        """Refine each position by attending to all others.
 
         Args:
             features: ``(B, C, H, W)``, float.
 
         Returns:
-            ``(B, C, H, W)``.
+            Refined features, ``(B, C, H, W)``.
         """
         batch, _, height, width = features.shape
-        # The N x N matrix (1 GB at 500 px) is never built: the fused kernel walks it in blocks.
-        # It does so for contiguous tensors only; on transposed views it silently builds the matrix.
+        # The fused kernel works in blocks and never builds the N x N matrix (1 GB at 500 px).
+        # That holds for contiguous tensors only: for transposed views it silently builds it.
         attended = F.scaled_dot_product_attention(
             _positions_first(self.theta(features)),
             _positions_first(self._pooled(self.phi(features))),
@@ -58,5 +59,5 @@ class NonLocalBlock(nn.Module):
 
 
 def _positions_first(features: Tensor) -> Tensor:
-    """``(B, C, H, W)`` to a contiguous ``(B, 1, H * W, C)``: one head, N positions."""
+    """Reshape ``(B, C, H, W)`` to a contiguous ``(B, 1, N, C)``: one head, N = H * W positions."""
     return features.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()

@@ -9,29 +9,42 @@ from torch.nn import functional as F
 
 from enhance_cli.models.nonlocal_block import NonLocalBlock
 from enhance_cli.models.replicate_pad import ReplicatePadConv2d, replicate_pad
+from enhance_cli.models.typed_torch import unflatten
 
 BASE_CHANNELS = 16
-"""Feature maps of the first convolution (section 2.2)."""
+"""Number of feature maps of the first convolution (section 2.2)."""
 
 STRIDE = 4
 """Factor by which the two stride-2 convolutions reduce height and width."""
 
 _CROP = 3
-"""Pixels that a deconvolution crops at each edge: one for its kernel, two for the padding."""
+"""Pixels that a deconvolution crops at each output edge: one for its kernel, two for padding."""
 
 
 class Shape(NamedTuple):
-    """Height and width in pixels, in the order of tensors."""
+    """Height and width in pixels: the order of tensors and arrays.
+
+    Attributes:
+        height: Number of rows.
+        width: Number of columns.
+    """
 
     height: int
     width: int
 
 
 def input_shape(shape: Shape, edge: int) -> Shape:
-    """The shape at which a photo is shown to PRNet: its longer edge is at most ``edge`` pixels.
+    """Return the shape at which the networks see a photo.
 
-    Sides are rounded to multiples of PRNet's stride. Copies of one photo, whose sides have already
-    been rounded to whole pixels, then get the same shape.
+    Sides are rounded to multiples of PRNet's stride. Copies of a photo at several sizes, whose
+    sides have already been rounded to whole pixels, then get the same shape.
+
+    Args:
+        shape: Height and width of the photo.
+        edge: Greatest length of the longer edge in pixels.
+
+    Returns:
+        ``shape`` itself if it is small enough.
     """
     if max(shape) <= edge:
         return shape
@@ -42,25 +55,35 @@ def input_shape(shape: Shape, edge: int) -> Shape:
 class Deconvolution(nn.ConvTranspose2d):
     """Stride-2 deconvolution without checkerboard artefacts and without border effects.
 
-    The kernel is 4 x 4: the stride divides it, so it covers every output pixel equally. Each of the
-    four output pixels of an input pixel has its own taps; their sums are made equal here, so that
-    even skies come out even.
+    The kernel is 4 x 4: the stride divides its size, so that every output pixel gets the same
+    number of taps. The four output pixels of an input pixel have taps of their own. Their sums are
+    made equal here, so that a flat sky stays flat.
+
+    Args:
+        in_channels: Number of channels of the input.
+        out_channels: Number of channels of the output.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 4, stride=2, padding=_CROP, bias=False)
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - torch leaves dtype untyped
+            in_channels, out_channels, 4, stride=2, padding=_CROP, bias=False
+        )
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
-        """``(B, C, H, W)`` to ``(B, C', 2 H, 2 W)``."""
-        taps = self.weight.unflatten(3, (2, 2)).unflatten(2, (2, 2))
-        means = taps.mean((2, 4), keepdim=True)  # of each output pixel's four
+        """Map ``(B, C, H, W)`` to ``(B, C', 2 H, 2 W)``; ``output_size`` is ignored."""
+        taps = unflatten(unflatten(self.weight, 3, (2, 2)), 2, (2, 2))
+        means = taps.mean((2, 4), keepdim=True)  # over the four taps of each output pixel
         balanced = (taps - means + means.mean((3, 5), keepdim=True)).flatten(4, 5).flatten(2, 3)
         padded = replicate_pad(input, (1, 1, 1, 1))
         return F.conv_transpose2d(padded, balanced, self.bias, stride=2, padding=_CROP)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with batch norm around a shortcut (He et al. 2016)."""
+    """Two 3 x 3 convolutions with batch norm, and a shortcut around them (He et al. 2016).
+
+    Args:
+        channels: Number of channels of input and output.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -73,7 +96,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, C, H, W)`` to ``(B, C, H, W)``."""
+        """Map ``(B, C, H, W)`` to ``(B, C, H, W)``."""
         return F.relu(features + self.body(features))
 
 
@@ -88,7 +111,7 @@ class PRNet(nn.Module):
     Args:
         residual_blocks: Number of residual blocks: 3, or 18 for the paper's PR.
         non_local: Whether the second part begins with the non-local block.
-        nonlocal_pool: Pooling of that block, see :class:`NonLocalBlock`.
+        nonlocal_pool: ``pool`` of that block, see :class:`NonLocalBlock`.
     """
 
     def __init__(
@@ -114,7 +137,7 @@ class PRNet(nn.Module):
         """Predict what the coarse result lacks.
 
         Args:
-            coarse: ``(B, 3, H, W)``, sRGB around [0, 1], any H and W from 1.
+            coarse: ``(B, 3, H, W)``, sRGB around [0, 1]; H and W are at least 1.
 
         Returns:
             ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.

@@ -1,4 +1,4 @@
-"""Replicate padding: zero padding would show as a dark frame in skies."""
+"""Replicate padding; zero padding would darken skies at the edges of a photo."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Padding = tuple[int, int, int, int]
-"""Pixels to add at the left, right, top and bottom, in the order of ``F.pad``."""
+"""Number of pixels to add at the left, right, top and bottom: the order of ``F.pad``."""
 
 
 class ReplicatePadConv2d(nn.Conv2d):
-    """Convolution with replicate padding."""
+    """Convolution with replicate padding; its arguments are those of ``nn.Conv2d``."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """``(B, C, H, W)`` to ``(B, C', H / stride, W / stride)``, rounded up."""
+        """Map ``(B, C, H, W)`` to ``(B, C', H / stride, W / stride)``, rounded up if odd."""
         height, width = self.padding
         assert isinstance(height, int) and isinstance(width, int)
         padded = replicate_pad(input, (width, width, height, height))
@@ -26,12 +26,12 @@ class ReplicatePadConv2d(nn.Conv2d):
 def replicate_pad(photo: Tensor, padding: Padding) -> Tensor:
     """Repeat the outermost pixels, as ``F.pad(photo, padding, mode="replicate")`` does.
 
-    On CPUs, PyTorch's function converts channels-last tensors to contiguous ones and back. This one
-    keeps the memory format, and a training step of PRNet takes 0.8 to 0.9 of the time.
+    On CPUs, PyTorch's function converts channels-last tensors to contiguous ones and back. This
+    function keeps the memory format; a training step of PRNet takes 10 to 20% less time with it.
 
     Args:
         photo: ``(B, C, H, W)``, any floating dtype.
-        padding: How many pixels to add at each edge.
+        padding: Number of pixels to add at each edge.
 
     Returns:
         ``(B, C, H + top + bottom, W + left + right)``.

@@ -1,8 +1,8 @@
 """ResNet50 (He et al. 2016) without its classifier.
 
-Written out here because importing torchvision takes as long as importing PyTorch, at every start
-of every command. Names and arithmetic are torchvision's, so that its published weights load; a test
-compares the two.
+It is written out here because importing torchvision takes as long as importing PyTorch, at each
+start of a command. Names and arithmetic are torchvision's, so that its published weights load; a
+test compares the two.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ EXPANSION = 4
 """Ratio of a block's output channels to its inner channels."""
 
 WIDTHS = (64, 128, 256, 512)
-"""Inner channels of the blocks of each layer."""
+"""Number of inner channels of the blocks of each layer."""
 
 FEATURES = EXPANSION * WIDTHS[-1]
 """Length of the feature vector of a photo."""
 
 
 class Bottleneck(nn.Module):
-    """1 x 1, 3 x 3 and 1 x 1 convolutions around a shortcut; the 3 x 3 one has the stride."""
+    """1 x 1, 3 x 3 and 1 x 1 convolutions, and a shortcut around them.
+
+    Args:
+        in_channels: Number of channels of the input.
+        width: Number of inner channels; the output has ``EXPANSION`` times as many.
+        stride: Stride of the 3 x 3 convolution.
+    """
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -40,7 +46,7 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, C, H, W)`` to ``(B, C', H / stride, W / stride)``, rounded up."""
+        """Map ``(B, C, H, W)`` to ``(B, C', H / stride, W / stride)``, rounded up if odd."""
         inner = F.relu(self.bn1(self.conv1(features)), inplace=True)
         inner = F.relu(self.bn2(self.conv2(inner)), inplace=True)
         return F.relu(self.bn3(self.conv3(inner)) + self.downsample(features), inplace=True)
@@ -70,7 +76,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, photo: Tensor) -> Tensor:
-        """``(B, 3, H, W)`` to ``(B, FEATURES)``."""
+        """Map photos, ``(B, 3, H, W)``, normalised, to feature vectors, ``(B, FEATURES)``."""
         features = F.relu(self.bn1(self.conv1(photo)), inplace=True)
         features = F.max_pool2d(features, 3, stride=2, padding=1)
         for number in range(1, len(WIDTHS) + 1):

@@ -72,6 +72,9 @@ class TestWhatIsGivenComesBack:
 
 
 class TestRules:
+    @pytest.mark.proves(
+        "Size", "is 500 px on the longer edge, or as `--long-edge` or `--full-size` says"
+    )
     def test_size(self, brightening):
         photo = np.zeros((600, 900, 3), np.uint8)
         assert brightening.enhance(photo).shape == (333, 500, 3)

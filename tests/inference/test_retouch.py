@@ -43,12 +43,14 @@ def every_colour() -> np.ndarray:
 
 class TestColours:
     @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+    @pytest.mark.proves("Colour", "profiles of RGB photos are honoured and kept")
     def test_an_identity_model_gives_back_what_it_got(self, identity_weights, every_colour, kind):
         pixels = every_colour.astype(kind) * (np.iinfo(kind).max // 255)
         result = run(identity_weights, Photo(pixels, ColorSpace(DISPLAY_P3)))
         assert result.color_space.profile == DISPLAY_P3
         np.testing.assert_array_equal(result.pixels, pixels)
 
+    @pytest.mark.proves("Colour", "`--srgb` converts")
     def test_on_request_the_result_is_srgb(self, identity_weights):
         """Display P3's red, green and blue at 0.6, by the published matrix, in range of sRGB."""
         to_srgb = np.array([
@@ -72,12 +74,14 @@ class TestColours:
         one, other = (run(brightening_weights, photo).as_srgb() for photo in (srgb, wide))
         assert np.abs(one - other).max() < 1 / 255
 
+    @pytest.mark.proves("Colour", "with colours outside sRGB")
     def test_colours_beyond_srgb_stay_beyond_it(self, brightening_weights):
         green = np.zeros((8, 8, 3), np.uint16)
         green[..., 1] = 60000
         result = run(brightening_weights, Photo(green, ColorSpace(DISPLAY_P3)))
         assert ColorSpace(DISPLAY_P3).to_srgb(result.as_floats())[..., 0].max() < 0
 
+    @pytest.mark.proves("Grey photos", "stay grey")
     def test_a_grey_photo_stays_grey(self, every_colour):
         grey = np.repeat(every_colour[..., :1], 3, axis=2)
         result = run(find_weights(None), Photo(grey, grey=True)).pixels
@@ -85,6 +89,7 @@ class TestColours:
 
 
 class TestDepth:
+    @pytest.mark.proves("Depth", "is kept in processing")
     def test_a_gradient_keeps_its_sixteen_bits(self, brightening_weights):
         """2,000 neighbouring levels of 65,536, eight of 256: none may fall together."""
         ramp = np.arange(20_000, 22_000, dtype=np.uint16)

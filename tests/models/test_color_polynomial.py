@@ -30,9 +30,7 @@ def test_it_is_the_polynomial_nearest_to_the_residual(photo):
 def test_what_is_a_matter_of_colour_stays(photo):
     red, green, blue = photo.unbind(1)
     residual = torch.stack([red * green, blue**2 - red, 0.2 * green**4 - 0.1], 1)
-    torch.testing.assert_close(
-        project(residual, photo), residual, rtol=0, atol=2e-3
-    )
+    torch.testing.assert_close(project(residual, photo), residual, rtol=0, atol=2e-3)
 
 
 def test_what_is_a_matter_of_place_goes(photo):
@@ -40,17 +38,13 @@ def test_what_is_a_matter_of_place_goes(photo):
     residual = torch.zeros_like(photo)
     residual[..., 32:] = 0.2
     expected = torch.full_like(photo, 0.1)
-    torch.testing.assert_close(
-        project(residual, photo), expected, rtol=0, atol=1e-4
-    )
+    torch.testing.assert_close(project(residual, photo), expected, rtol=0, atol=1e-4)
 
 
 def test_a_frame_of_one_colour_keeps_what_is_done_to_it():
     frame = torch.tensor([0.9, 0.7, 0.6])[None, :, None, None].repeat(1, 1, 9, 9)
     residual = 0.1 * frame
-    torch.testing.assert_close(
-        project(residual, frame), residual, rtol=0, atol=1e-4
-    )
+    torch.testing.assert_close(project(residual, frame), residual, rtol=0, atol=1e-4)
 
 
 def test_padding_does_not_count(photo):
@@ -58,9 +52,7 @@ def test_padding_does_not_count(photo):
     alone = project(residual, photo)
     padding = (0, 10, 0, 20)
     mask = F.pad(torch.ones(1, 1, 48, 64), padding)
-    padded = project(
-        F.pad(residual, padding, value=5.0), F.pad(photo, padding), mask
-    )
+    padded = project(F.pad(residual, padding, value=5.0), F.pad(photo, padding), mask)
     torch.testing.assert_close(padded[..., :48, :64], alone)
 
 
@@ -83,6 +75,4 @@ def test_gradients_pass_and_lose_what_is_a_matter_of_place(photo):
 def test_it_may_be_wanted_at_another_size(photo):
     large = F.interpolate(photo, scale_factor=2)  # every pixel four times
     found = project(torch.sin(5 * photo), photo, at=large)
-    torch.testing.assert_close(
-        found, project(torch.sin(5 * large), large), rtol=0, atol=1e-4
-    )
+    torch.testing.assert_close(found, project(torch.sin(5 * large), large), rtol=0, atol=1e-4)
