@@ -50,7 +50,7 @@ class ModelConfig:
     max_input_edge: int = setting(LONG_EDGE, low=32)
     nonlocal_pool: int = setting(1, low=1)
     prnet: PRNetOutput = "per-pixel"
-    prnet_input_edge: int = setting(128, low=4)
+    prnet_input_edge: int = setting(128, low=1)
     protect_highlights: bool = False
 
     @property

@@ -7,13 +7,15 @@ without effect is refused with the reason, since whoever wrote it expects one.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
+from enhance_cli.config.effects import without_effect
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.config.settings import expects_text, names_of, unknown_key, updated
 from enhance_cli.config.training import Recipe, StageConfig
@@ -24,6 +26,8 @@ BUILT_IN = ("paper", "shipped")
 
 ALL = "*"
 """In place of a stage's name: all stages."""
+
+_STAGE_NAME = re.compile("[A-Za-z0-9_]+")
 
 
 def load_recipe(name: str) -> Recipe:
@@ -40,7 +44,7 @@ def load_recipe(name: str) -> Recipe:
         file = files("enhance_cli.config") / "recipes" / f"{name.lower()}.toml"
         return parse_recipe(file.read_text(encoding="utf-8"), f"{name.lower()}.toml")
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        text = Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         raise UsageError(
             f"--recipe {name}: neither {' nor '.join(BUILT_IN)} nor a file that can be read"
@@ -60,41 +64,58 @@ def parse_recipe(text: str, where: str) -> Recipe:
             without effect.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+        document: dict[str, object] = tomllib.loads(text)
+    except (ValueError, RecursionError) as problem:  # the second for brackets without end
         raise UsageError(f"{where}: not TOML: {problem}") from problem
     model, stages = document.pop("model", {}), document.pop("stages", None)
-    if not isinstance(model, dict):
+    settings = _table(model)
+    if settings is None:
         raise UsageError(f"{where}: model: must be a table, [model]")
-    unknown = [key for key in document if key not in names_of(Recipe)]
-    if unknown:
-        raise UsageError(unknown_key(where, unknown[0], list(names_of(Recipe))))
     recipe = updated(Recipe(), document, where, "")
-    recipe = replace(recipe, model=updated(ModelConfig(), model, where, "model."))
-    given = [*document, *(f"model.{key}" for key in model)]
+    recipe = replace(recipe, model=updated(ModelConfig(), settings, where, "model."))
+    given = [*document, *(f"model.{key}" for key in settings)]
     if stages is not None:
-        recipe = replace(recipe, stages=_stages(stages, where))
-        given += [f"stages.{one['name']}.{key}" for one in stages for key in one]
+        tables = _stage_tables(stages, where)
+        recipe = replace(recipe, stages=_stages(tables, where))
+        for name, table in tables.items():
+            given += [f"stages.{name}", *(f"stages.{name}.{key}" for key in table)]
     _refuse_without_effect(recipe, given, where)
     return recipe
 
 
-def _stages(tables: Any, where: str) -> tuple[StageConfig, ...]:
-    if not isinstance(tables, list) or not tables:
+def _table(value: object) -> dict[str, object] | None:
+    """A TOML table, whose keys are texts; None if ``value`` is something else."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+def _stage_tables(value: object, where: str) -> dict[str, dict[str, object]]:
+    """The tables of all stages by their names, in the order of the document."""
+    if not isinstance(value, list) or not value:
         raise UsageError(f"{where}: stages: must be tables, each under [[stages]]")
-    stages: list[StageConfig] = []
-    for number, table in enumerate(tables, start=1):
-        name = table.get("name") if isinstance(table, dict) else None
-        if not isinstance(name, str) or not name.isidentifier():
-            raise UsageError(f"{where}: stage {number} needs a name of letters, digits and _")
-        if name in {one.name for one in stages}:
-            raise UsageError(f"{where}: two stages are called {name}")
+    tables: dict[str, dict[str, object]] = {}
+    for number, entry in enumerate(cast("list[object]", value), start=1):
+        table = _table(entry) or {}
+        name = table.get("name")
+        if not isinstance(name, str) or not _STAGE_NAME.fullmatch(name):
+            raise UsageError(
+                f"{where}: stage {number}: needs a name of letters, digits and _, such as "
+                'name = "coarse"'
+            )
+        if name in tables:
+            raise UsageError(f"{where}: stages.{name}: duplicate name; give each stage its own")
+        tables[name] = table
+    return tables
+
+
+def _stages(tables: Mapping[str, Mapping[str, object]], where: str) -> tuple[StageConfig, ...]:
+    for name, table in tables.items():
         if "trains" not in table:
             raise UsageError(
-                f'{where}: stages.{name}: say what it trains: trains = "cenet" or "prnet"'
+                f'{where}: stages.{name}.trains: must be set, to one of "cenet", "prnet"'
             )
-        stages.append(updated(StageConfig(), table, where, f"stages.{name}."))
-    return tuple(stages)
+    return tuple(
+        updated(StageConfig(), table, where, f"stages.{name}.") for name, table in tables.items()
+    )
 
 
 class Change(NamedTuple):
@@ -115,8 +136,15 @@ class Change(NamedTuple):
         return self.text.partition("=")[0].strip()
 
 
-def with_changes(recipe: Recipe, changes: Iterable[Change]) -> Recipe:
+def with_changes(
+    recipe: Recipe, changes: Iterable[Change], run: Collection[str] | None = None
+) -> Recipe:
     """Change settings of a recipe, and check that each change has an effect in the end.
+
+    Args:
+        recipe: The recipe.
+        changes: The changes, in order; of two changes of one setting the last one counts.
+        run: Names of the stages that will run; None if all will.
 
     Raises:
         UsageError: A setting does not exist, its value is wrong, or it has no effect.
@@ -126,6 +154,13 @@ def with_changes(recipe: Recipe, changes: Iterable[Change]) -> Recipe:
         recipe = _with_change(recipe, change)
     for change in changes:
         _refuse_without_effect(recipe, [change.key], change.option)
+        group, _, rest = change.key.partition(".")
+        name = rest.partition(".")[0]
+        if run is not None and group == "stages" and name not in {ALL, *run}:
+            raise UsageError(
+                f"{change.option}: {change.key} has no effect: --stages leaves out {name}; "
+                "leave it out"
+            )
     return recipe
 
 
@@ -166,65 +201,6 @@ def format_recipe(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def active_stages(recipe: Recipe) -> tuple[StageConfig, ...]:
-    """The stages for which the model has the network."""
-    idle = without_effect(recipe)
-    return tuple(stage for stage in recipe.stages if f"stages.{stage.name}" not in idle)
-
-
-def without_effect(recipe: Recipe) -> dict[str, str]:
-    """The settings, and whole stages, that change nothing in a recipe, each with the reason."""
-    model = recipe.model
-    reasons: dict[str, str] = {}
-    if not model.has_prnet:
-        reason = f"the variant {model.variant} has no PRNet"
-        for key in ("nonlocal_pool", "prnet", "prnet_input_edge", "protect_highlights"):
-            reasons[f"model.{key}"] = reason
-    elif not model.non_local:
-        reasons["model.nonlocal_pool"] = f"the variant {model.variant} has no non-local block"
-    if not model.is_global:
-        reasons.setdefault("model.prnet_input_edge", 'model.prnet is "per-pixel"')
-    elif model.fit == "pad":
-        reasons["model.prnet_input_edge"] = 'model.fit is "pad", so PRNet sees the padded photo'
-    if model.fit == "squash" and not model.has_cenet:
-        reasons["model.input_side"] = f"the variant {model.variant} has no CENet to squash for"
-    for stage in recipe.stages:
-        whole = _stage_without_effect(stage, model)
-        if whole:
-            reasons[f"stages.{stage.name}"] = whole
-        for key, reason in _idle_settings(stage, model).items():
-            reasons[f"stages.{stage.name}.{key}"] = reason
-    return reasons
-
-
-def _stage_without_effect(stage: StageConfig, model: ModelConfig) -> str | None:
-    if stage.trains == "cenet":
-        return None if model.has_cenet else f"the variant {model.variant} has no CENet"
-    if not model.has_prnet:
-        return f"the variant {model.variant} has no PRNet"
-    if stage.projected and not model.is_global:
-        return 'the stage is projected, and model.prnet is "per-pixel"'
-    return None
-
-
-def _idle_settings(stage: StageConfig, model: ModelConfig) -> dict[str, str]:
-    idle: dict[str, str] = {}
-    if stage.optimizer != "sgd":
-        idle["momentum"] = f"it belongs to sgd, and the optimizer is {stage.optimizer}"
-    if stage.schedule != "step":
-        reason = f'it belongs to the schedule "step", and the schedule is "{stage.schedule}"'
-        idle |= dict.fromkeys(("decay", "decay_steps"), reason)
-    padded = "whole photos are padded"
-    if stage.trains == "cenet":
-        idle["crop"] = "CENet sees what the model's input_side and fit say"
-        idle["projected"] = "it concerns PRNet, and the stage trains CENet"
-        if model.fit == "pad":
-            idle |= dict.fromkeys(("initial_crop", "min_crop_scale"), padded)
-    elif not stage.crop:
-        idle |= dict.fromkeys(("initial_crop", "min_crop_scale"), f"{padded} (crop is 0)")
-    return idle
-
-
 def _refuse_without_effect(recipe: Recipe, given: Iterable[str], where: str) -> None:
     reasons = without_effect(recipe)
     for key in given:
@@ -254,15 +230,18 @@ def _at_default(key: str, recipe: Recipe) -> bool:
 
 
 def _changed_stages(
-    recipe: Recipe, name: str, values: dict[str, Any], where: str
+    recipe: Recipe, name: str, values: Mapping[str, object], where: str
 ) -> tuple[StageConfig, ...]:
     names = [stage.name for stage in recipe.stages]
     if name != ALL and name not in names:
         raise UsageError(
             f"{where}: stages.{name}: there is no such stage; the recipe has {', '.join(names)}"
         )
-    if not all(values) or {"name", "trains"} & values.keys():
+    if "" in values:
         raise UsageError(f"{where}: name one setting, such as stages.{name}.epochs=40")
+    fixed = [key for key in ("name", "trains") if key in values]
+    if fixed:
+        raise UsageError(f"{where}: stages.{name}.{fixed[0]}: only a recipe file can set it")
     return tuple(
         updated(stage, values, where, f"stages.{stage.name}.")
         if name in {ALL, stage.name}
@@ -271,24 +250,26 @@ def _changed_stages(
     )
 
 
-def _value(text: str, kind: type[Any], name: str) -> Any:
-    """A value as TOML has it, for a setting of ``kind``; texts may go without quotes."""
+def _value(text: str, kind: type[object], name: str) -> object:
+    """Read the value of a setting of ``kind`` as in TOML; texts need no quotes."""
     if expects_text(kind, name):
         return text.strip("\"'")
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        document: dict[str, object] = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text
+    return document["value"] if len(document) == 1 else text
 
 
-def _lines(settings: Any, prefix: str, idle: Mapping[str, str]) -> Iterator[str]:
-    for one in fields(settings):
-        value = getattr(settings, one.name)
-        if one.name not in {"model", "stages"} and prefix + one.name not in idle:
-            yield f"{one.name} = {_toml(value)}"
+def _lines(
+    settings: Recipe | ModelConfig | StageConfig, prefix: str, idle: Mapping[str, str]
+) -> Iterator[str]:
+    for field in fields(settings):
+        if field.name not in {"model", "stages"} and prefix + field.name not in idle:
+            yield f"{field.name} = {_toml(getattr(settings, field.name))}"
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     if isinstance(value, bool | str):
         return json.dumps(value)
     return repr(value)

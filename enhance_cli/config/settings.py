@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from enhance_cli.errors import UsageError
 
 Settings = TypeVar("Settings")
+
+_LARGEST_INT = 2**63 - 1  # that of TOML
 
 
 def setting(
@@ -19,8 +23,8 @@ def setting(
 
     Args:
         default: Its default.
-        low: Least value allowed, or None.
-        high: Greatest value allowed, or None.
+        low: Smallest value allowed; None sets no limit.
+        high: Largest value allowed; None sets no limit.
         above: Whether ``low`` itself is excluded.
     """
     return dataclasses.field(default=default, metadata={"low": low, "high": high, "above": above})
@@ -28,16 +32,16 @@ def setting(
 
 def names_of(kind: type[Any]) -> tuple[str, ...]:
     """The names of a dataclass's settings."""
-    return tuple(one.name for one in dataclasses.fields(kind))
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
-def expects_text(kind: type[Any], name: str) -> bool:
+def expects_text(kind: type[object], name: str) -> bool:
     """Whether a dataclass has a setting of this name whose values are texts."""
     hint = get_type_hints(kind).get(name)
     return hint is str or get_origin(hint) is Literal
 
 
-def updated(settings: Settings, values: Mapping[str, Any], where: str, prefix: str) -> Settings:
+def updated(settings: Settings, values: Mapping[str, object], where: str, prefix: str) -> Settings:
     """Return ``settings`` with some values replaced, each one checked.
 
     Args:
@@ -51,15 +55,18 @@ def updated(settings: Settings, values: Mapping[str, Any], where: str, prefix: s
     """
     kind: Any = type(settings)
     hints = get_type_hints(kind)
-    fields = {one.name: one for one in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in fields:
-            raise UsageError(unknown_key(where, prefix + name, [prefix + one for one in fields]))
-        expected = _expectation(hints[name], fields[name].metadata)
-        if not _fits(value, hints[name], fields[name].metadata):
+            raise UsageError(
+                unknown_key(where, prefix + name, [prefix + known for known in fields])
+            )
+        hint, limits = hints[name], fields[name].metadata
+        if not _fits(value, hint, limits):
+            expected = _expectation(hint, limits)
             raise UsageError(f"{where}: {prefix}{name} = {_shown(value)}: must be {expected}")
-        checked[name] = float(value) if hints[name] is float else value
+        checked[name] = float(value) if hint is float and isinstance(value, int) else value
     return dataclasses.replace(settings, **checked)  # type: ignore[type-var]
 
 
@@ -70,7 +77,7 @@ def unknown_key(where: str, key: str, known: list[str]) -> str:
     return f"{where}: {key}: unknown key; {hint}"
 
 
-def _fits(value: Any, hint: Any, limits: Mapping[str, Any]) -> bool:
+def _fits(value: object, hint: Any, limits: Mapping[str, Any]) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     if hint is bool or isinstance(value, bool):
@@ -81,8 +88,9 @@ def _fits(value: Any, hint: Any, limits: Mapping[str, Any]) -> bool:
         return False
     low, high = limits.get("low"), limits.get("high")
     too_low = low is not None and (value <= low if limits.get("above") else value < low)
-    # Written so that NaN, which compares with nothing, is refused as well.
-    return not too_low and (high is None or value <= high) and abs(value) < float("inf")
+    # NaN compares with nothing, so that the last condition refuses it as well.
+    largest = sys.float_info.max if hint is float else _LARGEST_INT
+    return not too_low and -largest <= value <= (largest if high is None else high)
 
 
 def _expectation(hint: Any, limits: Mapping[str, Any]) -> str:
@@ -95,13 +103,15 @@ def _expectation(hint: Any, limits: Mapping[str, Any]) -> str:
     kind = "a whole number" if hint is int else "a number"
     low, high = limits.get("low"), limits.get("high")
     if low is not None and high is not None:
-        return f"{kind} from {low:g} to {high:g}"
+        return f"{kind} from {low} to {high}"
     if low is not None:
-        return f"{kind} above {low:g}" if limits.get("above") else f"{kind} of at least {low:g}"
+        return f"{kind} above {low}" if limits.get("above") else f"{kind} of at least {low}"
     return kind
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def _shown(value: object) -> str:
+    """A value as TOML writes it, on one line and not too long."""
+    if isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False)
+    text = str(value) if not isinstance(value, int) or value.bit_length() < 256 else "a huge number"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -110,7 +110,7 @@ class Recipe:
     checkpoint: Checkpoint = "best"
     validate_every: int = setting(5, low=1)
     precision: Precision = "32"
-    seed: int = 0
+    seed: int = setting(0)
 
 
 @dataclass(frozen=True)

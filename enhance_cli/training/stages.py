@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from enhance_cli.config.recipe_file import active_stages
+from enhance_cli.config.effects import active_stages
 from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.data.crops import CropConfig, GlobalView
 from enhance_cli.data.dataset import Sample

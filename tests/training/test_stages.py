@@ -87,7 +87,7 @@ def test_a_run_has_the_stages_for_which_the_model_has_the_network(variant, prnet
 
 
 def test_stages_that_are_not_there_are_refused():
-    with pytest.raises(UsageError, match="--stages polish: .* choose from coarse, refine"):
+    with pytest.raises(UsageError, match=r"--stages polish: .* choose from coarse, refine"):
         stages_to_run(TrainConfig(recipe=RECIPE, stages=("polish",)))
     only_prnet = replace(RECIPE, model=replace(RECIPE.model, variant="ce"), stages=(REFINE,))
     with pytest.raises(UsageError, match="no stage that trains ce"):

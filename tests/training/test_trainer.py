@@ -358,7 +358,7 @@ class TestRefused:
     def test_weights_to_start_from_that_see_otherwise(self, tiny):
         for _ in Trainer(with_model(tiny, variant="prnl")):
             pass
-        with pytest.raises(UsageError, match="model.input_side=64"):
+        with pytest.raises(UsageError, match=r"model\.input_side=64"):
             Trainer(with_model(replace(tiny, init=tiny.out), variant="prnl", input_side=32))
         with pytest.raises(UsageError, match="prnl does not fit into pr"):
             Trainer(with_model(replace(tiny, init=tiny.out), variant="pr"))
