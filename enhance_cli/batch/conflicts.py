@@ -1,11 +1,12 @@
-"""Decides what to do about results that exist already."""
+"""Decides what to do if results already exist."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from enhance_cli.batch.manifest import FileSignature, Manifest, Record
 from enhance_cli.batch.output_paths import Job, casefold_key
@@ -31,8 +32,7 @@ class Reason(StrEnum):
 SKIPPED = frozenset({Reason.UP_TO_DATE, Reason.FOREIGN_FILE})
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What to do with a photo, and why."""
 
     job: Job
@@ -51,7 +51,7 @@ def decide(
     on_conflict: OnConflict,
     side_output_missing: Callable[[Job], bool] = lambda _job: False,
 ) -> tuple[Decision, ...]:
-    """Decide for every photo before the first one is read.
+    """Decide what to do with every photo, before the first one is read.
 
     A result that an earlier run wrote, and that has not been changed since, is redone if the photo
     or a setting has changed, and kept otherwise. Any other file in its place is a foreign file:
@@ -63,20 +63,17 @@ def decide(
         manifest: Records of earlier runs.
         settings: Digest of the settings that affect results.
         on_conflict: What to do about foreign files.
-        side_output_missing: Whether a photo lacks a side output.
+        side_output_missing: Tells whether a side output of a photo is missing.
 
     Raises:
         UsageError: There are foreign files, and ``on_conflict`` is ``"error"``.
     """
     taken = {casefold_key(job.output) for job in jobs}
     decisions = [_decide_one(job, manifest, settings, on_conflict, taken) for job in jobs]
-    decisions = [
-        replace(one, reason=Reason.SIDE_OUTPUT_MISSING)
-        if one.reason is Reason.UP_TO_DATE and side_output_missing(one.job)
-        else one
-        for one in decisions
-    ]
-    in_the_way = [one.job.output for one in decisions if one.reason is Reason.FOREIGN_FILE]
+    for index, (job, reason) in enumerate(decisions):
+        if reason is Reason.UP_TO_DATE and side_output_missing(job):
+            decisions[index] = Decision(job, Reason.SIDE_OUTPUT_MISSING)
+    in_the_way = [job.output for job, reason in decisions if reason is Reason.FOREIGN_FILE]
     if in_the_way and on_conflict == "error":
         listed = ", ".join(str(path) for path in in_the_way[:MAX_LISTED])
         more = f" and {len(in_the_way) - MAX_LISTED} more" if len(in_the_way) > MAX_LISTED else ""

@@ -1,4 +1,4 @@
-"""Photos for a first run: scikit-image's, as they are and as flat RAW renders."""
+"""Example photos for a first run: scikit-image's, each as it is and as a flat RAW render."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHEET = "before-after.jpg"
 
 
 def write_demo_photos(folder: Path) -> list[Path]:
-    """Write scikit-image's bundled photos, each as it is and as a flat RAW render of it.
+    """Write scikit-image's bundled photos, each as it is and as a flat RAW render.
 
     Existing files are kept.
 
@@ -59,5 +59,5 @@ def write_sheet(outcomes: list[PhotoOutcome], path: Path) -> None:
     Raises:
         EnhanceError: The file cannot be written.
     """
-    pairs = [(one.input, one.output) for one in outcomes if one.output is not None]
+    pairs = [(photo.input, photo.output) for photo in outcomes if photo.output is not None]
     write_photo(Photo(before_after_sheet(pairs)), path, Encoding(quality=90))

@@ -31,28 +31,29 @@ def discover_photos(config: ApplyConfig) -> tuple[list[InputPhoto], list[str]]:
     warnings: list[str] = []
     seen: set[Path] = set()
     found: list[InputPhoto] = []
-    for one in _candidates(config, warnings):
-        real = one.path.resolve()
+    for photo in _candidates(config, warnings):
+        real = photo.path.resolve()
         if real not in seen:
             seen.add(real)
-            found.append(one)
-    kept = _chosen([one for one in found if not _excluded(one, config.exclude)], config.pairs)
+            found.append(photo)
+    included = [photo for photo in found if not _is_excluded(photo, config.exclude)]
+    kept = _without_second_of_pair(included, config.pairs)
     if kept:
         return kept, warnings
     looked_in = ", ".join(str(path) for path in config.inputs)
     if found:
         raise UsageError(f"{looked_in}: --exclude leaves none of {len(found)} photos")
     raise UsageError(
-        f"{looked_in}: no photo found; read are JPEG, PNG, TIFF, WebP, AVIF, HEIC and RAW"
+        f"{looked_in}: no photo found; JPEG, PNG, TIFF, WebP, AVIF, HEIC and RAW can be read"
     )
 
 
 def _candidates(config: ApplyConfig, warnings: list[str]) -> Iterator[InputPhoto]:
-    own = {folder.resolve() for folder in (config.out, config.compare) if folder}
+    written_to = {folder.resolve() for folder in (config.out, config.compare) if folder}
     prefixes = _prefixes([path for path in config.inputs if path.is_dir()])
     for given in config.inputs:
         if given.is_dir():
-            for path in photos_below(given, own, warnings):
+            for path in photos_below(given, written_to, warnings):
                 yield InputPhoto(path, prefixes[given] / path.relative_to(given))
         elif given.is_file():
             yield InputPhoto(given, Path(given.name))
@@ -61,7 +62,7 @@ def _candidates(config: ApplyConfig, warnings: list[str]) -> Iterator[InputPhoto
 
 
 def _prefixes(folders: list[Path]) -> dict[Path, Path]:
-    """Output subfolder of each input folder; several folders are told apart by their names."""
+    """Output subfolder of each input folder: none for a single one, else its name."""
     if len(set(folders)) < 2:
         return dict.fromkeys(folders, Path())
     prefixes: dict[Path, Path] = {}
@@ -75,21 +76,21 @@ def _prefixes(folders: list[Path]) -> dict[Path, Path]:
     return prefixes
 
 
-def _excluded(photo: InputPhoto, patterns: tuple[str, ...]) -> bool:
+def _is_excluded(photo: InputPhoto, patterns: tuple[str, ...]) -> bool:
     """Whether a pattern matches the photo's name, its path, or a folder above it."""
     names = [photo.relative.as_posix(), *photo.relative.parts]
     names += [folder.as_posix() for folder in photo.relative.parents]
-    return any(fnmatchcase(name, one.rstrip("/")) for name in names for one in patterns)
+    return any(fnmatchcase(name, pattern.rstrip("/")) for name in names for pattern in patterns)
 
 
-def _chosen(photos: list[InputPhoto], pairs: RawPairs) -> list[InputPhoto]:
-    """Of each RAW with a camera's JPEG or HEIC of the same name beside it, keep one."""
+def _without_second_of_pair(photos: list[InputPhoto], pairs: RawPairs) -> list[InputPhoto]:
+    """Keep one of each RAW and the camera's JPEG or HEIC of the same name beside it."""
     if pairs == "both":
         return photos
-    raws = {_stem(one) for one in photos if is_raw(one.path)}
-    both = raws & {_stem(one) for one in photos if _is_camera_jpeg(one.path)}
+    raws = {_stem(photo) for photo in photos if is_raw(photo.path)}
+    both = raws & {_stem(photo) for photo in photos if _is_camera_jpeg(photo.path)}
     left_out = _is_camera_jpeg if pairs == "raw" else is_raw
-    return [one for one in photos if _stem(one) not in both or not left_out(one.path)]
+    return [photo for photo in photos if _stem(photo) not in both or not left_out(photo.path)]
 
 
 def _is_camera_jpeg(path: Path) -> bool:

@@ -41,9 +41,9 @@ class GalleryEntry:
 
 
 class Gallery:
-    """A self-contained page that grows photo by photo, so that thousands need no memory.
+    """A self-contained page, written photo by photo so that thousands take no memory.
 
-    It appears under its name when :meth:`close` is called.
+    The file appears under its name when :meth:`close` is called.
 
     Args:
         path: The HTML file; missing folders are created.
@@ -61,8 +61,8 @@ class Gallery:
         self._failed: list[str] = []
         self._count = 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._unfinished = temporary_path(path)
-        self._file: TextIO = self._unfinished.open("w", encoding="utf-8")
+        self._temporary = temporary_path(path)
+        self._file: TextIO = self._temporary.open("w", encoding="utf-8")
         self._file.write(head)
 
     def add(self, entry: GalleryEntry) -> None:
@@ -71,11 +71,11 @@ class Gallery:
         mapping = entry.mapping
         values = {
             "name": html.escape(entry.name),
-            "before": _data(entry.before),
-            "after": _data(entry.after),
+            "before": _data_url(entry.before),
+            "after": _data_url(entry.after),
             "ratio": f"{entry.size[0]} / {entry.size[1]}",
             "link": html.escape(_link(entry.output, self.path.parent)),
-            "map": _numbers(mapping) if mapping is not None else "",
+            "map": _table_of(mapping) if mapping is not None else "",
         }
         self._file.write(_PHOTO.substitute(values))
 
@@ -89,12 +89,12 @@ class Gallery:
         failed = heading + "".join(self._failed) + ("</ul>\n" if self._failed else "")
         self._file.write(self._middle + failed + self._foot)
         self._file.close()
-        self._unfinished.replace(self.path)
+        self._temporary.replace(self.path)
 
     def discard(self) -> None:
         """Remove the temporary file."""
         self._file.close()
-        self._unfinished.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
 
 
 _PHOTO = Template("""<figure>
@@ -108,8 +108,8 @@ _PHOTO = Template("""<figure>
 """)
 
 
-def _data(picture: bytes) -> str:
-    return "data:image/webp;base64," + base64.b64encode(picture).decode()
+def _data_url(image: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(image).decode()
 
 
 def _link(output: Path, folder: Path) -> str:
@@ -119,8 +119,8 @@ def _link(output: Path, folder: Path) -> str:
         return output.resolve().as_uri()
 
 
-def _numbers(mapping: ColorMapping) -> str:
-    """``coarse = (1 + W_s) p + b_s``, row by row (eq. 1 and 3)."""
+def _table_of(mapping: ColorMapping) -> str:
+    """A table of ``coarse = (1 + W_s) p + b_s``, row by row (eq. 1 and 3)."""
     rows = []
     for channel, name in enumerate("RGB"):
         row = [*mapping.matrix[0, channel].tolist(), mapping.offset[0, channel].item()]

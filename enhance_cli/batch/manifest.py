@@ -1,4 +1,4 @@
-"""Records of the results in a folder, and of what they were made from."""
+"""Records the results in a folder, and the photos and settings that they were made from."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class Record:
 class Manifest:
     """Records of an output folder, one line of JSON each; the last one for an output counts.
 
-    A line is added as soon as a photo is done, so that a killed run loses none. One process at a
-    time may lock a folder.
+    A line is added as soon as a photo is done, so that a killed run loses none. Only one process at
+    a time can lock a folder.
 
     Args:
         folder: The output folder.
@@ -153,7 +153,7 @@ class Manifest:
             file.write("\n")
 
     def _remove_temporary_files(self) -> None:
-        """Remove what a killed run left; nobody else writes while the folder is locked."""
+        """Remove what a killed run left; no other run writes while the folder is locked."""
         for path in self.folder.rglob(".*"):
             if re.fullmatch(TEMPORARY_NAME, path.name):
                 path.unlink(missing_ok=True)
@@ -163,7 +163,7 @@ _NO_EFFECT_ON_RESULTS = (
     *("inputs", "out", "weights", "device", "on_conflict", "pairs", "exclude", "max_pixels"),
     *("lut", "compare", "gallery"),
 )
-"""Settings that select photos and places, and do not change any result."""
+"""Settings that select photos, devices and folders, but do not change any result."""
 
 
 def settings_digest(config: ApplyConfig, weights: Path) -> str:

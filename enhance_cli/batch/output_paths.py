@@ -1,4 +1,4 @@
-"""Output paths, all of them settled before the first photo is read."""
+"""Chooses all output paths before the first photo is read."""
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ class Plan:
 
 
 def plan_outputs(config: ApplyConfig) -> Plan:
-    """Find all photos and settle the path of each result.
+    """Find all photos and choose the path of each result.
 
-    The tree of a folder is mirrored under ``out``; several folders are mirrored each under its own
-    name. The result of a RAW or HEIC file is a JPEG unless another format is asked for. Two results
-    never share a path, in upper or lower case: beside ``a.jpg``, ``a.nef`` becomes ``a.nef.jpg``.
+    The tree of a folder is mirrored under ``out``; if there are several folders, each is mirrored
+    under its own name. The result of a RAW or HEIC file is a JPEG unless another format is
+    requested. Two results never share a path, even if case is ignored: beside ``a.jpg``, the result
+    of ``a.nef`` is ``a.nef.jpg``.
 
     Raises:
         UsageError: An input is missing, there is no photo, or a result would replace an input.
     """
     found, warnings = discover_photos(config)
-    names = _result_names([one.relative for one in found], config.format)
-    jobs = [Job(one.path, config.out / name) for one, name in zip(found, names, strict=True)]
+    names = _result_names([photo.relative for photo in found], config.format)
+    jobs = [Job(photo.path, config.out / name) for photo, name in zip(found, names, strict=True)]
     _refuse_replacing_inputs(jobs)
     return Plan(tuple(jobs), tuple(warnings))
 

@@ -23,7 +23,7 @@ from enhance_cli.inference.enhancer import Enhancer
 
 
 class Status(StrEnum):
-    """What became of a photo."""
+    """Whether a photo has a new result."""
 
     DONE = "done"
     FAILED = "failed"
@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class PhotoOutcome:
-    """What became of one photo.
+    """The outcome of one photo.
 
     Attributes:
         input: The photo.
@@ -41,7 +41,7 @@ class PhotoOutcome:
         reason: Why it was retouched or skipped.
         error: Why it failed, or None.
         seconds: Processing time.
-        warnings: What was lost on the way, one line each.
+        warnings: A line for each part of the photo or its metadata that was lost.
     """
 
     input: Path
@@ -59,7 +59,7 @@ class Processed:
 
     Attributes:
         job: The photo and its output path.
-        outcome: What became of it.
+        outcome: The outcome to report.
         entry: Its entry in the gallery, or None.
         not_shown: Why the gallery cannot show it, or None.
     """
@@ -103,7 +103,7 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
 
     Raises:
         EnhanceError: Every further photo would fail in the same way, for example on a full disk.
-        BatchCancelledError: Nobody waits for the result.
+        BatchCancelledError: The batch has been cancelled.
     """
     config, enhancer, side_outputs = batch.config, batch.enhancer, batch.side_outputs
     started, source = time.perf_counter(), FileSignature.of(job.input)

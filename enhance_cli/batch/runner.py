@@ -28,7 +28,7 @@ from enhance_cli.inference.weights import find_weights
 class BatchRunner:
     """One run over a batch. Iterating over it yields a :class:`PhotoOutcome` for each photo.
 
-    Everything that can be wrong with the whole run is reported here, before a photo is read.
+    Whatever is wrong with the whole run is reported at once, before a photo is read.
 
     Args:
         config: The run's settings.
@@ -58,7 +58,7 @@ class BatchRunner:
         )
 
     def stop(self) -> None:
-        """End the iteration after the photos in hand."""
+        """End the iteration after the photos in progress."""
         self._batch.pool.stop()
 
     @property
@@ -101,7 +101,7 @@ class BatchRunner:
         return partial(handle, decision.job, decision.reason, self._batch)
 
     def _report(self, processed: Processed) -> PhotoOutcome:
-        """Show a photo in the gallery, in its turn, and add the warnings of the whole run."""
+        """Add a photo to the gallery, and the warnings of the whole run to its own."""
         enhancer = self._batch.enhancer
         self._batch.side_outputs.show(processed.job, processed.entry, processed.not_shown)
         warnings, enhancer.warnings = enhancer.warnings, []

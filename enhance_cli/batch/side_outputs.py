@@ -30,7 +30,7 @@ class SideOutput(Protocol):
     """A file that is written for each photo."""
 
     def path(self, relative: Path) -> Path:
-        """The file that belongs to a result, whose path below ``--out`` is ``relative``."""
+        """The file for a result, whose path below ``--out`` is ``relative``."""
         ...
 
     def write(
@@ -40,9 +40,9 @@ class SideOutput(Protocol):
 
         Args:
             job: The photo and its output path.
-            before: Its preview before retouching; None if no side output shows photos.
-            after: Its preview after retouching; likewise.
-            retouch: What was done to it; None if nothing was.
+            before: Preview before retouching; None if no side output shows photos.
+            after: Preview after retouching, or None.
+            retouch: Retouch that was applied; None if the photo was left unchanged.
         """
         ...
 
@@ -56,7 +56,7 @@ class Comparison:
         self._folder, self._out = folder, out
 
     def path(self, relative: Path) -> Path:
-        """As of :class:`SideOutput`. The whole name is kept, so that no two are equal."""
+        """See :meth:`SideOutput.path`; the name keeps its suffix, so that no two are equal."""
         return self._folder / relative.with_name(f"{relative.name}.jpg")
 
     def write(
@@ -66,7 +66,7 @@ class Comparison:
         after: Photo | None,
         retouch: Retouch | None,  # noqa: ARG002
     ) -> None:
-        """As of :class:`SideOutput`."""
+        """See :meth:`SideOutput.write`."""
         if before is not None and after is not None:
             write_comparison(before, after, self.path(job.output.relative_to(self._out)))
 
@@ -78,7 +78,7 @@ class ColorMapFile:
         self._folder, self._out, self._strength = folder, out, strength
 
     def path(self, relative: Path) -> Path:
-        """As of :class:`SideOutput`."""
+        """See :meth:`SideOutput.path`."""
         return self._folder / relative.with_name(f"{relative.name}.cube")
 
     def write(
@@ -88,7 +88,7 @@ class ColorMapFile:
         after: Photo | None,  # noqa: ARG002
         retouch: Retouch | None,
     ) -> None:
-        """As of :class:`SideOutput`."""
+        """See :meth:`SideOutput.write`."""
 
         def mapping(colors: Floats) -> Floats:
             if retouch is None:
@@ -110,7 +110,7 @@ class SideOutputs:
         config: The run's settings.
 
     Raises:
-        UsageError: One of them would be written to a place where it would do harm.
+        UsageError: One of them would overwrite results, or is not an HTML file.
     """
 
     def __init__(self, config: ApplyConfig) -> None:
@@ -128,7 +128,7 @@ class SideOutputs:
 
     @contextlib.contextmanager
     def opened(self) -> Generator[None]:
-        """Begin the gallery, and finish it at the end of the context.
+        """Start the gallery, and finish it at the end of the context.
 
         Raises:
             OutputError: It cannot be written.
@@ -136,13 +136,13 @@ class SideOutputs:
         if self._gallery_path is None:
             yield
             return
-        with _reported(self._gallery_path):
+        with _errors_reported(self._gallery_path):
             self._gallery = Gallery(self._gallery_path)
         try:
             yield
         finally:
             try:
-                with _reported(self._gallery_path):
+                with _errors_reported(self._gallery_path):
                     self._gallery.close()
             finally:
                 self._gallery.discard()
@@ -151,10 +151,10 @@ class SideOutputs:
     def missing(self, job: Job) -> bool:
         """Whether a side output of a photo does not exist yet."""
         relative = job.output.relative_to(self._out)
-        return any(not one.path(relative).exists() for one in self._files)
+        return any(not file.path(relative).exists() for file in self._files)
 
     def preview(self, photo: Photo) -> Photo | None:
-        """A small version for comparison and gallery; None if there are none."""
+        """A small version for the comparison and the gallery; None if neither is wanted."""
         return photo.fit_within(COMPARISON_EDGE) if self._needs_preview else None
 
     def write(
@@ -164,9 +164,9 @@ class SideOutputs:
 
         Args:
             job: The photo and its output path.
-            before: Its preview before retouching.
-            after: Its preview after retouching.
-            retouch: What was done to it; None if nothing was.
+            before: Preview before retouching, or None.
+            after: Preview after retouching, or None.
+            retouch: Retouch that was applied; None if the photo was left unchanged.
 
         Returns:
             The entry, and a line for each file that could not be written.
@@ -175,8 +175,8 @@ class SideOutputs:
             OutputError: Nothing can be written at all.
         """
         try:
-            for one in self._files:
-                one.write(job, before, after, retouch)
+            for file in self._files:
+                file.write(job, before, after, retouch)
             if self._gallery is None or before is None or after is None:
                 return None, ()
             return self._entry(job, before, after, retouch), ()
@@ -203,7 +203,7 @@ class SideOutputs:
         if self._gallery is None:
             return
         if entry is not None:
-            with _reported(self._gallery.path):
+            with _errors_reported(self._gallery.path):
                 self._gallery.add(entry)
         if not_shown is not None:
             self._gallery.add_failed(str(job.input), not_shown.removeprefix(f"{job.input}: "))
@@ -223,7 +223,7 @@ class SideOutputs:
 
 
 @contextlib.contextmanager
-def _reported(gallery: Path) -> Generator[None]:
+def _errors_reported(gallery: Path) -> Generator[None]:
     try:
         yield
     except OSError as problem:

@@ -16,10 +16,10 @@ import torch
 Result = TypeVar("Result")
 
 MAX_THREADS = 8
-"""Photos that are processed at a time on the CPU; the networks use the cores that are left."""
+"""Most threads on the CPU; with more cores, the network of each photo uses several."""
 
 MAX_GPU_THREADS = 16
-"""The same with a GPU, which then waits less for photos to be decoded."""
+"""Most threads with a GPU; more of them keep it from waiting for decoded photos."""
 
 AHEAD = 2
 """Tasks per thread that are submitted before the oldest of them has been returned."""
@@ -29,7 +29,9 @@ PIXELS_PER_THREAD = 2**25
 
 
 class WorkerPool:
-    """Ordered, bounded and cancellable; Pillow, PyTorch and Numba release the GIL.
+    """A thread pool that is ordered, bounded and cancellable.
+
+    Threads run side by side, since Pillow, PyTorch and Numba release the GIL.
 
     Args:
         threads: Number of threads.
@@ -46,7 +48,7 @@ class WorkerPool:
         self._cancelled = threading.Event()
 
     def stop(self) -> None:
-        """Start no further task; tasks in hand are finished."""
+        """Start no further task; running tasks are finished."""
         self._stopping.set()
 
     @property
@@ -55,7 +57,7 @@ class WorkerPool:
         return self._stopping.is_set()
 
     def check_cancelled(self) -> None:
-        """Give up if nobody waits for the result; to be called between the steps of a task.
+        """End a task whose batch has been cancelled; tasks call this between their steps.
 
         Raises:
             BatchCancelledError: The batch has been cancelled.
@@ -66,8 +68,8 @@ class WorkerPool:
     def run(self, tasks: Iterable[Callable[[], Result]]) -> Iterator[Result]:
         """Run tasks and yield their results in order.
 
-        If a task raises, or the caller stops iterating, no further task is started, and those in
-        hand end at their next :meth:`check_cancelled`.
+        If a task raises, or the caller stops iterating, no further task is started, and running
+        ones end at their next :meth:`check_cancelled`.
         """
         upcoming = iter(tasks)
         pending: deque[Future[Result]] = deque()
@@ -75,8 +77,8 @@ class WorkerPool:
         try:
             while True:
                 if not self.was_stopped:
-                    started = islice(upcoming, AHEAD * self.threads - len(pending))
-                    pending.extend(executor.submit(task) for task in started)
+                    for task in islice(upcoming, AHEAD * self.threads - len(pending)):
+                        pending.append(executor.submit(task))
                 if not pending:
                     return
                 yield pending.popleft().result()

@@ -17,7 +17,7 @@ from enhance_cli.cli.console import (
     say_error,
     say_warning,
 )
-from enhance_cli.cli.options import DEVICE_HELP, choice, flag, number
+from enhance_cli.cli.options import choice, device_option, number
 from enhance_cli.config.apply import (
     ApplyConfig,
     Encoding,
@@ -49,7 +49,7 @@ _PHOTOS, _RESULT, _LOOK, _METADATA, _RUN = "Photos", "Result", "Look", "Metadata
 def apply(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT...", help="Photos and folders, with all subfolders."),
+        typer.Argument(metavar="INPUT", help="Photos and folders, with all subfolders."),
     ],
     *,
     exclude: Annotated[
@@ -64,7 +64,7 @@ def apply(
         RawPairs,
         choice(
             RawPairs,
-            help="Which to retouch of a RAW and the camera's JPEG beside it.",
+            help="Which to retouch if the camera's JPEG is beside a RAW.",
             rich_help_panel=_PHOTOS,
         ),
     ] = ApplyConfig.pairs,
@@ -84,7 +84,7 @@ def apply(
     ],
     full_size: Annotated[
         bool,
-        flag("--full-size", help="Keep the size of every photo.", rich_help_panel=_RESULT),
+        typer.Option("--full-size", help="Keep the size of every photo.", rich_help_panel=_RESULT),
     ] = False,
     long_edge: Annotated[
         int | None,
@@ -103,7 +103,7 @@ def apply(
             Format,
             "--format",
             "-f",
-            help="File format. keep: the photo's own; JPEG for RAW and HEIC.",
+            help="File format; keep: the photo's own, and JPEG for RAW and HEIC.",
             rich_help_panel=_RESULT,
         ),
     ] = ApplyConfig.format,
@@ -137,7 +137,7 @@ def apply(
     ] = None,
     srgb: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--srgb",
             help="Convert photos in other color spaces to sRGB.",
             rich_help_panel=_RESULT,
@@ -147,7 +147,7 @@ def apply(
         OnConflict,
         choice(
             OnConflict,
-            help="If a file that enhance did not write, or that was edited, is in the way.",
+            help="If a file is in the way that enhance did not write, or that was edited since.",
             rich_help_panel=_RESULT,
         ),
     ] = ApplyConfig.on_conflict,
@@ -182,13 +182,13 @@ def apply(
             "0-1.5",
             low=0,
             high=1.5,
-            help="0 leaves photos unchanged, 1 is the full retouch, more exaggerates it.",
+            help="0 leaves photos unchanged, 1 is the full retouch, larger values exaggerate it.",
             rich_help_panel=_LOOK,
         ),
     ] = ApplyConfig.strength,
     coarse_only: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--coarse-only",
             help="Use CENet's global color map alone, without PRNet.",
             rich_help_panel=_LOOK,
@@ -205,39 +205,37 @@ def apply(
     ] = None,
     strip_gps: Annotated[
         bool,
-        flag("--strip-gps", help="Leave out the location.", rich_help_panel=_METADATA),
+        typer.Option("--strip-gps", help="Leave out the location.", rich_help_panel=_METADATA),
     ] = False,
     strip_metadata: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--strip-metadata",
             help="Leave out all metadata but the color profile.",
             rich_help_panel=_METADATA,
         ),
     ] = False,
-    device: Annotated[
-        str, typer.Option(metavar="DEVICE", help=DEVICE_HELP, rich_help_panel=_RUN)
-    ] = ApplyConfig.device,
+    device: Annotated[str, device_option(rich_help_panel=_RUN)] = ApplyConfig.device,
     dry_run: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--dry-run",
             "-n",
-            help="Print what would be done, and do nothing.",
+            help="Print what would be done, without doing it.",
             rich_help_panel=_RUN,
         ),
     ] = False,
     as_json: Annotated[
         bool,
-        flag("--json", help="Print the run as one JSON document.", rich_help_panel=_RUN),
+        typer.Option("--json", help="Print the run as one JSON document.", rich_help_panel=_RUN),
     ] = False,
     quiet: Annotated[
         bool,
-        flag("--quiet", "-q", help="Print errors and warnings alone.", rich_help_panel=_RUN),
+        typer.Option("--quiet", "-q", help="Print only errors and warnings.", rich_help_panel=_RUN),
     ] = False,
     verbose: Annotated[
         bool,
-        flag("--verbose", "-v", help="Print a line for each photo.", rich_help_panel=_RUN),
+        typer.Option("--verbose", "-v", help="Print a line for each photo.", rich_help_panel=_RUN),
     ] = False,
 ) -> None:
     """Retouch photos and write the results to another folder.
@@ -272,8 +270,8 @@ def apply(
     if dry_run:
         _show_plan(config, as_json)
         return
-    chosen = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
-    outcomes, interrupted = run_batch(config, chosen)
+    verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
+    outcomes, interrupted = run_batch(config, verbosity)
     if as_json:
         print(json.dumps(_document(outcomes), ensure_ascii=False, indent=2))
     elif not quiet:
@@ -281,7 +279,7 @@ def apply(
     if interrupted:
         say_error("interrupted; the same command continues from here")
         raise typer.Exit(ExitCode.INTERRUPTED)
-    if any(one.status == "failed" for one in outcomes):
+    if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
@@ -296,20 +294,20 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
     if as_json:
         photos = [
             {
-                "input": str(one.job.input),
-                "output": str(one.job.output),
-                "skipped": one.skipped,
-                "reason": str(one.reason),
+                "input": str(decision.job.input),
+                "output": str(decision.job.output),
+                "skipped": decision.skipped,
+                "reason": str(decision.reason),
             }
-            for one in decisions
+            for decision in decisions
         ]
         print(json.dumps({"photos": photos}, ensure_ascii=False, indent=2))
         return
-    for one in decisions:
-        action = "skip" if one.skipped else "write"
-        line = f"{action} {one.job.output} from {one.job.input} ({one.reason})"
+    for decision in decisions:
+        action = "skip" if decision.skipped else "write"
+        line = f"{action} {decision.job.output} from {decision.job.input} ({decision.reason})"
         results.print(line, markup=False, soft_wrap=True)
-    skipped = sum(one.skipped for one in decisions)
+    skipped = sum(decision.skipped for decision in decisions)
     say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
 
 
@@ -320,7 +318,7 @@ def _summary(outcomes: list[PhotoOutcome], out: Path, long_edge: int | None) -> 
     lines = [
         f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; in {out}"
     ]
-    foreign = sum(one.reason is Reason.FOREIGN_FILE for one in outcomes)
+    foreign = sum(outcome.reason is Reason.FOREIGN_FILE for outcome in outcomes)
     if foreign:
         lines.append(
             f"{foreign} were skipped because a file that enhance did not write (or that was "
@@ -340,19 +338,19 @@ def _summary(outcomes: list[PhotoOutcome], out: Path, long_edge: int | None) -> 
 def _document(outcomes: list[PhotoOutcome]) -> dict[str, object]:
     photos = [
         {
-            "input": str(one.input),
-            "output": str(one.output) if one.output else None,
-            "status": str(one.status),
-            "reason": str(one.reason),
-            "error": one.error,
-            "warnings": list(one.warnings),
-            "seconds": round(one.seconds, 3),
+            "input": str(outcome.input),
+            "output": str(outcome.output) if outcome.output else None,
+            "status": str(outcome.status),
+            "reason": str(outcome.reason),
+            "error": outcome.error,
+            "warnings": list(outcome.warnings),
+            "seconds": round(outcome.seconds, 3),
         }
-        for one in outcomes
+        for outcome in outcomes
     ]
     return {**_counts(outcomes), "photos": photos}
 
 
 def _counts(outcomes: list[PhotoOutcome]) -> dict[str, int]:
-    statuses = [str(one.status) for one in outcomes]
+    statuses = [str(outcome.status) for outcome in outcomes]
     return {status: statuses.count(status) for status in ("done", "failed", "skipped")}

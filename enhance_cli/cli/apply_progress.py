@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from enhance_cli.batch.runner import BatchRunner
 
 MAX_REPEATS = 3
-"""How often the same warning is printed for single photos."""
+"""How often the same warning is printed photo by photo."""
 
 
 class Verbosity(Enum):
-    """How much is printed: problems alone, progress, or a line for each photo."""
+    """How much is printed: problems only, progress, or details of every photo."""
 
     QUIET = "quiet"
     NORMAL = "normal"
@@ -67,12 +67,14 @@ def run_batch(
 
 @contextlib.contextmanager
 def _ctrl_c_stops(runner: BatchRunner) -> Generator[None]:
-    """The first Ctrl-C ends the run after the photos in hand, the second one at once."""
+    """End the run after the photos in progress at the first Ctrl-C, at once at the second."""
 
     def first(_number: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, before)
         runner.stop()
-        say("stopping after the photos in hand; press Ctrl-C again to stop at once")
+        # RuntimeError: the signal interrupted a write to the same stream, which cannot be nested.
+        with contextlib.suppress(RuntimeError):
+            say("finishing the photos in progress; press Ctrl-C again to stop at once")
 
     before = signal.signal(signal.SIGINT, first)
     try:

@@ -1,4 +1,4 @@
-"""What the commands share: output streams, exit codes, and the place where errors end."""
+"""What the commands share: output streams, exit codes, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def error_boundary(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def say(text: str) -> None:
-    """Print a line to standard error, whatever its length."""
+    """Print a line to standard error; long lines are not wrapped."""
     messages.print(escape(text), soft_wrap=True)
 
 

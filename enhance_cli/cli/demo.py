@@ -1,4 +1,4 @@
-"""``enhance demo``: the main job on photos that come with it."""
+"""``enhance demo``: retouch a few photos that come with scikit-image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from enhance_cli.cli.apply_progress import run_batch
 from enhance_cli.cli.console import ExitCode, error_boundary, results, say
-from enhance_cli.cli.options import DEVICE_HELP
+from enhance_cli.cli.options import device_option
 from enhance_cli.config.apply import ApplyConfig
 
 
@@ -18,14 +18,14 @@ def demo(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="[DIR]",
+            metavar="DIR",
             help="Folder for photos/, retouched/ and before-after.jpg.",
             show_default="the current folder",
         ),
     ] = Path(),
-    device: Annotated[str, typer.Option(metavar="DEVICE", help=DEVICE_HELP)] = ApplyConfig.device,
+    device: Annotated[str, device_option()] = ApplyConfig.device,
 ) -> None:
-    """Write a few photos, retouch them, and show them before and after."""
+    """Retouch a few example photos, and show them before and after."""
     from enhance_cli.batch.demo import SHEET, write_demo_photos, write_sheet
 
     photos, retouched, sheet = folder / "photos", folder / "retouched", folder / SHEET
@@ -40,5 +40,5 @@ def demo(
     results.print(f"Retouched photos are in {retouched}", markup=False, soft_wrap=True)
     results.print(f"Before and after, side by side: {sheet}", markup=False, soft_wrap=True)
     results.print(f"Your own: enhance apply {photos} --out {retouched}", markup=False)
-    if any(one.error for one in outcomes):
+    if any(outcome.error for outcome in outcomes):
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from enhance_cli.atomic_write import atomic_write
 from enhance_cli.cli.console import error_boundary, messages, results, say, say_warning
-from enhance_cli.cli.options import CACHE_DEFAULT, CACHE_HELP, DEVICE_HELP, choice, flag
+from enhance_cli.cli.options import CACHE_DEFAULT, CACHE_HELP, choice, device_option, split_option
 from enhance_cli.cli.pair_sources import render_pairs
 from enhance_cli.config.data import DataConfig, Expert, Source
 from enhance_cli.config.evaluation import EvalConfig
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ResultRow,
     )
     from enhance_cli.evaluation.published import PublishedRow
+    from enhance_cli.imaging.metrics import Score
 
 EXAMPLES = """Examples:
 
@@ -59,14 +60,14 @@ def evaluate(
     ] = None,
     split: Annotated[
         str,
-        typer.Option(
-            metavar="NAME|FILE",
+        split_option(
             help="Photos to score on: random250, highvar50, validation50, or a file of ids.",
             rich_help_panel=_PHOTOS,
         ),
     ] = "random250",
     expert: Annotated[
-        Expert, choice(Expert, help="Whose versions of FiveK.", rich_help_panel=_PHOTOS)
+        Expert,
+        choice(Expert, help="FiveK expert whose versions are the target.", rich_help_panel=_PHOTOS),
     ] = DataConfig.expert,
     cache_dir: Annotated[
         Path | None,
@@ -76,7 +77,7 @@ def evaluate(
     ] = None,
     skip_bad_pairs: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--skip-bad-pairs",
             help="Skip incomplete or mismatched pairs.",
             rich_help_panel=_PHOTOS,
@@ -95,29 +96,29 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Another system's pictures, named like the photos. Can be repeated.",
+            help="Results of another system, named like the photos. Can be repeated.",
             rich_help_panel=_METHODS,
         ),
     ] = None,
     with_coarse: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--with-coarse",
-            help="Also score CENet's part of the weights alone.",
+            help="Also score CENet alone.",
             rich_help_panel=_METHODS,
         ),
     ] = False,
     do_no_harm: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--do-no-harm",
-            help="Also measure how far the expert's versions, finished already, are changed.",
+            help="Also measure how much the expert's versions, which are finished, are changed.",
             rich_help_panel=_METHODS,
         ),
     ] = False,
     paper: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--paper", help="Add the rows of the paper's tables 1 and 2.", rich_help_panel=_OUTPUT
         ),
     ] = False,
@@ -138,11 +139,9 @@ def evaluate(
         ),
     ] = None,
     as_json: Annotated[
-        bool, flag("--json", help="Print one JSON document.", rich_help_panel=_OUTPUT)
+        bool, typer.Option("--json", help="Print one JSON document.", rich_help_panel=_OUTPUT)
     ] = False,
-    device: Annotated[
-        str, typer.Option(metavar="DEVICE", help=DEVICE_HELP, rich_help_panel=_RUN)
-    ] = EvalConfig.device,
+    device: Annotated[str, device_option(rich_help_panel=_RUN)] = EvalConfig.device,
 ) -> None:
     """Score weights against the expert's versions: L2 Lab, PSNR and SSIM, as in tables 1 and 2.
 
@@ -195,28 +194,26 @@ def _table(split: str, run: Evaluator, paper: bool) -> Table:
     for heading in ("L2 error (LAB)", "PSNR (dB)", "SSIM", "trained on"):
         table.add_column(heading, justify="right")
     for row in run.rows:
-        one = row.score
         known = f"{row.trained_on} of them" if row.trained_on else ""
-        table.add_row(row.method, f"{one.l2_lab:.2f}", f"{one.psnr:.2f}", f"{one.ssim:.3f}", known)
+        table.add_row(row.method, *_figures(row.score), known)
     if run.changes:
         table.add_section()
         table.add_row("do no harm:")
     for change in run.change_rows:
-        one = change.score
-        figures = f"{one.l2_lab:.2f}", f"{one.psnr:.2f}", f"{one.ssim:.3f}"
-        table.add_row(f"{change.method}, {change.above_threshold} above 10", *figures)
+        method = f"{change.method}, {change.above_threshold} above 10"
+        table.add_row(method, *_figures(change.score))
     if paper:
         for number in (1, 2):
             table.add_section()
             table.add_row(f"table {number} of the paper:")
             for published in PUBLISHED:
                 if published.table == number:
-                    table.add_row(f"{published.method}, published", *_printed(published))
+                    table.add_row(f"{published.method}, published", *_figures(published))
     return table
 
 
-def _printed(row: PublishedRow) -> list[str]:
-    figures = ((row.l2_lab, 2), (row.psnr, 2), (row.ssim, 3))
+def _figures(score: Score | PublishedRow) -> list[str]:
+    figures = ((score.l2_lab, 2), (score.psnr, 2), (score.ssim, 3))
     return ["-" if value is None else f"{value:.{digits}f}" for value, digits in figures]
 
 
@@ -229,8 +226,10 @@ def _document(split: str, expert: str, run: Evaluator, paper: bool) -> dict[str,
         "expert": expert,
         "photos": len(run.pairs),
         "ssim": SSIM_SETTINGS,
-        "sources": [{"root": str(one.root), "layout": one.layout} for one in run.collection.found],
-        "skipped": [asdict(one) for one in (*run.collection.bad, *run.bad)],
+        "sources": [
+            {"root": str(found.root), "layout": found.layout} for found in run.collection.found
+        ],
+        "skipped": [asdict(bad) for bad in (*run.collection.bad, *run.bad)],
         "rows": [_plain(row) for row in run.rows],
     }
     if run.changes:
@@ -250,9 +249,9 @@ def _write_per_photo(path: Path, scores: list[PhotoScore]) -> None:
         with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["photo", "method", "given", "l2_lab", "psnr", "ssim"])
-            for one in scores:
-                figures = (one.score.l2_lab, one.score.psnr, one.score.ssim)
+            for photo in scores:
+                figures = (photo.score.l2_lab, photo.score.psnr, photo.score.ssim)
                 written = (f"{value:.6g}" for value in figures)
-                writer.writerow([one.key, one.method, one.given, *written])
+                writer.writerow([photo.key, photo.method, photo.given, *written])
     except OSError as problem:
         raise OutputError(f"--per-photo {path}: {problem.strerror or problem}") from problem

@@ -12,18 +12,20 @@ import typer
 from enhance_cli import __version__
 from enhance_cli.cli import apply, demo, evaluate, train
 from enhance_cli.cli.console import ExitCode
+from enhance_cli.cli.help_format import Command, Group
 
 app = typer.Typer(
     name="enhance",
+    cls=Group,
     help="Retouch photographs the way a good photographer would.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("apply", epilog=apply.EXAMPLES)(apply.apply)
-app.command("train", epilog=train.EXAMPLES)(train.train)
-app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
-app.command("demo")(demo.demo)
+app.command("apply", cls=Command, epilog=apply.EXAMPLES)(apply.apply)
+app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
+app.command("eval", cls=Command, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("demo", cls=Command)(demo.demo)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,8 +1,9 @@
-"""Values of command-line options: choices in any case with synonyms, and numbers with a range."""
+"""Options of the commands: choices in any case and with synonyms, numbers, and their help texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args
 
 import typer
@@ -17,105 +18,127 @@ SYNONYMS = {
     "replace": "overwrite",
     "fail": "error",
 }
-"""What people write for a choice, and how it is called here."""
+"""Other words for a choice, and the word for it in this program."""
+
+SPLITS = ("random250", "highvar50", "validation50")
+"""The named splits of :mod:`enhance_cli.data.splits`, which takes too long to import for help."""
+
+NO_SPLIT = "none"
+
+CACHE_HELP = "Folder for rendered photos."
+CACHE_DEFAULT = "your cache folder"
 
 
 def choice(literal: Any, *names: str, **options: Any) -> Any:
     """An option whose value is one of the members of a ``Literal`` type.
 
-    Upper case is accepted, and the usual synonyms.
+    Upper case and the usual synonyms are accepted, and shells complete the value.
 
     Args:
         literal: The type.
-        names: Names of the option, if they are not its parameter's.
-        options: Options of ``typer.Option``: ``help``, ``rich_help_panel`` and the like.
+        names: Names of the option, if they differ from its parameter's.
+        options: Arguments of ``typer.Option``: ``help``, ``rich_help_panel`` and the like.
     """
-    choices = tuple(_flattened(literal))
+    choices = tuple(_members(literal))
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in choices if word.startswith(incomplete)]
+
     return typer.Option(
-        *names, parser=_choice_parser(choices), metavar="|".join(choices), **options
+        *names,
+        parser=_choice_parser(choices),
+        metavar="|".join(choices),
+        autocompletion=complete,
+        **options,
     )
 
 
-def flag(*names: str, **options: Any) -> Any:
-    """An option without a value.
-
-    Args:
-        names: Names of the option.
-        options: Options of ``typer.Option``.
-    """
-    return typer.Option(*names, metavar="", **options)
-
-
 def number(
-    kind: Callable[[Any], Any],
+    kind: type[int] | type[float],
     metavar: str,
     *names: str,
     low: float | None = None,
     high: float | None = None,
     **options: Any,
 ) -> Any:
-    """An option whose value is a number within a range.
+    """An option whose value is a number, which may have a range.
 
     Args:
         kind: ``int`` or ``float``.
-        metavar: What stands for the value in the help text.
-        names: Names of the option, if they are not its parameter's.
+        metavar: Placeholder for the value in the help text.
+        names: Names of the option, if they differ from its parameter's.
         low: Least value, or None.
         high: Greatest value, or None.
-        options: Options of ``typer.Option``.
+        options: Arguments of ``typer.Option``.
     """
     parser = _number_parser(kind, low, high)
     return typer.Option(*names, parser=parser, metavar=metavar, **options)
 
 
-def _flattened(literal: Any) -> list[str]:
+def split_option(**options: Any) -> Any:
+    """An option that takes a named split, in any case, or a file of ids."""
+    return typer.Option(parser=_parse_split, metavar="NAME|FILE", **options)
+
+
+def device_option(**options: Any) -> Any:
+    """An option that takes a device, in any case."""
+    return typer.Option(
+        parser=_parse_device,
+        metavar="DEVICE",
+        help="auto, cpu, cuda or cuda:N. cuda without a GPU is an error.",
+        **options,
+    )
+
+
+def _members(literal: Any) -> Iterator[str]:
     """The members of a ``Literal``, and of those nested in it."""
-    members: list[str] = []
     for member in get_args(literal):
-        members += [member] if isinstance(member, str) else _flattened(member)
-    return members
+        yield from [member] if isinstance(member, str) else _members(member)
 
 
 def _choice_parser(choices: tuple[str, ...]) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        wanted = str(text).strip().lower()
-        for candidate in (wanted, SYNONYMS.get(wanted), *_reverse_synonyms(wanted)):
-            if candidate in choices:
-                return candidate
+        for word in _same_meaning(text.strip().lower()):
+            if word in choices:
+                return word
         raise typer.BadParameter(f"{text} is not one of {', '.join(choices)}")
 
     return parse
 
 
-def _reverse_synonyms(wanted: str) -> list[str]:
-    """Other words for the same choice: an option may itself call JPEG ``jpeg``."""
-    return [word for word, standard in SYNONYMS.items() if standard == wanted]
+def _same_meaning(word: str) -> Iterable[str]:
+    """The word and its synonyms, in both directions: ``--pairs`` calls JPEG ``jpeg``."""
+    yield word
+    yield SYNONYMS.get(word, word)
+    yield from (synonym for synonym, standard in SYNONYMS.items() if standard == word)
 
 
 def _number_parser(
-    kind: Callable[[Any], Any], low: float | None, high: float | None
-) -> Callable[[Any], Any]:
-    def parse(text: Any) -> Any:
+    kind: type[int] | type[float], low: float | None, high: float | None
+) -> Callable[[Any], float]:
+    def parse(text: Any) -> float:
         try:
             value = kind(text)
         except ValueError:
-            raise typer.BadParameter(f"{text} is not {_range(kind, low, high)}") from None
-        # Written so that NaN, which compares with nothing, is refused as well.
-        if (low is None or value >= low) and (high is None or value <= high):
-            return value
-        raise typer.BadParameter(f"{text} is not {_range(kind, low, high)}")
+            value = math.nan
+        too_low, too_high = low is not None and value < low, high is not None and value > high
+        if math.isnan(value) or too_low or too_high:
+            raise typer.BadParameter(f"{text} is not {_range(kind, low, high)}")
+        return value
 
     return parse
 
 
-def _range(kind: Callable[[Any], Any], low: float | None, high: float | None) -> str:
-    article = "a whole number" if kind is int else "a number"
-    if low is not None and high is not None:
-        return f"{article} from {low:g} to {high:g}"
-    return article if low is None else f"{article} of at least {low:g}"
+def _range(kind: type[int] | type[float], low: float | None, high: float | None) -> str:
+    number = "a whole number" if kind is int else "a number"
+    if low is None:
+        return number
+    return f"{number} of at least {low:g}" if high is None else f"{number} from {low:g} to {high:g}"
 
 
-DEVICE_HELP = "auto, cpu, cuda or cuda:N. cuda without a GPU is an error."
+def _parse_split(text: str) -> str:
+    return text.lower() if text.lower() in {*SPLITS, NO_SPLIT} else text
 
-CACHE_HELP = "Folder for rendered photos."
-CACHE_DEFAULT = "your cache folder"
+
+def _parse_device(text: str) -> str:
+    return text.strip().lower()

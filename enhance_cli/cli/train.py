@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +16,15 @@ from enhance_cli.cli.console import (
     say,
     say_error,
 )
-from enhance_cli.cli.options import CACHE_DEFAULT, CACHE_HELP, DEVICE_HELP, choice, flag, number
+from enhance_cli.cli.options import (
+    CACHE_DEFAULT,
+    CACHE_HELP,
+    NO_SPLIT,
+    choice,
+    device_option,
+    number,
+    split_option,
+)
 from enhance_cli.cli.pair_sources import read_source, render_pairs
 from enhance_cli.config.data import DataConfig, Expert, Source, SourceKind
 from enhance_cli.config.model import Variant
@@ -25,7 +34,7 @@ from enhance_cli.config.recipe_file import (
     load_recipe,
     with_changes,
 )
-from enhance_cli.config.training import Recipe, TrainConfig
+from enhance_cli.config.training import TrainConfig
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,21 +75,21 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="DIR[=REPEATS]",
-            help="A folder of finished photos, which are distorted to be restored. Can be "
-            "repeated.",
+            help="A folder of finished photos; the networks learn to restore distorted copies. "
+            "Can be repeated.",
             rich_help_panel=_PHOTOS,
         ),
     ] = None,
     split: Annotated[
         str,
-        typer.Option(
-            metavar="NAME|FILE",
+        split_option(
             help="Photos to hold out: random250, highvar50, validation50, a file of ids, or none.",
             rich_help_panel=_PHOTOS,
         ),
     ] = "random250",
     expert: Annotated[
-        Expert, choice(Expert, help="Whose versions of FiveK.", rich_help_panel=_PHOTOS)
+        Expert,
+        choice(Expert, help="FiveK expert whose versions are the target.", rich_help_panel=_PHOTOS),
     ] = DataConfig.expert,
     cache_dir: Annotated[
         Path | None,
@@ -90,7 +99,7 @@ def train(
     ] = None,
     skip_bad_pairs: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--skip-bad-pairs",
             help="Skip incomplete or mismatched pairs.",
             rich_help_panel=_PHOTOS,
@@ -100,8 +109,8 @@ def train(
         str,
         typer.Option(
             metavar="paper|shipped|FILE",
-            help="What is trained, and how: the paper's recipe, that of the weights that come "
-            "with enhance, or a TOML file.",
+            help="What is trained, and how: as in the paper, as for the weights that come with "
+            "enhance, or as in a TOML file.",
             rich_help_panel=_RECIPE,
         ),
     ] = "paper",
@@ -168,9 +177,9 @@ def train(
     ] = None,
     print_recipe: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--print-recipe",
-            help="Print the recipe with all changes as TOML, and do nothing else.",
+            help="Print the recipe with all changes as TOML, and exit.",
             rich_help_panel=_RECIPE,
         ),
     ] = False,
@@ -191,22 +200,20 @@ def train(
     ] = None,
     pretrained: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--pretrained",
             help="Initialise CENet's ResNet50 from torchvision's ImageNet weights.",
             rich_help_panel=_WEIGHTS,
         ),
     ] = False,
-    device: Annotated[
-        str, typer.Option(metavar="DEVICE", help=DEVICE_HELP, rich_help_panel=_RUN)
-    ] = TrainConfig.device,
+    device: Annotated[str, device_option(rich_help_panel=_RUN)] = TrainConfig.device,
     workers: Annotated[
         int,
         number(
             int,
             "N",
             low=0,
-            help="Processes that prepare samples; 0: the main process does.",
+            help="Processes that prepare samples; 0 uses the main process.",
             rich_help_panel=_RUN,
         ),
     ] = TrainConfig.workers,
@@ -231,17 +238,17 @@ def train(
     ] = None,
     resume: Annotated[
         bool,
-        flag(
+        typer.Option(
             "--resume",
             help="Continue from the checkpoint beside --out.",
             rich_help_panel=_RUN,
         ),
     ] = False,
 ) -> None:
-    """Learn from photos before and after retouching, or from finished ones alone.
+    """Train the networks on photos before and after retouching, or on finished photos.
 
-    REPEATS after a folder says how often each of its photos comes up in an epoch: --pairs ./mine=3.
-    For several GPUs or machines, start the command with torchrun.
+    REPEATS is how often each photo of a folder is used in an epoch, as in --pairs ./mine=3. To use
+    several GPUs or machines, start the command with torchrun.
     """
     changes = [Change(text, "--set") for text in settings or ()]
     for option, key, value in (
@@ -253,16 +260,12 @@ def train(
     ):
         changes += [] if value is None else [Change(f"{key}={value}", option)]
     chosen = with_changes(load_recipe(recipe), changes)
-    sources = _sources(fivek_root, pairs or [], photos or [])
-    if print_recipe:
-        _print_recipe(chosen, sources, split)
-        return
     _refuse_without_held_out(changes, split)
     config = TrainConfig(
         recipe=chosen,
         data=DataConfig(
-            sources=sources,
-            split=None if split.lower() == "none" else split,
+            sources=_sources(fivek_root, pairs or [], photos or []),
+            split=None if split == NO_SPLIT else split,
             expert=expert,
             cache_dir=cache_dir,
             skip_bad_pairs=skip_bad_pairs,
@@ -276,6 +279,10 @@ def train(
         resume=resume,
         log_dir=log_dir,
     )
+    if print_recipe:
+        print(f"# {_command_for(config, variant)}")
+        print(format_recipe(chosen), end="")
+        return
     _run(config, all_variants=variant == "all")
 
 
@@ -288,16 +295,27 @@ def _sources(fivek_root: str | None, pairs: list[str], photos: list[str]) -> tup
     return tuple(read_source(kind, text) for kind, texts in given.items() for text in texts)
 
 
-def _print_recipe(recipe: Recipe, sources: tuple[Source, ...], split: str) -> None:
+def _command_for(config: TrainConfig, variant: Method | None) -> str:
+    """The command that trains a printed recipe, with what the recipe does not contain."""
+    words = ["enhance", "train", "--recipe", "THIS_FILE"]
     option = {"fivek": "--fivek-root", "pairs": "--pairs", "photos": "--photos"}
-    folders = (f" {option[one.kind]} {one.path}={one.repeats:g}" for one in sources)
-    print(f"# enhance train --recipe THIS_FILE{''.join(folders)} --split {split}")
-    print(format_recipe(recipe), end="")
+    for source in config.data.sources:
+        words += [option[source.kind], f"{source.path}={source.repeats:g}"]
+    words += ["--split", config.data.split or NO_SPLIT]
+    if config.data.expert != DataConfig.expert:
+        words += ["--expert", config.data.expert]
+    if variant == "all":
+        words += ["--variant", variant]
+    if config.stages:
+        words += ["--stages", ",".join(config.stages)]
+    if config.init:
+        words += ["--init", str(config.init)]
+    return shlex.join(words + ["--pretrained"] * config.pretrained)
 
 
 def _refuse_without_held_out(changes: list[Change], split: str) -> None:
     """Refuse settings that need held-out photos if there are none."""
-    if split.lower() != "none":
+    if split != NO_SPLIT:
         return
     for change in changes:
         if change.key in {"checkpoint", "validate_every"}:
@@ -348,7 +366,7 @@ class _Bar:
         self._task = self.progress.add_task("", visible=False)
 
     def update(self, report: StepReport) -> None:
-        """Show one more step."""
+        """Show the progress after a step."""
         self.progress.update(
             self._task,
             description=(
@@ -366,7 +384,7 @@ def _line(report: EpochReport) -> str:
         f"{report.variant} {report.stage} {report.epoch}/{report.epochs}  loss {report.loss:.5f}  "
         f"rate {report.learning_rate:.2e}  {report.photos_per_second:.1f} photos/s"
     )
-    if report.score:
-        one = report.score
-        line += f"  PSNR {one.psnr:.2f} dB  L2 Lab {one.l2_lab:.2f}  SSIM {one.ssim:.3f}"
+    score = report.score
+    if score:
+        line += f"  PSNR {score.psnr:.2f} dB  L2 Lab {score.l2_lab:.2f}  SSIM {score.ssim:.3f}"
     return line + ("  best" if report.best else "")

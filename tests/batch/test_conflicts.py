@@ -1,4 +1,4 @@
-"""Results that are there already: whose are they, and are they stale?"""
+"""Results that already exist: who wrote them, and whether they are up to date."""
 
 import os
 
@@ -20,7 +20,7 @@ def photo(tmp_path):
 
 
 def write(photo, settings="one"):
-    """What a run does for a photo."""
+    """Write a result and its record, as a run does."""
     manifest = Manifest(photo.output.parent)
     with manifest.locked():
         photo.output.write_text("result")
@@ -35,7 +35,7 @@ def reason(photo, settings="one", on_conflict="skip"):
     return decision.reason
 
 
-def test_what_is_there_and_unchanged_is_left(photo):
+def test_an_unchanged_result_is_kept(photo):
     assert reason(photo) is Reason.NEW
     write(photo)
     assert reason(photo) is Reason.UP_TO_DATE
@@ -50,7 +50,8 @@ def test_a_changed_photo_or_setting_makes_a_result_stale(photo):
     assert reason(photo) is Reason.PHOTO_CHANGED
 
 
-def test_a_file_that_somebody_put_there_or_worked_on_is_theirs(photo):
+@pytest.mark.proves("Files in the way", "or that were changed since")
+def test_a_file_that_enhance_did_not_write_or_that_was_edited_is_left_alone(photo):
     photo.output.write_text("mine")
     assert reason(photo) is Reason.FOREIGN_FILE
     photo.output.unlink()
@@ -62,7 +63,7 @@ def test_a_file_that_somebody_put_there_or_worked_on_is_theirs(photo):
         reason(photo, on_conflict="error")
 
 
-def test_rename_writes_beside_a_strangers_file_and_finds_it_again(photo):
+def test_rename_writes_beside_a_foreign_file_and_recognises_its_result_later(photo):
     photo.output.write_text("mine")
     manifest = Manifest(photo.output.parent)
     with manifest.locked():
@@ -73,7 +74,7 @@ def test_rename_writes_beside_a_strangers_file_and_finds_it_again(photo):
     assert reason(photo, "two", on_conflict="rename") is Reason.SETTINGS_CHANGED
 
 
-def test_two_photos_never_get_one_name(photo, tmp_path):
+def test_two_photos_never_get_the_same_name(photo, tmp_path):
     other = tmp_path / "in" / "a-1.jpg"
     other.write_text("other")
     photo.output.write_text("mine")
@@ -97,7 +98,7 @@ class TestManifest:
         write(photo)
         assert reason(photo) is Reason.UP_TO_DATE
 
-    def test_one_run_at_a_time_holds_a_folder(self, photo):
+    def test_only_one_run_at_a_time_can_lock_a_folder(self, photo):
         folder = photo.output.parent
         with (
             Manifest(folder).locked(),
@@ -108,7 +109,10 @@ class TestManifest:
         with Manifest(folder).locked():
             pass
 
-    def test_leftovers_of_a_killed_run_are_swept_and_nothing_else(self, photo):
+    @pytest.mark.proves(
+        "Traces", "Temporary files left by a killed run are removed by the next one"
+    )
+    def test_only_temporary_files_of_a_killed_run_are_removed(self, photo):
         folder = photo.output.parent / "deep"
         folder.mkdir()
         leftover = folder / ".0123456789ab.part"
@@ -119,7 +123,7 @@ class TestManifest:
         assert not leftover.exists() and all(path.exists() for path in mine)
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-    def test_a_folder_that_cannot_be_written_is_told(self, tmp_path):
+    def test_a_folder_that_cannot_be_written_is_an_error(self, tmp_path):
         tmp_path.chmod(0o500)
         with pytest.raises(OutputError, match="--out"), Manifest(tmp_path).locked():
             pass

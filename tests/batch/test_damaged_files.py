@@ -1,4 +1,4 @@
-"""Files that are damaged, or made to do harm: each is retouched or named, within bounds."""
+"""Damaged and malicious files: each is retouched or reported, with limited memory."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.imaging.codecs.decode import decode
 from tests.imaging.damage import damaged_files, png_bomb, whole_files
 
-PER_CHANNEL = int(os.environ.get("ENHANCE_DAMAGED_EACH", "6"))
-"""Damaged files of each of ten kinds; 30 and more in the long form of this test."""
+COPIES = int(os.environ.get("ENHANCE_DAMAGED_EACH", "6"))
+"""Damaged copies of each of ten files; 30 and more in the long form of this test."""
 
 
 @pytest.fixture
@@ -30,17 +30,18 @@ def run(tmp_path, identity_weights):
 
 
 def test_every_whole_file_is_retouched(tmp_path, run, write_dng):
-    """Or else what follows would prove nothing."""
+    """Otherwise, the tests of damaged copies would prove nothing."""
     files = whole_files(tmp_path / "in", write_dng)
     outcomes = run(tmp_path / "in")
     assert len(outcomes) == len(files) == 10
     assert {one.status for one in outcomes} == {Status.DONE}
 
 
-def test_damaged_files_are_retouched_or_named(tmp_path, run, write_dng):
-    files = list(damaged_files(tmp_path, PER_CHANNEL, write_dng))
+@pytest.mark.proves("Damaged files", "are reported with a reason")
+def test_damaged_files_are_retouched_or_reported(tmp_path, run, write_dng):
+    files = list(damaged_files(tmp_path, COPIES, write_dng))
     outcomes = run(tmp_path / "damaged")
-    assert len(outcomes) == len(files) == 10 * PER_CHANNEL
+    assert len(outcomes) == len(files) == 10 * COPIES
     for one in outcomes:
         if one.status is Status.FAILED:
             assert one.error.startswith(str(one.input)) and "\n" not in one.error
@@ -51,7 +52,7 @@ def test_damaged_files_are_retouched_or_named(tmp_path, run, write_dng):
 
 
 def peak_of(path, limit="500_000_000"):
-    """Peak memory in bytes of decoding a file to 500 px in a process of its own, and its words."""
+    """What a process prints that decodes a file to 500 px, and its peak memory in bytes."""
     code = f"""
 import resource, sys
 import torch, enhance_cli.imaging.codecs.decode as d
@@ -70,6 +71,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 
 
 class TestBombs:
+    @pytest.mark.proves("Huge files", "of more than 500 megapixels are refused unread")
     def test_a_png_of_900_megapixels_is_refused_unread(self, tmp_path):
         path = tmp_path / "bomb.png"
         path.write_bytes(png_bomb(30_000))
@@ -78,14 +80,14 @@ class TestBombs:
         assert "30000 x 30000 pixels, the limit is 500,000,000" in said
         assert peak < 100e6
 
-    def test_the_limit_is_the_users(self, tmp_path, run, write_photo):
+    def test_the_limit_can_be_set(self, tmp_path, run, write_photo):
         path = write_photo(tmp_path / "a.jpg", size=(60, 40))
         (refused,) = run(path, max_pixels=2399)
         assert refused.status is Status.FAILED and "--max-pixels" in refused.error
         (done,) = run(path, max_pixels=2400)
         assert done.status is Status.DONE
 
-    def test_a_jpeg_as_wide_as_they_get(self, tmp_path):
+    def test_a_jpeg_of_the_largest_width(self, tmp_path):
         path = tmp_path / "wide.jpg"
         Image.fromarray(np.full((40, 65_500, 3), 90, np.uint8)).save(path)
         said, peak = peak_of(path)
@@ -99,7 +101,7 @@ class TestBombs:
         said, peak = peak_of(path)
         assert said == "(8, 8)" and peak < 100e6
 
-    def test_a_compressed_text_that_grows(self, tmp_path):
+    def test_a_compressed_text_of_a_gigabyte(self, tmp_path):
         """A PNG whose zTXt holds a gigabyte of blanks in a megabyte."""
         import struct
         import zlib
@@ -119,8 +121,8 @@ class TestBombs:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
-def test_a_hundred_megapixels_take_no_more_than_they_must(tmp_path, suffix):
-    """At most 1.5 GB beyond what the libraries take, at full size."""
+def test_a_hundred_megapixels_take_at_most_1500_megabytes(tmp_path, suffix):
+    """Beyond the memory of the libraries, at full size."""
     path = tmp_path / f"large.{suffix}"
     draw = np.random.default_rng(0)
     tile = draw.integers(0, 256, (1000, 1000, 3), dtype=np.uint8)

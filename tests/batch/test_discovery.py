@@ -30,7 +30,7 @@ class TestPairs:
     def test_both_is_the_default(self, touch):
         assert sorted(found(touch(*self.NAMES))) == sorted(self.NAMES)
 
-    def test_raw_leaves_out_the_cameras_own_picture(self, touch):
+    def test_raw_leaves_out_the_cameras_jpeg(self, touch):
         left = {"a.nef", "b.NEF", "c.dng", "c.png", "d.jpg", "e.cr3"}
         assert set(found(touch(*self.NAMES), pairs="raw")) == left
 
@@ -60,11 +60,11 @@ class TestExclude:
     def test_names_paths_and_folders(self, touch, pattern, left):
         assert set(found(touch(*self.NAMES), exclude=(pattern,))) == left
 
-    def test_what_leaves_nothing_is_an_error(self, touch):
+    def test_excluding_everything_is_an_error(self, touch):
         with pytest.raises(UsageError, match="--exclude leaves none of 5"):
             found(touch(*self.NAMES), exclude=("*",))
 
 
-def test_comparisons_are_no_photos(touch):
+def test_comparisons_are_not_inputs(touch):
     root = touch("a.jpg", "compare/a.jpg.jpg")
     assert found(root, compare=root / "compare") == ["a.jpg"]

@@ -24,7 +24,9 @@ def planned(out: Path, *inputs: Path) -> dict[str, str]:
     return {photo.input.name: str(photo.output.relative_to(out)) for photo in plan.jobs}
 
 
-def test_a_folder_is_walked_and_mirrored(touch):
+@pytest.mark.proves("Names", "The result of a RAW file is a JPEG")
+@pytest.mark.proves("Format", "RAW and HEIC become JPEG")
+def test_the_tree_of_a_folder_is_mirrored(touch):
     root = touch("p/a.JPG", "p/day 1/b.png", "p/day 1/raw/c.NEF", "p/notes.txt")
     assert planned(root / "out", root / "p") == {
         "a.JPG": "a.JPG",
@@ -45,6 +47,7 @@ def test_several_folders_keep_their_names(touch):
     ]
 
 
+@pytest.mark.proves("Names", "Two results never share a name")
 def test_results_never_share_a_path(touch):
     root = touch("p/a.dng", "p/a.jpg", "p/A.JPG", "p/a.nef", "q/a.jpg")
     outputs = planned_paths(root / "out", root / "p")
@@ -52,6 +55,7 @@ def test_results_never_share_a_path(touch):
     assert outputs == planned_paths(root / "out", root / "p"), "the same on every run"
 
 
+@pytest.mark.proves("Names", "that of `a.nef` is `a.nef.jpg`")
 def test_a_raw_beside_its_jpeg_gets_the_longer_name(touch):
     root = touch("p/a.dng", "p/a.jpg", "p/b.NEF")
     assert planned(root / "out", root / "p") == {
@@ -70,16 +74,17 @@ def test_a_photo_given_twice_is_done_once(touch):
     assert len(planned_paths(root / "out", root / "p", root / "p/a.jpg", root / "p")) == 1
 
 
-def test_what_systems_leave_behind_is_passed_over(touch):
+def test_system_files_are_ignored(touch):
     root = touch("p/._a.jpg", "p/.cache/b.jpg", "p/@eaDir/c.jpg", "p/Thumbs.db", "p/d.jpg")
     assert planned(root / "out", root / "p") == {"d.jpg": "d.jpg"}
 
 
-def test_results_of_an_earlier_run_are_no_inputs(touch):
+def test_results_of_an_earlier_run_are_not_inputs(touch):
     root = touch("p/a.jpg", "p/retouched/a.jpg")
     assert planned(root / "p/retouched", root / "p") == {"a.jpg": "a.jpg"}
 
 
+@pytest.mark.proves("Originals", "would replace an original is refused")
 def test_a_result_never_replaces_an_original(touch):
     root = touch("p/a.jpg", "p/b.jpg")
     with pytest.raises(UsageError, match=r"would replace the original .*a\.jpg"):
@@ -88,22 +93,33 @@ def test_a_result_never_replaces_an_original(touch):
         plan_outputs(ApplyConfig((root / "p/b.jpg",), root / "p"))
 
 
-def test_not_through_a_link_either(touch):
+def test_a_result_never_replaces_an_original_through_a_link(touch):
     root = touch("p/a.jpg")
     (root / "elsewhere").symlink_to(root / "p", target_is_directory=True)
     with pytest.raises(UsageError, match="would replace"):
         plan_outputs(ApplyConfig((root / "p",), root / "elsewhere"))
 
 
-def test_a_folder_that_links_to_itself_ends(touch):
+def test_a_folder_that_links_to_itself_is_walked_once(touch):
     root = touch("p/a.jpg")
     (root / "p" / "again").symlink_to(root / "p", target_is_directory=True)
     assert planned(root / "out", root / "p") == {"a.jpg": "a.jpg"}
 
 
-def test_the_wrong_folder(touch):
+def test_a_folder_without_photos_and_a_missing_one_are_errors(touch):
     root = touch("p/notes.txt")
     with pytest.raises(UsageError, match="no photo found"):
         plan_outputs(ApplyConfig((root / "p",), root / "out"))
     with pytest.raises(UsageError, match="gone: no such file or folder"):
         plan_outputs(ApplyConfig((root / "gone",), root / "out"))
+
+
+@pytest.mark.proves("Format", "RAW and HEIC become JPEG")
+def test_results_of_heic_and_raw_are_jpegs(touch):
+    root = touch("p/a.heic", "p/b.HIF", "p/c.cr3", "p/d.avif")
+    assert planned(root / "out", root / "p") == {
+        "a.heic": "a.jpg",
+        "b.HIF": "b.jpg",
+        "c.cr3": "c.jpg",
+        "d.avif": "d.avif",
+    }

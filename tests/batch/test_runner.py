@@ -30,7 +30,14 @@ def digests(folder):
     return {p: hashlib.sha256(p.read_bytes()).digest() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_folder_with_every_kind_of_photo_and_some_that_are_none(tmp_path, run, write_photo):
+@pytest.mark.proves("Originals", "are only ever read.")
+@pytest.mark.proves("Traces", "are two hidden files in the output folder")
+@pytest.mark.proves("Names", "are kept.")
+@pytest.mark.proves("Damaged files", "are reported with a reason;")
+@pytest.mark.proves("Damaged files", "the rest are processed.")
+def test_a_folder_with_every_kind_of_photo_and_files_that_are_not_photos(
+    tmp_path, run, write_photo
+):
     photos = tmp_path / "photos"
     write_photo(photos / "a.jpg")
     write_photo(photos / "deep" / "b c é.png", size=(1, 1))
@@ -70,7 +77,7 @@ def test_a_folder_with_every_kind_of_photo_and_some_that_are_none(tmp_path, run,
     assert digests(photos) == before, "an original was touched"
 
 
-def test_untrained_weights_give_the_photo_back(tmp_path, run, write_photo, coffee):
+def test_untrained_weights_return_the_photo(tmp_path, run, write_photo, coffee):
     path = write_photo(tmp_path / "coffee.png", coffee)
     run(path)
     with Image.open(tmp_path / "out" / "coffee.png") as result, Image.open(path) as original:
@@ -78,7 +85,7 @@ def test_untrained_weights_give_the_photo_back(tmp_path, run, write_photo, coffe
         assert np.array_equal(np.asarray(result), np.asarray(expected))
 
 
-def test_the_map_that_the_weights_hold_is_applied(tmp_path, run, write_photo, brightening_weights):
+def test_the_color_map_of_the_weights_is_applied(tmp_path, run, write_photo, brightening_weights):
     color = np.array([100, 80, 60], np.uint8)
     path = write_photo(tmp_path / "a.png", np.broadcast_to(color, (8, 8, 3)).copy())
     run(path, weights=brightening_weights)
@@ -86,6 +93,8 @@ def test_the_map_that_the_weights_hold_is_applied(tmp_path, run, write_photo, br
         assert result.getpixel((4, 4)) == (126, 106, 86)  # 0.1 x 255 more
 
 
+@pytest.mark.proves("Grey photos", "the result is stored as grey")
+@pytest.mark.proves("Transparency", "is kept if the format can hold it")
 def test_a_grey_photo_stays_grey_and_transparency_stays(tmp_path, run, write_photo):
     write_photo(tmp_path / "in" / "grey.png", np.full((9, 7), 90, np.uint8))
     Image.new("RGBA", (20, 20), (9, 99, 199, 60)).save(tmp_path / "in" / "cut.png")
@@ -96,7 +105,7 @@ def test_a_grey_photo_stays_grey_and_transparency_stays(tmp_path, run, write_pho
         assert cut.getpixel((3, 3)) == (9, 99, 199, 60)
 
 
-def test_camera_and_exposure_go_with_the_photo(tmp_path, run, write_photo):
+def test_camera_and_exposure_are_kept(tmp_path, run, write_photo):
     exif = piexif.dump(
         {
             "0th": {piexif.ImageIFD.Model: b"X100", piexif.ImageIFD.Orientation: 6},
@@ -115,13 +124,16 @@ def test_camera_and_exposure_go_with_the_photo(tmp_path, run, write_photo):
         assert carried["Exif"][piexif.ExifIFD.MakerNote] == b"own" * 40
 
 
+@pytest.mark.proves("Metadata that is damaged", "is left out with a warning")
+@pytest.mark.proves("Metadata that is damaged", "the photo is retouched all the same")
 def test_damaged_metadata_is_a_warning(tmp_path, run, write_photo):
     path = write_photo(tmp_path / "a.png", exif=b"Exif\x00\x00II*\x00\xff\xff\x00\x00")
     (outcome,) = run(path)
     assert outcome.status is Status.DONE and "EXIF" in outcome.warnings[0]
 
 
-def test_what_is_there_is_skipped_unless_told_otherwise(tmp_path, run, write_photo):
+@pytest.mark.proves("Files in the way", "are left alone unless `--on-conflict` says otherwise")
+def test_an_existing_file_is_skipped_unless_on_conflict_says_otherwise(tmp_path, run, write_photo):
     path = write_photo(tmp_path / "a.jpg")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.jpg").write_bytes(b"mine")
@@ -145,14 +157,14 @@ def test_a_result_that_is_not_finite_is_reported_and_not_written(
     assert not list((tmp_path / "out").glob("[!.]*"))
 
 
-def test_an_output_folder_that_cannot_be(tmp_path, run, write_photo):
+def test_an_output_folder_that_cannot_be_created_is_an_error(tmp_path, run, write_photo):
     path = write_photo(tmp_path / "a.jpg")
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="--out"):
         run(path, out=tmp_path / "file" / "below")
 
 
-def test_what_the_weights_cannot_do_is_refused(tmp_path, run, write_photo):
+def test_coarse_only_needs_weights_with_cenet(tmp_path, run, write_photo):
     from enhance_cli.config.model import ModelConfig
     from enhance_cli.inference.weights import Provenance, save_weights
     from enhance_cli.models.cascade import Cascade
@@ -163,7 +175,7 @@ def test_what_the_weights_cannot_do_is_refused(tmp_path, run, write_photo):
         run(path, weights=weights, coarse_only=True)
 
 
-def test_a_second_run_does_only_what_is_new_or_changed(tmp_path, run, write_photo):
+def test_a_second_run_processes_only_new_or_changed_photos(tmp_path, run, write_photo):
     photos = tmp_path / "photos"
     for name in ("a", "b", "c"):
         write_photo(photos / f"{name}.jpg")
@@ -182,6 +194,7 @@ def test_a_second_run_does_only_what_is_new_or_changed(tmp_path, run, write_phot
     }
 
 
+@pytest.mark.proves("Format", "is kept, or as `--format` says")
 def test_every_format_at_full_size(tmp_path, run, write_photo):
     path = write_photo(tmp_path / "a.jpg", size=(900, 600))
     for kind in ("jpg", "png", "tiff", "webp", "avif"):
@@ -212,7 +225,7 @@ def test_metadata_that_cannot_be_written_is_a_warning(tmp_path, run, write_photo
     assert (tmp_path / "out" / "a.tiff").stat().st_size
 
 
-def test_a_fault_of_our_own_costs_one_photo(tmp_path, run, write_photo, monkeypatch):
+def test_a_bug_in_enhance_fails_one_photo_only(tmp_path, run, write_photo, monkeypatch):
     for name in "abc":
         write_photo(tmp_path / "in" / f"{name}.jpg")
     real = process_photo.decode
@@ -227,21 +240,21 @@ def test_a_fault_of_our_own_costs_one_photo(tmp_path, run, write_photo, monkeypa
     assert "\n" not in outcomes[1].error
 
 
-def test_no_result_bears_another_photos_name(tmp_path, identity_weights, write_photo):
-    """Sixty colours and sizes, worked on side by side: large ones take longer and are overtaken."""
+def test_no_result_gets_the_name_of_another_photo(tmp_path, identity_weights, write_photo):
+    """Sixty colors and sizes side by side: small photos are finished before larger ones."""
     draw = np.random.default_rng(0)
-    colours = {f"{number:02d}": draw.integers(20, 236, 3) for number in range(60)}
-    for name, colour in colours.items():
+    colors = {f"{number:02d}": draw.integers(20, 236, 3) for number in range(60)}
+    for name, color in colors.items():
         side = int(draw.choice([8, 40, 1200]))
-        pixels = np.broadcast_to(colour.astype(np.uint8), (side, side // 2, 3))
+        pixels = np.broadcast_to(color.astype(np.uint8), (side, side // 2, 3))
         write_photo(tmp_path / "in" / f"{name}.png", pixels)
     config = ApplyConfig((tmp_path / "in",), tmp_path / "out", weights=identity_weights)
     outcomes = list(BatchRunner(config))
-    assert [one.input.stem for one in outcomes] == sorted(colours)
+    assert [one.input.stem for one in outcomes] == sorted(colors)
     assert all(one.output is not None and one.output.stem == one.input.stem for one in outcomes)
-    for name, colour in colours.items():
+    for name, color in colors.items():
         with Image.open(tmp_path / "out" / f"{name}.png") as result:
-            assert result.getpixel((1, 1)) == pytest.approx(colour, abs=1)
+            assert result.getpixel((1, 1)) == pytest.approx(color, abs=1)
     for line in (tmp_path / "out" / manifest.NAME).read_text().splitlines():
         record = json.loads(line)
         assert Path(record["input"]).stem == Path(record["output"]).stem

@@ -25,7 +25,7 @@ def run(tmp_path, brightening_weights):
     return run
 
 
-def test_the_coarse_map_is_written_as_it_was_applied(tmp_path, run, write_photo):
+def test_the_cube_file_holds_the_coarse_map_at_the_given_strength(tmp_path, run, write_photo):
     write_photo(tmp_path / "in" / "day 1" / "a.png")
     run(tmp_path / "in", lut=tmp_path / "luts", strength=0.5)
     lines = (tmp_path / "luts" / "day 1" / "a.png.cube").read_text().splitlines()
@@ -33,7 +33,7 @@ def test_the_coarse_map_is_written_as_it_was_applied(tmp_path, run, write_photo)
     assert lines[-1] == "1.050000 1.050000 1.050000"
 
 
-def test_a_comparison_shows_both(tmp_path, run, write_photo):
+def test_a_comparison_shows_before_and_after(tmp_path, run, write_photo):
     plain = np.full((60, 90, 3), 100, np.uint8)
     write_photo(tmp_path / "in" / "a.png", plain)
     run(tmp_path / "in", compare=tmp_path / "seen")
@@ -42,7 +42,7 @@ def test_a_comparison_shows_both(tmp_path, run, write_photo):
         assert sheet.getpixel((60 + 90 + 16, 40))[0] == pytest.approx(126, abs=2)
 
 
-def test_what_is_asked_for_later_is_made_later(tmp_path, run, write_photo):
+def test_missing_side_outputs_are_written_by_a_later_run(tmp_path, run, write_photo):
     path = write_photo(tmp_path / "a.png")
     run(path)
     (again,) = run(path, lut=tmp_path / "luts", compare=tmp_path / "seen")
@@ -53,7 +53,7 @@ def test_what_is_asked_for_later_is_made_later(tmp_path, run, write_photo):
 
 
 class TestGallery:
-    def test_it_holds_new_photos_old_ones_and_failures(self, tmp_path, run, write_photo):
+    def test_it_shows_new_results_earlier_ones_and_failures(self, tmp_path, run, write_photo):
         write_photo(tmp_path / "in" / "old.png")
         run(tmp_path / "in")
         write_photo(tmp_path / "in" / "new <b>&.png")
@@ -67,7 +67,7 @@ class TestGallery:
         assert not re.search(r"(?:src|href)=\"https?:", page), "nothing is fetched"
         assert [path.name for path in (tmp_path / "seen").iterdir()] == ["all.html"]
 
-    def test_a_stopped_run_still_has_its_page(self, tmp_path, brightening_weights, write_photo):
+    def test_a_stopped_run_still_writes_its_page(self, tmp_path, brightening_weights, write_photo):
         for number in range(40):
             write_photo(tmp_path / "in" / f"{number}.png")
         gallery = tmp_path / "all.html"
@@ -79,12 +79,12 @@ class TestGallery:
             run.stop()
         assert gallery.read_text().count("<figure>") == done < 40
 
-    def test_it_must_be_a_page(self, tmp_path, run, write_photo):
+    def test_it_must_be_an_html_file(self, tmp_path, run, write_photo):
         path = write_photo(tmp_path / "a.jpg")
         with pytest.raises(UsageError, match=r"\.html"):
             run(path, gallery=path)
 
-    def test_a_place_that_cannot_be_written_is_told_before_any_photo(
+    def test_a_gallery_that_cannot_be_written_is_an_error_before_any_photo(
         self, tmp_path, run, write_photo
     ):
         path = write_photo(tmp_path / "a.jpg")
@@ -94,7 +94,7 @@ class TestGallery:
         assert not (tmp_path / "out" / "a.jpg").exists()
 
 
-def test_comparisons_may_not_lie_among_the_results(tmp_path, run, write_photo):
+def test_comparisons_cannot_be_written_among_the_results(tmp_path, run, write_photo):
     with pytest.raises(UsageError, match="--compare"):
         run(write_photo(tmp_path / "a.jpg"), compare=tmp_path / "out")
 
@@ -114,7 +114,7 @@ def browser():
 
 class TestInABrowser:
     def at(self, page, number=0):
-        """Where the line between before and after stands, as a share of the width."""
+        """Position of the line between before and after, as a share of the width."""
         script = """number => {
           const pair = document.querySelectorAll('.pair')[number];
           const line = getComputedStyle(pair, '::after').left;
@@ -159,7 +159,7 @@ class TestInABrowser:
         page.locator("#all").fill("100")
         assert [self.at(page, number) for number in range(3)] == pytest.approx([0, 0, 0], abs=0.01)
 
-    def test_what_can_be_read(self, page):
+    def test_count_failures_and_coarse_map_are_shown(self, page):
         assert page.locator("#count").inner_text() == "3 photos"
         assert page.locator("#failed li").count() == 1
         page.locator("summary").first.click()
@@ -181,5 +181,5 @@ class TestInABrowser:
         page.goto((tmp_path / "all.html").as_uri())
         drawn = page.evaluate("""() => [...document.querySelectorAll('.pair')].filter(
           one => one.checkVisibility({contentVisibilityAuto: true})).length""")
-        assert 3 <= drawn < 100, "the rest waits until it comes into sight"
+        assert 3 <= drawn < 100, "the rest is drawn when it is scrolled into view"
         page.close()

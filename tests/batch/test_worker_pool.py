@@ -1,4 +1,4 @@
-"""Tasks side by side: in order, bounded, and cancelled once nobody waits for them."""
+"""Tasks run side by side: in order, bounded and cancellable."""
 
 import random
 import threading
@@ -22,22 +22,22 @@ def run(pool, work, items):
     return pool.run(partial(work, item) for item in items)
 
 
-def test_results_come_in_the_order_of_the_items_and_belong_to_them():
+def test_results_come_in_the_order_of_the_tasks():
     draw = random.Random(0)
 
     def work(number: int) -> tuple[int, int]:
-        time.sleep(draw.random() / 200)  # so that they are done in any order
+        time.sleep(draw.random() / 200)  # so that they finish in any order
         return number, number**2
 
     assert list(run(WorkerPool(4), work, range(100))) == [(n, n**2) for n in range(100)]
 
 
-def test_they_are_worked_on_side_by_side():
+def test_tasks_run_side_by_side():
     both = threading.Barrier(2, timeout=20)
     assert sum(run(WorkerPool(2), lambda _: both.wait(), range(4))) == 2
 
 
-def test_no_more_is_begun_than_is_soon_needed():
+def test_only_a_few_tasks_are_submitted_ahead():
     begun: list[int] = []
     results = run(WorkerPool(2), begun.append, range(1000))
     next(results)
@@ -46,7 +46,7 @@ def test_no_more_is_begun_than_is_soon_needed():
     results.close()
 
 
-def test_stopping_finishes_what_was_begun():
+def test_stopping_finishes_the_running_tasks():
     pool = WorkerPool(2)
     done: list[int] = []
     for result in run(pool, lambda number: number, range(1000)):
@@ -58,7 +58,7 @@ def test_stopping_finishes_what_was_begun():
 
 
 @pytest.mark.parametrize("end", [ValueError, KeyboardInterrupt])
-def test_where_one_raises_the_others_are_abandoned(end):
+def test_an_exception_cancels_the_other_tasks(end):
     pool = WorkerPool(2)
     ended: list[int] = []
 
@@ -79,7 +79,7 @@ def test_where_one_raises_the_others_are_abandoned(end):
 
 
 class TestPixelBudget:
-    def test_never_more_than_fits_but_a_large_one_alone(self):
+    def test_the_limit_is_kept_and_a_larger_photo_is_processed_alone(self):
         budget, lock = PixelBudget(100), threading.Lock()
         inside: list[int] = []
         seen: list[tuple[int, ...]] = []
@@ -98,7 +98,7 @@ class TestPixelBudget:
         assert all(sum(sizes) <= 100 or sizes == (1000,) for sizes in seen)
         assert max(len(sizes) for sizes in seen) > 1
 
-    def test_it_is_given_back_where_something_fails(self):
+    def test_pixels_are_released_after_an_exception(self):
         budget = PixelBudget(10)
         with pytest.raises(ValueError), budget.reservation() as reserve:
             reserve(10)
@@ -107,7 +107,7 @@ class TestPixelBudget:
             reserve(10)  # would wait for ever
 
 
-def test_the_networks_get_their_share_of_the_cores():
+def test_the_networks_share_the_cores():
     before = torch.get_num_threads()
     pool = worker_pool_for(torch.device("cpu"))
     with torch_threads(pool.threads):

@@ -1,5 +1,7 @@
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,20 +28,20 @@ def apply(*arguments):
     return runner.invoke(app, ["apply", *map(str, arguments)])
 
 
-def test_the_summary_says_how_many_where_and_how_large(photos, tmp_path, identity_weights):
-    told = apply(photos, "--out", tmp_path / "out", "--weights", identity_weights)
-    assert told.exit_code == 0
-    assert told.stdout.startswith(f"2 done, 0 failed, 0 skipped; in {tmp_path / 'out'}\n")
-    assert "500 px on the longer edge (the default)" in told.stdout
-    assert "[1/2]" in told.stderr and "b [1].png: done" in told.stderr
+def test_the_summary_gives_counts_folder_and_size(photos, tmp_path, identity_weights):
+    result = apply(photos, "--out", tmp_path / "out", "--weights", identity_weights)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"2 done, 0 failed, 0 skipped; in {tmp_path / 'out'}\n")
+    assert "500 px on the longer edge (the default)" in result.stdout
+    assert "[1/2]" in result.stderr and "b [1].png: done" in result.stderr
 
 
-def test_one_bad_photo_exits_with_3_and_is_named(photos, tmp_path, identity_weights):
+def test_one_bad_photo_exits_with_3_and_is_reported(photos, tmp_path, identity_weights):
     (photos / "bad.jpg").write_text("no photo")
-    told = apply(photos, "--out", tmp_path / "out", "--weights", identity_weights)
-    assert told.exit_code == 3
-    assert f"error: {photos / 'bad.jpg'}: not a photo" in told.stderr
-    assert "2 done, 1 failed, 0 skipped" in told.stdout
+    result = apply(photos, "--out", tmp_path / "out", "--weights", identity_weights)
+    assert result.exit_code == 3
+    assert f"error: {photos / 'bad.jpg'}: not a photo" in result.stderr
+    assert "2 done, 1 failed, 0 skipped" in result.stdout
 
 
 def test_json_is_one_document_and_nothing_else(photos, tmp_path, identity_weights):
@@ -71,42 +73,42 @@ def test_json_is_one_document_and_nothing_else(photos, tmp_path, identity_weight
     ],
 )
 @pytest.mark.usefixtures("photos")
-def test_errors_are_one_line_and_no_traceback(
+def test_errors_are_one_line_without_a_traceback(
     tmp_path, monkeypatch, identity_weights, arguments, said, code
 ):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENHANCE_WEIGHTS", str(identity_weights))
-    told = apply(*arguments)
-    assert told.exit_code == code
-    assert said in told.stderr and told.stderr.count("\n") == 1
-    assert not told.stdout
+    result = apply(*arguments)
+    assert result.exit_code == code
+    assert said in result.stderr and result.stderr.count("\n") == 1
+    assert not result.stdout
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
+def test_ctrl_c_keeps_finished_results_and_says_how_to_continue(
     tmp_path, monkeypatch, write_photo, identity_weights
 ):
     from enhance_cli.batch.runner import BatchRunner
 
     for number in range(40):
         write_photo(tmp_path / "photos" / f"{number}.jpg")
-    real, told = BatchRunner._report, []
+    real, reported = BatchRunner._report, []
 
-    def interrupted_after_the_first(self, made):
-        told.append(made)
-        if len(told) == 2:
+    def interrupt_at_the_second(self, processed):
+        reported.append(processed)
+        if len(reported) == 2:
             raise KeyboardInterrupt
-        return real(self, made)
+        return real(self, processed)
 
-    monkeypatch.setattr(BatchRunner, "_report", interrupted_after_the_first)
+    monkeypatch.setattr(BatchRunner, "_report", interrupt_at_the_second)
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--weights", identity_weights)
     run = apply(*arguments)
     assert run.exit_code == 130
     assert "1 done" in run.stdout and "continues" in run.stderr
-    there = len(list((tmp_path / "out").glob("*.jpg")))
-    assert 2 <= there < 40 and not list((tmp_path / "out").glob("*.part"))
+    finished = len(list((tmp_path / "out").glob("*.jpg")))
+    assert 2 <= finished < 40 and not list((tmp_path / "out").glob("*.part"))
     monkeypatch.setattr(BatchRunner, "_report", real)
-    assert f"{40 - there} done, 0 failed, {there} skipped" in apply(*arguments).stdout
+    assert f"{40 - finished} done, 0 failed, {finished} skipped" in apply(*arguments).stdout
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -122,13 +124,14 @@ def test_a_real_interrupt_exits_with_130(tmp_path, write_photo, identity_weights
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 130 and b"Traceback" not in said
+    assert process.returncode == 130, said.decode()
+    assert b"Traceback" not in said
     assert 0 < len(list(tmp_path.glob("out/*.jpg"))) < 300
     assert not list(tmp_path.glob("out/.*.part"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_the_first_interrupt_lets_the_photos_in_hand_be_finished(
+def test_the_first_interrupt_finishes_the_photos_in_progress(
     tmp_path, monkeypatch, write_photo, identity_weights
 ):
     from enhance_cli.batch.runner import BatchRunner
@@ -137,27 +140,52 @@ def test_the_first_interrupt_lets_the_photos_in_hand_be_finished(
         write_photo(tmp_path / "photos" / f"{number}.jpg")
     real = BatchRunner._report
 
-    def interrupted_meanwhile(self, made):
+    def interrupt_once(self, processed):
         if not self.was_stopped:
             os.kill(os.getpid(), signal.SIGINT)
-        return real(self, made)
+        return real(self, processed)
 
-    monkeypatch.setattr(BatchRunner, "_report", interrupted_meanwhile)
+    monkeypatch.setattr(BatchRunner, "_report", interrupt_once)
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--weights", identity_weights)
-    told = apply(*arguments)
-    there = len(list((tmp_path / "out").glob("*.jpg")))
-    assert told.exit_code == 130 and f"{there} done, 0 failed" in told.stdout and there < 40
-    assert "press Ctrl-C again to stop at once" in told.stderr and "continues" in told.stderr
+    result = apply(*arguments)
+    finished = len(list((tmp_path / "out").glob("*.jpg")))
+    assert (
+        result.exit_code == 130 and f"{finished} done, 0 failed" in result.stdout and finished < 40
+    )
+    assert "press Ctrl-C again to stop at once" in result.stderr and "continues" in result.stderr
     monkeypatch.setattr(BatchRunner, "_report", real)
-    assert f"{40 - there} done, 0 failed, {there} skipped" in apply(*arguments).stdout
+    assert f"{40 - finished} done, 0 failed, {finished} skipped" in apply(*arguments).stdout
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(photos, tmp_path, identity_weights):
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_an_interrupt_while_a_line_is_written_is_not_an_error(
+    tmp_path, monkeypatch, photos, identity_weights
+):
+    class Terminal(io.RawIOBase):
+        interrupted = False
+
+        def writable(self):
+            return True
+
+        def write(self, content):
+            if not self.interrupted:
+                self.interrupted = True
+                os.kill(os.getpid(), signal.SIGINT)
+            return len(content)
+
+    stream = io.TextIOWrapper(io.BufferedWriter(Terminal()), write_through=True)
+    monkeypatch.setattr("enhance_cli.cli.console.messages._file", stream)
+    result = apply(photos, "--out", tmp_path / "out", "--weights", identity_weights)
+    assert result.exit_code == 130, result.exception
+    assert result.stdout.startswith("2 done, 0 failed")
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(photos, tmp_path, identity_weights):
     out = tmp_path / "out"
     arguments = (photos, "--out", out, "--weights", identity_weights)
-    told = apply(*arguments, "--dry-run")
-    assert told.exit_code == 0 and not out.exists()
-    assert f"write {out / 'a.jpg'} from {photos / 'a.jpg'} (new)" in told.stdout
+    result = apply(*arguments, "--dry-run")
+    assert result.exit_code == 0 and not out.exists()
+    assert f"write {out / 'a.jpg'} from {photos / 'a.jpg'} (new)" in result.stdout
     apply(*arguments)
     assert "skip" in apply(*arguments, "--dry-run").stdout
     planned = json.loads(apply(*arguments, "--dry-run", "--json", "--quality", 80).stdout)
@@ -165,11 +193,11 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(photos, tmp_path, id
 
 
 def test_full_size_and_a_long_edge_exclude_each_other(photos, tmp_path):
-    told = apply(photos, "--out", tmp_path / "out", "--full-size", "--long-edge", 800)
-    assert told.exit_code == 2 and "give one of the two" in told.stderr
+    result = apply(photos, "--out", tmp_path / "out", "--full-size", "--long-edge", 800)
+    assert result.exit_code == 2 and "give one of the two" in result.stderr
 
 
-def test_a_warning_that_many_photos_share_is_told_a_few_times(
+def test_a_shared_warning_is_printed_a_few_times_and_counted(
     tmp_path, write_photo, identity_weights
 ):
     for number in range(7):
@@ -180,7 +208,7 @@ def test_a_warning_that_many_photos_share_is_told_a_few_times(
     assert "7 photos in all, 4 of them not listed: its EXIF" in ran.stderr.replace("\n", " ")
 
 
-def test_every_dial_reaches_the_run(tmp_path, photos, monkeypatch):
+def test_every_option_reaches_the_run(tmp_path, photos, monkeypatch):
     seen = []
 
     def stop(config):
@@ -199,3 +227,43 @@ def test_every_dial_reaches_the_run(tmp_path, photos, monkeypatch):
     assert config.gallery == Path("g.html") and config.encoding.bits == 16
     assert (config.format, config.srgb, config.strength) == ("tiff", True, 0.5)
     assert config.long_edge is None
+
+
+class TestVerbosity:
+    @pytest.fixture
+    def arguments(self, photos, tmp_path, write_photo, identity_weights):
+        """A photo without problems, one with damaged metadata, and a file that is no photo."""
+        write_photo(photos / "c.png", exif=b"Exif\x00\x00II*\x00\xff\xff\x00\x00")
+        (photos / "bad.jpg").write_text("no photo")
+        return (photos, "-o", tmp_path / "out", "--weights", identity_weights)
+
+    @pytest.mark.parametrize("option", ["-q", "--quiet"])
+    def test_quiet_prints_only_errors_and_warnings(self, arguments, option):
+        result = apply(*arguments, option)
+        assert result.exit_code == 3 and not result.stdout
+        lines = result.stderr.splitlines()
+        assert len(lines) == 2
+        assert lines[0].startswith("error: ") and "bad.jpg: not a photo" in lines[0]
+        assert lines[1].startswith("warning: ") and "EXIF" in lines[1]
+
+    @pytest.mark.parametrize("option", ["-v", "--verbose"])
+    def test_verbose_prints_a_line_for_each_photo(self, arguments, option, tmp_path):
+        result = apply(*arguments, option)
+        lines = [line for line in result.stderr.splitlines() if line.startswith("[")]
+        assert len(lines) == 3
+        assert lines[0].startswith("[1/4] ")
+        assert re.search(r"a\.jpg: done \(new\), \d+\.\d\d s, ", lines[0])
+        assert lines[0].endswith(str(tmp_path / "out" / "a.jpg"))
+        assert result.stdout.startswith("3 done, 1 failed, 0 skipped")
+
+    def test_quiet_and_verbose_exclude_each_other(self, arguments):
+        result = apply(*arguments, "-q", "-v")
+        assert result.exit_code == 2 and not result.stdout
+        assert "--quiet and --verbose: give one of the two" in result.stderr
+
+
+def test_short_options(photos, tmp_path, identity_weights):
+    arguments = (photos / "a.jpg", "-o", tmp_path / "out", "--weights", identity_weights)
+    assert "1 to write" in apply(*arguments, "-f", "PNG", "-n").stderr
+    assert apply(*arguments, "-f", "PNG", "-q").exit_code == 0
+    assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["a.png"]

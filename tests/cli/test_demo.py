@@ -13,21 +13,21 @@ def pixels(path):
         return np.asarray(image.convert("RGB"), np.float32) / 255
 
 
-def test_someone_without_a_photo_sees_what_it_does(tmp_path):
-    told = runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"])
-    assert told.exit_code == 0, told.stderr
+def test_the_demo_needs_no_photos(tmp_path):
+    result = runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"])
+    assert result.exit_code == 0, result.stderr
     photos = sorted(path.name for path in (tmp_path / "photos").iterdir())
     assert photos == sorted(path.name for path in (tmp_path / "retouched").glob("[!.]*"))
     assert len(photos) == 8 and "coffee-flat.jpg" in photos
-    assert "before-after.jpg" in told.stdout
+    assert "before-after.jpg" in result.stdout
     with Image.open(tmp_path / "before-after.jpg") as sheet:
         assert sheet.height > 8 * 375
     again = runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"])
-    assert again.exit_code == 0, "a second run is as good as the first"
+    assert again.exit_code == 0, "it can be run again"
 
 
-def test_a_flat_render_comes_nearer_to_the_photo_that_it_was_made_from(tmp_path):
-    """The weights that come with the package do their work on photos that they never saw."""
+def test_retouched_flat_renders_are_closer_to_the_photos(tmp_path):
+    """The shipped weights improve photos on which they were not trained."""
     assert runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"]).exit_code == 0
     for name in ("coffee", "chelsea", "rocket", "astronaut"):
         retouched = pixels(tmp_path / "retouched" / f"{name}-flat.jpg")

@@ -13,21 +13,21 @@ def run(*arguments):
     return runner.invoke(app, list(map(str, arguments)))
 
 
-def test_the_table_has_identity_on_top_and_says_how_ssim_is_measured(
+def test_the_table_has_identity_first_and_the_ssim_settings(
     tmp_path, write_pairs, brightening_weights
 ):
     split = tmp_path / "split.txt"
     split.write_text("a0001\na0002\n")
-    told = run(
+    result = run(
         *("eval", "--fivek-root", write_pairs(), "--split", split),
         *("--weights", brightening_weights, "--device", "cpu"),
     )
-    assert told.exit_code == 0
-    lines = told.stdout.splitlines()
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
     identity = next(i for i, line in enumerate(lines) if " identity " in line)
     assert " ce " in lines[identity + 1] and "1 of them" in lines[identity + 1]
-    assert "Gaussian window, sigma 1.5" in told.stdout
-    assert "trained on 1 of these 2 photos" in told.stderr
+    assert "Gaussian window, sigma 1.5" in result.stdout
+    assert "trained on 1 of these 2 photos" in result.stderr
 
 
 @pytest.fixture
@@ -39,17 +39,19 @@ def split(tmp_path):
 def test_the_papers_rows_are_marked_as_published(write_pairs, split, brightening_weights):
     command = ("eval", "--fivek-root", write_pairs(), "--split", split, "--paper")
     options = ("--weights", brightening_weights, "--device", "cpu")
-    told = run(*command, *options)
-    assert told.exit_code == 0
-    published = [line for line in told.stdout.splitlines() if ", published" in line]
+    result = run(*command, *options)
+    assert result.exit_code == 0
+    published = [line for line in result.stdout.splitlines() if ", published" in line]
     assert len(published) == 11 and "24.19" in published[4] and "0.915" in published[4]
-    assert all("published" in line for line in told.stdout.splitlines() if "24.19" in line)
+    assert all("published" in line for line in result.stdout.splitlines() if "24.19" in line)
     document = json.loads(run(*command, *options, "--json").stdout)
     assert len(document["rows"]) == 2 and len(document["published"]) == 11
 
 
-def test_the_figures_of_every_photo_as_csv(write_pairs, split, brightening_weights, tmp_path):
-    told = run(
+def test_the_scores_of_every_photo_are_written_as_csv(
+    write_pairs, split, brightening_weights, tmp_path
+):
+    result = run(
         *("eval", "--fivek-root", write_pairs(), "--split", split, "--json"),
         *("--weights", brightening_weights, "--device", "cpu"),
         *("--per-photo", tmp_path / "deep" / "figures.csv"),
@@ -62,44 +64,46 @@ def test_the_figures_of_every_photo_as_csv(write_pairs, split, brightening_weigh
         ("a0002", "identity"),
         ("a0002", "ce"),
     ]
-    means = json.loads(told.stdout)["rows"]
+    means = json.loads(result.stdout)["rows"]
     for number, name in enumerate(("identity", "ce")):
         values = [float(row["psnr"]) for row in rows if row["method"] == name]
         assert sum(values) / 2 == pytest.approx(means[number]["psnr"], rel=1e-4)
 
 
-def test_what_is_found_and_what_it_costs_is_said_before(
+def test_pairs_and_disk_space_are_reported_before_rendering(
     write_pairs, split, brightening_weights, tmp_path
 ):
     command = (
         *("eval", "--fivek-root", write_pairs(), "--split", split, "--device", "cpu"),
         *("--weights", brightening_weights, "--cache-dir", tmp_path / "cache"),
     )
-    told = run(*command).stderr
-    assert "MIT-Adobe FiveK, Lightroom exports, expert C from expertC/, 4 pairs" in told
-    assert f"rendering 2 of them once, at 500 px, into {tmp_path / 'cache'}: 1 MB at most" in told
+    messages = run(*command).stderr
+    assert "MIT-Adobe FiveK, Lightroom exports, expert C from expertC/, 4 pairs" in messages
+    assert (
+        f"rendering 2 of them once, at 500 px, into {tmp_path / 'cache'}: 1 MB at most" in messages
+    )
     assert "rendering" not in run(*command).stderr
 
 
-def test_a_csv_that_cannot_be_written(write_pairs, split, brightening_weights):
-    told = run(
+def test_a_csv_that_cannot_be_written_is_an_error(write_pairs, split, brightening_weights):
+    result = run(
         *("eval", "--fivek-root", write_pairs(), "--split", split, "--device", "cpu"),
         *("--weights", brightening_weights, "--per-photo", split / "figures.csv"),
     )
-    assert told.exit_code == 1 and "--per-photo" in told.stderr
+    assert result.exit_code == 1 and "--per-photo" in result.stderr
 
 
-def test_bad_pairs_are_warned_of_where_they_are_skipped(write_pairs, split, brightening_weights):
+def test_skipped_bad_pairs_cause_a_warning(write_pairs, split, brightening_weights):
     root = write_pairs()
     (root / "input" / "a0002-y.png").unlink()
     command = (
         *("eval", "--fivek-root", root, "--split", split, "--device", "cpu"),
         *("--weights", brightening_weights),
     )
-    told = run(*command)
-    assert told.exit_code == 1 and "1 bad pair: a0002: " in told.stderr
-    assert "no original" in told.stderr
-    told = run(*command, "--skip-bad-pairs", "--json")
-    assert told.exit_code == 0 and "skipping a0002" in told.stderr
-    document = json.loads(told.stdout)
+    result = run(*command)
+    assert result.exit_code == 1 and "1 bad pair: a0002: " in result.stderr
+    assert "no original" in result.stderr
+    result = run(*command, "--skip-bad-pairs", "--json")
+    assert result.exit_code == 0 and "skipping a0002" in result.stderr
+    document = json.loads(result.stdout)
     assert document["photos"] == 1 and document["skipped"][0]["key"] == "a0002"

@@ -23,18 +23,18 @@ def test_help_and_version_never_import_torch(arguments):
 
 
 def test_python_m_is_the_same_command():
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "enhance_cli", "--version"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout == f"enhance {enhance_cli.__version__}\n"
+    assert result.stdout == f"enhance {enhance_cli.__version__}\n"
 
 
 def test_all_commands_are_listed():
-    told = runner.invoke(app, ["--help"]).output
-    assert all(command in told for command in ("apply", "train", "eval", "demo"))
+    result = runner.invoke(app, ["--help"]).output
+    assert all(command in result for command in ("apply", "train", "eval", "demo"))
 
 
 @pytest.mark.parametrize("arguments", [["aply"], ["apply", "x"], ["apply", "x", "--out"]])

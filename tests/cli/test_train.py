@@ -1,7 +1,6 @@
 import json
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from enhance_cli.cli.main import app
@@ -16,7 +15,7 @@ def run(*arguments):
 
 
 def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
-    """The three commands in a row, with the real networks."""
+    """``train``, ``eval`` and ``apply`` one after the other, with the real networks."""
     root, weights = write_pairs(size=(96, 72)), tmp_path / "mine.safetensors"
     split = tmp_path / "split.txt"
     split.write_text("a0003\n")
@@ -46,7 +45,7 @@ def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
 
 @pytest.fixture
 def configs(monkeypatch):
-    """The configs with which `train` would run."""
+    """The configs with which ``train`` would run."""
     seen = []
     monkeypatch.setattr("enhance_cli.cli.train._run", lambda config, **_: seen.append(config))
     return seen
@@ -66,13 +65,13 @@ def test_every_setting_of_a_recipe_can_be_set(configs, tmp_path):
         *("stages.refine.synthetic_share=0.1", "stages.refine.tile_shuffle=0.3"),
         *("checkpoint=last", "precision=bf16", "stages.*.epochs=9", "stages.refine.epochs=7"),
     )
-    told = run(
+    result = run(
         *("train", "--pairs", "x", "--pairs", "y=3", "--split", "random250"),
         *(word for setting in settings for word in ("--set", setting)),
         *("--batch-size", 4, "--learning-rate", 0.5, "--init", "w.safetensors"),
         *("--stages", "refine", "--seed", 3, "--expert", "C"),
     )
-    assert told.exit_code == 0, told.stderr
+    assert result.exit_code == 0, result.stderr
     recipe, model = configs[1].recipe, configs[1].recipe.model
     assert (model.variant, model.fit, model.max_input_edge) == ("prnl", "squash", 300)
     assert (model.nonlocal_pool, model.protect_highlights) == (2, True)
@@ -100,11 +99,29 @@ def test_a_printed_recipe_gives_the_same_run(configs, tmp_path):
     (tmp_path / "mine.toml").write_text(printed.stdout)
     run("train", "--recipe", tmp_path / "mine.toml", "--pairs", "x")
     run("train", "--recipe", "shipped", "--pairs", "x", *options)
-    assert with_defaults(configs[0]) == with_defaults(configs[1])
+    assert effective(configs[0]) == effective(configs[1])
 
 
-def with_defaults(config):
-    """The recipe, with what has no effect in it set aside."""
+def test_a_printed_recipe_comes_with_its_command(configs):
+    words = ("--fivek-root", "my photos=3", "--expert", "A", "--variant", "ALL", "--stages")
+    printed = run("train", *words, "refine", "--split", "NONE", "--pretrained", "--print-recipe")
+    assert printed.exit_code == 0, printed.stderr
+    assert not configs
+    assert printed.stdout.splitlines()[0] == (
+        "# enhance train --recipe THIS_FILE --fivek-root 'my photos=3' --split none --expert a "
+        "--variant all --stages refine --pretrained"
+    )
+
+
+@pytest.mark.parametrize("recipe", ["paper", "shipped"])
+def test_a_printed_built_in_recipe_is_the_same_recipe(configs, tmp_path, recipe):
+    (tmp_path / "mine.toml").write_text(run("train", "--recipe", recipe, "--print-recipe").stdout)
+    run("train", "--recipe", tmp_path / "mine.toml", "--pairs", "x")
+    assert configs[0].recipe == load_recipe(recipe)
+
+
+def effective(config):
+    """The recipe without the settings that have no effect in it."""
     return format_recipe(config.recipe)
 
 
@@ -131,22 +148,41 @@ def with_defaults(config):
         (["--recipe", "gone.toml"], "neither paper nor shipped"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_the_reason(arguments, said, write_pairs):
+def test_options_that_make_no_sense_are_refused_with_the_reason(arguments, said, write_pairs):
     split = [] if "--split" in arguments else ["--split", "none"]
     source = ["--pairs", write_pairs(root="mine")]
-    told = run("train", *source, "--recipe", "shipped", *split, *arguments, "--device", "cpu")
-    assert told.exit_code == 2, told.output
-    assert said in told.stderr and told.stderr.count("\n") == 1
+    result = run("train", *source, "--recipe", "shipped", *split, *arguments, "--device", "cpu")
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_train_help_fits_on_a_page():
-    command = typer.main.get_command(app).commands["train"]
-    options = [one for one in command.params if one.name != "help"]
-    assert len(options) <= 24
-    for one in options:
-        assert one.help, one.name
-        record = one.show_default or one.default is not None or one.multiple or one.is_flag
-        assert record or one.required or one.name == "fivek_root", f"{one.name}: no default shown"
+STAGE = '[[stages]]\nname = "coarse"\ntrains = "cenet"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed = ", "not TOML"),
+        ("sead = 3", "sead: unknown key; did you mean seed?"),
+        ("flip = 1", "flip = 1: must be true or false"),
+        ("ema_decay = 1.5", "ema_decay = 1.5: must be a number from 0 to 1"),
+        ('[model]\nvariant = "cd"', 'model.variant = "cd": must be one of "ce", "pr"'),
+        (STAGE + "epochs = 0", "stages.coarse.epochs = 0: must be a whole number of at least 1"),
+        (STAGE + 'loss = "l2"', 'stages.coarse.loss = "l2": must be one of "mse", "l1", "lab"'),
+        (STAGE + 'optimizer = "adamw"\nmomentum = 0.5', "stages.coarse.momentum has no effect"),
+        (STAGE + STAGE, "stages.coarse: duplicate name"),
+        (
+            '[[stages]]\nname = "coarse"',
+            'stages.coarse.trains: must be set, to one of "cenet", "prnet"',
+        ),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_file_key_and_values(tmp_path, text, said):
+    (tmp_path / "wrong.toml").write_text(text)
+    result = run("train", "--pairs", "x", "--recipe", tmp_path / "wrong.toml")
+    assert result.exit_code == 2, result.output
+    assert f"error: {tmp_path / 'wrong.toml'}: " in result.stderr and said in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -165,20 +201,20 @@ def test_train_help_fits_on_a_page():
 def test_errors_are_one_line(arguments, said, code, tmp_path, monkeypatch, identity_weights):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENHANCE_WEIGHTS", str(identity_weights))
-    told = run(*arguments, "--device", "cpu")
-    assert told.exit_code == code
-    assert said in told.stderr and told.stderr.count("\n") == 1
+    result = run(*arguments, "--device", "cpu")
+    assert result.exit_code == code
+    assert said in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_ctrl_c_leaves_weights_and_says_how_to_go_on(tmp_path, write_pairs, monkeypatch):
+def test_ctrl_c_leaves_weights_and_says_how_to_continue(tmp_path, write_pairs, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("enhance_cli.training.stages.photo_losses", interrupt)
     weights = tmp_path / "w.safetensors"
-    told = run(
+    result = run(
         *("train", "--fivek-root", write_pairs(), "--split", "none", "--variant", "prnl"),
         *("--set", "model.input_side=64", "--batch-size", 2, "--out", weights, "--device", "cpu"),
     )
-    assert told.exit_code == 130 and "--resume" in told.stderr
+    assert result.exit_code == 130 and "--resume" in result.stderr
     assert load_weights(weights).model.config.variant == "prnl"

@@ -1,0 +1,40 @@
+"""Help texts without the noise that Typer adds to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+
+class Command(TyperCommand):
+    """A command whose help shows no Python types."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The arguments and options, with ``--help`` in the last panel."""
+        parameters = _without_types(super().get_params(ctx))
+        *own, help_option = parameters
+        help_option.rich_help_panel = own[-1].rich_help_panel
+        return parameters
+
+
+class Group(TyperGroup):
+    """The program itself; its help shows no Python types."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options, with those for shell completion."""
+        return _without_types(super().get_params(ctx))
+
+
+def _without_types(parameters: list[Any]) -> list[Any]:
+    """Remove ``<bool>`` from flags, and ``<list[Path]>`` and the like from arguments."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+        elif parameter.param_type_name == "argument":
+            parameter.display_type_rich = _no_type
+    return parameters
+
+
+def _no_type(ctx: Any) -> None:
+    """Stand in for the method of Typer that describes an argument's type."""

@@ -1,0 +1,122 @@
+"""A photo's way from its file to its result."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import piexif
+import pytest
+import tifffile
+from PIL import Image
+from typer.testing import CliRunner
+
+import enhance_cli
+from enhance_cli.batch import process_photo
+from enhance_cli.batch.process_photo import Status
+from enhance_cli.batch.runner import BatchRunner
+from enhance_cli.cli.main import app
+from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.imaging.codecs import pillow_image
+from enhance_cli.imaging.metadata import exif
+from enhance_cli.models.cascade import Cascade
+from tests.pictures import smooth
+
+PACKAGE = Path(enhance_cli.__file__).parent
+
+
+def own_frames() -> list[str]:
+    """The functions of this package that are being called, outermost first."""
+    names: list[str] = []
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if Path(code.co_filename).is_relative_to(PACKAGE) and code.co_name != "bounded":
+            names.insert(0, code.co_name)
+        frame = frame.f_back
+    return names
+
+
+def test_from_the_command_to_the_network_are_seven_frames(
+    tmp_path, monkeypatch, write_photo, identity_weights
+):
+    submitted, networks = [], []
+    submit, forward = ThreadPoolExecutor.submit, Cascade.forward
+
+    def observed_submit(self, task):
+        submitted.append(own_frames())
+        return submit(self, task)
+
+    def observed_forward(self, *arguments):
+        networks.append([*own_frames(), "forward"])
+        return forward(self, *arguments)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", observed_submit)
+    monkeypatch.setattr(Cascade, "forward", observed_forward)
+    photo = write_photo(tmp_path / "a.jpg")
+    command = ("apply", photo, "--out", tmp_path / "out", "--weights", identity_weights)
+    result = CliRunner().invoke(app, [*map(str, command), "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    assert submitted == [["apply", "run_batch", "__iter__", "run"]]
+    assert networks == [["process_photo", "predict", "forward"]]
+    assert len(submitted[0] + networks[0]) <= 7
+
+
+EXIF = piexif.dump({"0th": {piexif.ImageIFD.Make: b"Maker"}})
+
+
+def write_jpeg(path, _write_dng):
+    Image.fromarray(smooth(60, 40)).save(path, exif=EXIF)
+
+
+def write_tiff(path, _write_dng):
+    deep = smooth(60, 40).astype(np.uint16) * 257
+    tifffile.imwrite(path, deep, photometric="rgb", extratags=[(271, "s", 0, "Maker", True)])
+
+
+def write_raw(path, write_dng):
+    write_dng(path, smooth(60, 40))
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "blocks", "tags"),
+    [
+        ("a.jpg", write_jpeg, 1, 0),
+        ("a.tif", write_tiff, 1, 1),
+        ("a.dng", write_raw, 0, 1),
+    ],
+)
+def test_a_photo_is_decoded_once_with_all_its_metadata(
+    tmp_path, monkeypatch, write_dng, identity_weights, name, write, blocks, tags
+):
+    path = tmp_path / name
+    write(path, write_dng)
+    calls: list[str] = []
+
+    def counted(module, function):
+        real = getattr(module, function)
+
+        def call(*arguments, **options):
+            calls.append(function)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, function, call)
+
+    def decode_and_remove(*arguments):
+        calls.append("decode")
+        photo = decode(*arguments)
+        path.unlink()  # whoever opened the file again would fail
+        return photo
+
+    decode = process_photo.decode
+    monkeypatch.setattr(process_photo, "decode", decode_and_remove)
+    counted(pillow_image, "read_metadata")
+    counted(exif, "read_tags")
+    config = ApplyConfig((path,), tmp_path / "out", weights=identity_weights, device="cpu")
+    (outcome,) = BatchRunner(config)
+    assert outcome.status is Status.DONE and not outcome.warnings, outcome
+    assert sorted(calls) == sorted(["decode"] + ["read_metadata"] * blocks + ["read_tags"] * tags)
+    with Image.open(outcome.output) as result:
+        assert result.getexif().get(piexif.ImageIFD.Make, "").strip("\0") == (
+            "" if name.endswith("dng") else "Maker"
+        )
