@@ -1,10 +1,10 @@
-"""Ways to carry PRNet's residual up to a large photo, on photos seen at a quarter of their size.
+"""Ways to upsample PRNet's residual, on photos that the networks see at a quarter of their size.
 
     python tests/benchmarks/enlarging.py PHOTO [PHOTO ...]
 
-Told are, in levels of 255: by how much a result made small again differs from what the networks
-made of the small photo; and by how much its detail (what a blur of 2 px takes away) differs at
-strong edges from what the networks make of the large photo itself.
+Both figures are in 8-bit levels. "downscaled": how far the downscaled result is from the result on
+the small photo. "at edges": how far its detail (what a blur of 2 px removes) is, at strong edges,
+from that of the networks' result on the large photo itself.
 """
 
 import argparse
@@ -16,39 +16,40 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude
 
-from enhance_cli.inference.weights import find_weights, load_weights
 from enhance_cli.imaging.affine_grid import apply_affine_grid
-from enhance_cli.imaging.resize import resize_pixels
+from enhance_cli.imaging.resize import Size, resize_pixels
+from enhance_cli.inference.weights import find_weights, load_weights
 from enhance_cli.models import guided_upsampling
 from enhance_cli.models.cascade import Cascade, Enhancement
+from enhance_cli.models.prnet import Shape
 
 QUARTER, DETAIL, EDGES = 4, 2.0, 0.05
 
 
 def ways(model: Cascade, seen: Enhancement, large: np.ndarray) -> dict[str, np.ndarray]:
-    """The large photo as each way has it, clamped."""
+    """The large photo's result by each way, clamped."""
     tensor = torch.from_numpy(large).permute(2, 0, 1)[None]
     coarse = tensor if seen.mapping is None else tensor + seen.mapping.residual(tensor)
-    size = large.shape[:2]
+    size = Shape(*large.shape[:2])
     alone = torch.nn.functional.interpolate(seen.residual, size, mode="bilinear")
-    original = upsampling._sharpened
+    original = guided_upsampling._sharpened
     try:
-        upsampling._sharpened = lambda rest, _size: 0 * rest
-        affine = upsampling.guided_affine_grid(seen, size)
-        upsampling._sharpened = lambda rest, _size: rest
-        enlarged = upsampling.guided_affine_grid(seen, size)
+        guided_upsampling._sharpened = lambda rest, _shape: 0 * rest
+        affine = guided_upsampling.guided_affine_grid(seen, size)
+        guided_upsampling._sharpened = lambda rest, _shape: rest
+        enlarged = guided_upsampling.guided_affine_grid(seen, size)
     finally:
-        upsampling._sharpened = original
-    field = upsampling.guided_affine_grid(seen, size)
+        guided_upsampling._sharpened = original
+    grid = guided_upsampling.guided_affine_grid(seen, size)
 
     def pixels(result: torch.Tensor) -> np.ndarray:
         return result[0].permute(1, 2, 0).clamp(0, 1).numpy()
 
     return {
-        "the residual enlarged by itself (bilinear)": pixels(coarse + alone),
+        "the residual, bilinear": pixels(coarse + alone),
         "the affine fit alone": apply_affine_grid(large, affine.numpy()),
-        "the affine fit, and what it leaves enlarged": apply_affine_grid(large, enlarged.numpy()),
-        "the same, and what enlarging blurs given back": apply_affine_grid(large, field.numpy()),
+        "the affine fit, and its remainder enlarged": apply_affine_grid(large, enlarged.numpy()),
+        "the same, with the remainder sharpened": apply_affine_grid(large, grid.numpy()),
         "the networks on the large photo itself": pixels(model(tensor).enhanced),
     }
 
@@ -57,7 +58,7 @@ def ways(model: Cascade, seen: Enhancement, large: np.ndarray) -> dict[str, np.n
 def figures(model: Cascade, path: Path) -> dict[str, tuple[float, float]]:
     """Both distances of each way, for one photo."""
     large = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
-    size = large.shape[1] // QUARTER, large.shape[0] // QUARTER
+    size = Size(large.shape[1] // QUARTER, large.shape[0] // QUARTER)
     small = resize_pixels(large, size)
     seen = model(torch.from_numpy(small).permute(2, 0, 1)[None])
     expected = seen.enhanced[0].permute(1, 2, 0).clamp(0, 1).numpy()
@@ -83,7 +84,7 @@ def main() -> None:
     given = parser.parse_args()
     model = load_weights(find_weights(None)).model
     all_figures = [figures(model, path) for path in given.photos]
-    print("| way | made small | at edges |\n|---|---|---|")
+    print("| way | downscaled | at edges |\n|---|---|---|")
     for name in all_figures[0]:
         small, edges = np.mean([one[name] for one in all_figures], axis=0)
         print(f"| {name} | {small:.1f} | {edges:.1f} |")

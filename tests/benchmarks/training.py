@@ -7,7 +7,6 @@ import argparse
 import statistics
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,10 @@ from PIL import Image
 from skimage import data
 
 from enhance_cli.config.data import DataConfig, Source
-from enhance_cli.config import SHIPPED, with_stages  # FIXME
+from enhance_cli.config.recipe_file import Change, load_recipe, with_changes
+from enhance_cli.config.training import TrainConfig
 from enhance_cli.training.losses import photo_losses
+from enhance_cli.training.optimizer import make_optimizer
 from enhance_cli.training.trainer import Trainer
 
 PAIRS, SIDE = 256, 256
@@ -38,18 +39,16 @@ def make_pairs(folder: Path) -> None:
 
 
 def loop(config) -> float:
-    """Photos a second of PRNet's epochs, but for the first, which fills the caches."""
+    """Photos per second in PRNet's epochs, without the first, which fills the cache."""
     reports = [report for report in Trainer(config) if report.stage == "refine"]
     return statistics.median(report.photos_per_second for report in reports[1:])
 
 
 def bare(config) -> float:
-    """Photos a second of what the loop must do at least: forward, backward, step."""
+    """Photos per second of the passes alone: forward, backward, optimizer step."""
     training = Trainer(config)
     cenet, prnet = training.model.cenet.eval(), training.model.prnet
-    stage = config.refine
-    from enhance_cli.training.optimizer import make_optimizer
-
+    (stage,) = (one for one in config.recipe.stages if one.name == "refine")
     optimizer = make_optimizer(prnet, stage)
     shape = (stage.batch_size, 3, stage.crop, stage.crop)
     last = torch.channels_last
@@ -59,7 +58,7 @@ def bare(config) -> float:
     seconds = []
     for _ in range(12):
         began = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.recipe.precision == "bf16"):
             with torch.no_grad():
                 mapping = cenet(view)
             start = original + mapping.residual(original)
@@ -82,17 +81,23 @@ def main() -> None:
         folder = Path(scratch)
         make_pairs(folder / "pairs")
         sources = DataConfig((Source("pairs", folder / "pairs"),), cache_dir=folder / "cache")
-        config = replace(
-            SHIPPED,
+        changes = {
+            "validate_every": 1000,
+            "stages.*.epochs": given.epochs,
+            "stages.coarse.epochs": 1,
+            "stages.refine.crop": given.side,
+            "stages.refine.initial_crop": 0,
+            "stages.refine_projected.crop": given.side,
+        }
+        texts = (f"{key}={value}" for key, value in changes.items())
+        config = TrainConfig(
+            recipe=with_changes(load_recipe("shipped"), map(Change, texts)),
             data=sources,
             out=folder / "a.safetensors",
             device="cpu",
             workers=given.workers,
-            validate_every=1000,
         )
-        config = with_stages(config, crop=given.side, initial_crop=0, epochs=given.epochs)
-        config = replace(config, coarse=replace(config.coarse, epochs=1))
-        # SampleRef about, so that what else the machine does meets both.
+        # In turns, so that other work of the machine affects both.
         rounds = [(loop(config), bare(config)) for _ in range(3)]
     ratios = [one / other for one, other in rounds]
     for (one, other), ratio in zip(rounds, ratios, strict=True):

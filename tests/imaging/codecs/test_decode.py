@@ -22,6 +22,7 @@ STORED = {
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".png", ".tif"])
+@pytest.mark.proves("Orientation", "is applied to the pixels")
 def test_exif_orientation_is_applied(tmp_path, orientation, suffix):
     upright = enlarged(QUADRANTS, 32)[:48]  # 48 x 64: a turn shows in the size too
     exif = Image.Exif()
@@ -57,6 +58,7 @@ def test_a_large_jpeg_is_decoded_at_reduced_scale(tmp_path, write_photo, monkeyp
     assert sizes == [(1000, 500)]
 
 
+@pytest.mark.proves("Size", "photos are never enlarged")
 def test_small_photos_are_not_enlarged(tmp_path, write_photo):
     assert decode(write_photo(tmp_path / "a.jpg"), 500).as_srgb().shape == (40, 60, 3)
 
@@ -79,6 +81,7 @@ def test_a_name_with_spaces_and_foreign_letters(tmp_path, write_photo):
     )
 
 
+@pytest.mark.proves("Several pictures in a file", "only the first is read, with a warning")
 def test_only_the_first_of_several_images_is_read_with_a_warning(tmp_path):
     path = tmp_path / "pages.tif"
     first, second = (Image.new("RGB", (8, 8), color) for color in ("white", "black"))
@@ -120,3 +123,13 @@ class TestDamaged:
         raw = write_dng(tmp_path / "a.dng", coffee[:60, :80])
         with pytest.raises(PhotoError, match="80 x 60 pixels"):
             decode(raw, 500, 4799)
+
+
+@pytest.mark.proves("Several pictures in a file", "a camera's previews cause none")
+def test_the_preview_in_a_cameras_jpeg_is_no_second_image(tmp_path, coffee):
+    """An MPO, as cameras and telephones write it: the photo, then a smaller copy."""
+    path = tmp_path / "camera.jpg"
+    photo = Image.fromarray(coffee)
+    photo.save(path, "MPO", save_all=True, append_images=[photo.resize((60, 40))])
+    decoded = decode(path, None)
+    assert decoded.size == (600, 400) and decoded.warnings == ()

@@ -23,6 +23,7 @@ def test_a_grey_photo_is_written_in_one_channel(tmp_path):
         assert image.mode == "L"
 
 
+@pytest.mark.proves("Format", "no chroma subsampling")
 def test_jpeg_does_not_subsample_chroma(tmp_path):
     write_photo(PHOTO, tmp_path / "a.jpg")
     with Image.open(tmp_path / "a.jpg") as image:
@@ -62,6 +63,7 @@ def test_every_format_can_be_read_back(tmp_path, suffix):
     assert "sRGB" in name
 
 
+@pytest.mark.proves("Transparency", "laid on white in JPEG")
 def test_transparent_parts_are_blended_with_white_in_jpeg(tmp_path):
     clear = Photo(np.zeros((8, 8, 3), np.float32), alpha=np.zeros((8, 8), np.float32))
     write_photo(clear, tmp_path / "a.jpg")
@@ -84,6 +86,7 @@ class TestWholeOrNotAtAll:
 
         return fail_with
 
+    @pytest.mark.proves("Results", "only when they are complete")
     def test_a_failure_leaves_the_old_result_and_nothing_else(self, tmp_path, failing):
         path = tmp_path / "a.jpg"
         path.write_bytes(b"the old one")
@@ -107,3 +110,15 @@ def test_the_profile_has_a_fixed_date(tmp_path, coffee):
         profile = ImageCms.ImageCmsProfile(BytesIO(image.info["icc_profile"]))
     assert profile.profile.creation_date == datetime(2000, 1, 1)
     assert "sRGB" in ImageCms.getProfileDescription(profile)
+
+
+@pytest.mark.proves("Format", "JPEG has quality 95")
+def test_jpeg_has_quality_95_unless_told_otherwise(tmp_path):
+    """Pillow's quantisation tables of the same quality."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "reference.jpg", quality=95)
+    write_photo(PHOTO, tmp_path / "a.jpg")
+    with (
+        Image.open(tmp_path / "reference.jpg") as reference,
+        Image.open(tmp_path / "a.jpg") as ours,
+    ):
+        assert ours.quantization == reference.quantization

@@ -42,6 +42,7 @@ def test_a_damaged_file_is_reported_whatever_the_host_has_registered(tmp_path):
         decode(path)
 
 
+@pytest.mark.proves("Depth", "10-bit HEIC")
 def test_a_ten_bit_heic_keeps_its_levels(tmp_path):
     tones = np.repeat(np.tile(np.arange(1024, dtype=np.uint16) << 6, (64, 1))[..., None], 3, axis=2)
     pillow_heif.encode(

@@ -22,6 +22,7 @@ def test_a_grey_photo_is_recognised(tmp_path, mode):
     np.testing.assert_allclose(photo.as_srgb(), 1)
 
 
+@pytest.mark.proves("Grey photos", "even if they are stored as RGB")
 def test_a_grey_photo_stored_as_rgb_is_recognised_too(tmp_path, coffee, write_photo):
     grey = np.asarray(Image.fromarray(coffee).convert("L").convert("RGB"))
     assert decode(write_photo(tmp_path / "grey.jpg", grey, quality=80), 500).grey
@@ -51,6 +52,7 @@ def test_palette(tmp_path):
     np.testing.assert_allclose(decode(path, 500).as_srgb()[2, 2] * 255, [220, 30, 30], atol=2)
 
 
+@pytest.mark.proves("Colour", "CMYK becomes sRGB")
 def test_cmyk(tmp_path):
     path = tmp_path / "print.jpg"
     Image.new("CMYK", (16, 16), (255, 0, 0, 0)).save(path, quality=100)

@@ -43,10 +43,12 @@ class TestRaw:
         expected = 1.055 * 0.18 ** (1 / 2.4) - 0.055  # IEC 61966-2-1
         np.testing.assert_allclose(photo.as_srgb()[32, 48], expected, atol=0.01)
 
+    @pytest.mark.proves("RAW", "without automatic brightening")
     def test_a_dark_frame_stays_dark(self, write_dng):
         pixels = decode(write_dng(np.full((64, 96), 655, np.uint16)), 500).as_srgb()
         assert pixels.max() < 0.12, "brightened automatically"
 
+    @pytest.mark.proves("RAW", "is developed with the camera's white balance")
     def test_the_cameras_white_balance_is_used(self, write_dng):
         mosaic = np.zeros((64, 96), np.uint16)
         mosaic[0::2, 0::2], mosaic[1::2, 1::2] = 10000, 5000  # red, blue

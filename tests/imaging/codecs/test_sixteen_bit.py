@@ -30,6 +30,7 @@ def levels(pixels):
 
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.proves("Depth", "of 16-bit PNG and TIFF")
 def test_no_level_is_lost_in_writing_and_reading(tmp_path, suffix, alpha):
     path = tmp_path / f"a{suffix}"
     clear = np.full(RAMP.shape[:2], 30_001, np.uint16) if alpha else None

@@ -4,8 +4,11 @@ import tifffile
 from pictures import scene, srgb_to_prophoto
 from PIL import Image
 
+from enhance_cli.config.apply import Encoding
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.photo import Photo
 
 
 class TestSixteenBits:
@@ -73,3 +76,11 @@ class TestSixteenBits:
         path.write_bytes(path.read_bytes()[:100_000])
         with pytest.raises(PhotoError, match="damaged"):
             decode(path)
+
+
+@pytest.mark.proves("Format", "TIFF is deflated")
+@pytest.mark.parametrize("bits", [8, 16])
+def test_results_are_deflated(tmp_path, coffee, bits):
+    write_photo(Photo(coffee), tmp_path / "a.tif", Encoding(bits=bits))
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert tiff.pages.first.compression == tifffile.COMPRESSION.ADOBE_DEFLATE

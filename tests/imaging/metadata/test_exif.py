@@ -44,6 +44,10 @@ def block(tmp_path):
 
 
 class TestUpdateBlock:
+    @pytest.mark.proves(
+        "EXIF of JPEG, PNG, WebP, AVIF, HEIC",
+        "orientation, pixel dimensions and colour space are updated",
+    )
     def test_only_what_the_result_changes_is_changed(self, block):
         after = update_block(block, (334, 500))
         loaded = piexif.load(after)
@@ -60,6 +64,7 @@ class TestUpdateBlock:
     def test_maker_notes_stay_where_they_are(self, block):
         assert update_block(block, (334, 500)).index(MAKER_NOTE) == block.index(MAKER_NOTE)
 
+    @pytest.mark.proves("Thumbnails", "in the metadata are removed")
     def test_a_thumbnail_in_the_middle_of_the_block_is_wiped(self, block):
         block += bytes(range(100))
         thumbnail = piexif.load(block)["thumbnail"]
@@ -116,6 +121,8 @@ class TestUpdateBlock:
 
 
 class TestBuildBlock:
+    @pytest.mark.proves("EXIF of RAW and TIFF", "is copied: camera, lens, exposure")
+    @pytest.mark.proves("EXIF of RAW and TIFF", "MakerNotes are not")
     def test_camera_lens_exposure_and_location_are_copied(self, block, tmp_path):
         path = tmp_path / "a.jpg"
         Image.new("RGB", (8, 8)).save(path, exif=block)

@@ -97,6 +97,7 @@ def rewritten(path, suffix, **options):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
+@pytest.mark.proves("Orientation", "its tags are set to 1")
 def test_metadata_is_kept_in_the_same_format(write, suffix):
     path = write(suffix)
     result, warnings = rewritten(path, suffix)
@@ -109,6 +110,7 @@ def test_metadata_is_kept_in_the_same_format(write, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
+@pytest.mark.proves("IPTC", "is kept between JPEG and TIFF")
 def test_iptc_is_kept(write, suffix):
     path = write(suffix)
     after = exiftool_tags(rewritten(path, suffix)[0])
@@ -117,6 +119,8 @@ def test_iptc_is_kept(write, suffix):
 
 @pytest.mark.parametrize("target", ["jpg", "png", "webp", "tif", "avif"])
 @pytest.mark.parametrize("source", ["jpg", "heic", "tif"])
+@pytest.mark.proves("XMP", "is kept in every format")
+@pytest.mark.proves("IPTC", "other formats cannot hold it, and a warning says so")
 def test_metadata_is_kept_in_other_formats(write, source, target):
     path = write(source)
     result, warnings = rewritten(path, target)
@@ -129,6 +133,7 @@ def test_metadata_is_kept_in_other_formats(write, source, target):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
+@pytest.mark.proves("`--strip-gps`", "removes the location from EXIF and XMP")
 def test_the_location_can_be_left_out(write, suffix):
     result, _ = rewritten(write(suffix), suffix, keep="no-gps")
     after = exiftool_tags(result)
@@ -137,6 +142,7 @@ def test_the_location_can_be_left_out(write, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
+@pytest.mark.proves("`--strip-metadata`", "removes all metadata but the colour profile")
 def test_everything_but_the_color_profile_can_be_left_out(write, suffix):
     result, _ = rewritten(write(suffix), suffix, keep="none")
     groups = {tag.split(":")[0] for tag in exiftool_tags(result)}
@@ -144,6 +150,7 @@ def test_everything_but_the_color_profile_can_be_left_out(write, suffix):
     assert any(group.startswith("ICC") for group in groups)
 
 
+@pytest.mark.proves("EXIF of JPEG, PNG, WebP, AVIF, HEIC", "is kept byte by byte, with MakerNotes")
 def test_maker_notes_can_still_be_read(tmp_path, coffee):
     """A MakerNote as Canon writes it: a directory with offsets from the start of the block."""
     path = tmp_path / "photo.jpg"
@@ -167,6 +174,9 @@ def _canon_note(start: int = 0) -> bytes:
     return struct.pack(">H", 1) + entry + bytes(4) + text
 
 
+@pytest.mark.proves(
+    "HDR gain maps", "are left out with a warning, and so is what the metadata says of them"
+)
 def test_a_gain_map_is_left_out_with_a_warning(tmp_path, coffee):
     """Marked as Adobe and Google do (Ultra HDR image format v1.1)."""
     path = tmp_path / "photo.jpg"
@@ -183,6 +193,7 @@ def test_a_gain_map_is_left_out_with_a_warning(tmp_path, coffee):
     assert after["XMP-xmp:Rating"] == 4 and not [tag for tag in after if "HDRGM" in tag.upper()]
 
 
+@pytest.mark.proves("Comments, resolution, PNG texts", "are kept within JPEG")
 def test_a_jpegs_comment_and_resolution_are_kept(tmp_path, coffee):
     path = tmp_path / "photo.jpg"
     image = Image.fromarray(np.ascontiguousarray(coffee[:64, :96]))
@@ -191,6 +202,7 @@ def test_a_jpegs_comment_and_resolution_are_kept(tmp_path, coffee):
     assert after["File:Comment"] == "by the river" and after["JFIF:XResolution"] == 300
 
 
+@pytest.mark.proves("Comments, resolution, PNG texts", "and PNG")
 def test_a_pngs_texts_are_kept(tmp_path, coffee):
     path = tmp_path / "photo.png"
     image = Image.fromarray(np.ascontiguousarray(coffee[:64, :96]))
@@ -222,6 +234,7 @@ def test_metadata_after_a_pngs_pixels_is_found(tmp_path, coffee, sixteen_bits):
     )
 
 
+@pytest.mark.proves("XMP", "or have come from a JPEG")
 def test_a_long_xmp_packet_is_kept_in_a_jpeg(write):
     path = write("jpg", "-XMP-dc:Description=" + "river " * 20_000)
     before = exiftool_tags(path)
@@ -230,8 +243,37 @@ def test_a_long_xmp_packet_is_kept_in_a_jpeg(write):
     assert after["XMP-dc:Description"] == before["XMP-dc:Description"]
 
 
+@pytest.mark.proves("XMP", "In a JPEG it must fit 65,504 bytes")
 def test_a_block_too_long_for_a_jpeg_is_a_warning(write):
     path = write("png", "-XMP-dc:Description=" + "river " * 20_000)
     result, warnings = rewritten(path, "jpg")
     assert any("XMP" in warning and "too long" in warning for warning in warnings)
     assert exiftool_tags(result)["ExifIFD:LensModel"]
+
+
+@pytest.mark.proves("`--strip-gps`", "names of places in IPTC stay")
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_iptc_keeps_its_places_without_the_location(write, suffix):
+    result, _ = rewritten(write(suffix), suffix, keep="no-gps")
+    assert exiftool_tags(result)["IPTC:City"] == "Zürich"
+
+
+@pytest.mark.proves("EXIF of RAW and TIFF", "nor into a TIFF")
+def test_maker_notes_are_not_copied_into_a_tiff(tmp_path, coffee):
+    path = tmp_path / "photo.jpg"
+    block = piexif.dump({"0th": {271: b"Canon"}, "Exif": {33434: (1, 250), 37500: b"note" * 20}})
+    Image.fromarray(np.ascontiguousarray(coffee[:64, :96])).save(path, exif=block)
+    result, _ = rewritten(path, "tif")
+    with Image.open(result) as image:
+        exif = image.getexif().get_ifd(0x8769)
+    assert 33434 in exif and 37500 not in exif
+
+
+@pytest.mark.proves("XMP", "not from RAW")
+def test_the_xmp_of_a_raw_is_not_read(tmp_path, coffee, write_dng):
+    path = write_dng(tmp_path / "photo.dng", np.ascontiguousarray(coffee[:64, :96]))
+    command = ["exiftool", "-q", "-overwrite_original", "-XMP-dc:Title=River", path]
+    subprocess.run(command, check=True)
+    assert exiftool_tags(path)["XMP-dc:Title"] == "River"
+    result, _ = rewritten(path, "jpg")
+    assert not [tag for tag in exiftool_tags(result) if tag.startswith("XMP")]
