@@ -25,7 +25,7 @@ torch.set_num_threads(2)
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(tmp_path_factory, monkeypatch):
-    """Weights and prepared photos of whoever runs the tests are left alone."""
+    """Use empty data and cache folders, so that tests ignore the weights and caches of the user."""
     monkeypatch.delenv("ENHANCE_WEIGHTS", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-home")))
@@ -39,7 +39,7 @@ def coffee() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def identity_weights(tmp_path_factory) -> Path:
-    """Weights of an untrained model: what comes out is what went in."""
+    """Weights of an untrained model, which returns its input."""
     path = tmp_path_factory.mktemp("weights") / "identity.safetensors"
     save_weights(path, Cascade(ModelConfig(input_side=64, fit="squash")), Provenance())
     return path
@@ -59,13 +59,13 @@ def brightening_weights(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def small_backbone(monkeypatch):
-    """For tests of the loop and not of ResNet50, which takes a second a step."""
+    """Replace ResNet50 by a small network, for tests of the training loop."""
     monkeypatch.setattr("enhance_cli.models.cenet.ResNet", lambda: ResNet((1, 1, 1, 1)))
 
 
 @pytest.fixture
 def write_photo() -> Callable[..., Path]:
-    """Write a smooth coloured picture, or the pixels given."""
+    """Write the given pixels, or a smooth colored picture, as a photo."""
 
     def write(path: Path, pixels: NDArray | None = None, size=(60, 40), **options) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def write_photo() -> Callable[..., Path]:
 
 @pytest.fixture
 def write_pairs(tmp_path, write_photo) -> Callable[..., Path]:
-    """Write a folder of pairs whose experts are brighter by a tenth."""
+    """Write a folder of pairs; the experts are brighter by 25 levels of 255."""
 
     def write(
         names=("a0001-x", "a0002-y", "a0003-z", "a0004-w"), size=(48, 32), root="fivek"
@@ -99,7 +99,7 @@ PROPHOTO_PRIMARIES = (0.7347, 0.2653, 1.0, 0.1596, 0.8404, 1.0, 0.0366, 0.0001, 
 
 @pytest.fixture(scope="session")
 def prophoto_profile() -> bytes:
-    """ProPhoto RGB (ROMM) as Lightroom embeds it: gamma 1.8, D50."""
+    """The profile of ProPhoto RGB (ROMM) as Lightroom embeds it: gamma 1.8, D50."""
     return imagecodecs.cms_profile(
         "rgb", whitepoint=[0.3457, 0.3585, 1.0], primaries=PROPHOTO_PRIMARIES, gamma=1.8
     )
@@ -107,12 +107,12 @@ def prophoto_profile() -> bytes:
 
 @pytest.fixture(scope="session")
 def write_prophoto(prophoto_profile) -> Callable[..., Path]:
-    """Write 8-bit sRGB pixels as a 16-bit ProPhoto TIFF, as FiveK's experts did."""
+    """Write 8-bit sRGB pixels as a 16-bit ProPhoto TIFF, as in FiveK's expert versions."""
 
     def write(path: Path, pixels: NDArray[np.uint8], **options) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        deep = srgb_to_prophoto(pixels / 255)
-        tifffile.imwrite(path, deep, photometric="rgb", iccprofile=prophoto_profile, **options)
+        converted = srgb_to_prophoto(pixels / 255)
+        tifffile.imwrite(path, converted, photometric="rgb", iccprofile=prophoto_profile, **options)
         return path
 
     return write

@@ -3,7 +3,7 @@ import pytest
 from enhance_cli.atomic_write import atomic_write
 
 
-def test_a_file_appears_when_it_is_done_and_not_before(tmp_path):
+def test_a_file_appears_only_when_it_is_complete(tmp_path):
     path = tmp_path / "deep" / "a.txt"
     with atomic_write(path) as temporary:
         temporary.write_text("whole")
@@ -12,7 +12,7 @@ def test_a_file_appears_when_it_is_done_and_not_before(tmp_path):
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])
-def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path, interruption):
+def test_an_interruption_leaves_the_old_file_and_no_temporary_file(tmp_path, interruption):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(interruption), atomic_write(path) as temporary:
@@ -21,7 +21,7 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path, interrup
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_name_as_long_as_can_be(tmp_path):
+def test_a_name_of_the_greatest_length(tmp_path):
     path = tmp_path / ("n" * 251 + ".txt")
     with atomic_write(path) as temporary:
         temporary.touch()

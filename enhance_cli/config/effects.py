@@ -1,4 +1,4 @@
-"""Which stages of a recipe run, and which of its settings change nothing."""
+"""Finds the stages of a recipe that run, and the settings that have no effect."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from enhance_cli.config.training import Recipe, StageConfig
 
 
 def active_stages(recipe: Recipe) -> tuple[StageConfig, ...]:
-    """The stages whose network is part of the model."""
+    """Return the stages that run: those whose network the model has."""
     idle = without_effect(recipe)
     return tuple(stage for stage in recipe.stages if f"stages.{stage.name}" not in idle)
 
 
 def without_effect(recipe: Recipe) -> dict[str, str]:
-    """Find the settings, and whole stages, that change nothing.
+    """Find the settings that have no effect, and the stages that do not run.
 
     Returns:
-        For each one its key, such as ``model.nonlocal_pool`` or ``stages.refine.momentum``, and
-        the reason. A recipe in which it has its default instead gives the same run.
+        Reasons by key, such as ``model.nonlocal_pool``, ``stages.refine.momentum`` or
+        ``stages.refine``. The run stays the same if such a setting is left out.
     """
     reasons = {f"model.{key}": reason for key, reason in _idle_in_model(recipe.model).items()}
     for stage in recipe.stages:
@@ -83,7 +83,7 @@ def _idle_in_crops(stage: StageConfig, model: ModelConfig) -> dict[str, str]:
         why = "whole photos are padded" + (" (crop is 0)" if stage.trains == "prnet" else "")
         idle |= dict.fromkeys(("initial_crop", "min_crop_scale"), why)
     elif stage.initial_crop >= _side(stage, model):
-        idle["initial_crop"] = f"samples have {_side(stage, model)} pixels a side in the end"
+        idle["initial_crop"] = f"samples have only {_side(stage, model)} pixels a side in the end"
     return idle
 
 

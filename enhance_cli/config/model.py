@@ -1,4 +1,4 @@
-"""Which of the paper's models, and at which sizes it looks at a photo."""
+"""Settings of the model: which of the paper's methods, and the sizes of its inputs."""
 
 from __future__ import annotations
 

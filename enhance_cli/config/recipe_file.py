@@ -1,7 +1,7 @@
 """Recipes as TOML: reading, changing single settings, and writing.
 
-Every setting is checked: its name, its type, its range, and whether it has any effect. A setting
-without effect is refused with the reason, since whoever wrote it expects one.
+Each setting is checked: its name, type and range, and whether it has any effect. A setting without
+effect is refused with the reason, since whoever wrote it expects an effect.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BUILT_IN = ("paper", "shipped")
 """Recipes that come with the package."""
 
 ALL = "*"
-"""In place of a stage's name: all stages."""
+"""Stands for all stages in the key of a change."""
 
 _STAGE_NAME = re.compile("[A-Za-z0-9_]+")
 
@@ -34,11 +34,11 @@ def load_recipe(name: str) -> Recipe:
     """Read a recipe.
 
     Args:
-        name: One of ``BUILT_IN``, or the path of a TOML file. What the file does not set is as in
-            the paper.
+        name: One of ``BUILT_IN``, in upper or lower case, or the path of a TOML file. Settings
+            that the file leaves out are those of the paper.
 
     Raises:
-        UsageError: There is no such recipe, or something in it is wrong.
+        UsageError: There is no such recipe, or one of its settings is wrong.
     """
     if name.lower() in BUILT_IN:
         file = files("enhance_cli.config") / "recipes" / f"{name.lower()}.toml"
@@ -57,15 +57,15 @@ def parse_recipe(text: str, where: str) -> Recipe:
 
     Args:
         text: The document.
-        where: Its file, for messages.
+        where: Name of its file, for messages.
 
     Raises:
-        UsageError: It is not TOML, or a setting is unknown, of the wrong type, out of range or
-            without effect.
+        UsageError: The document is not TOML, or a setting is unknown, of the wrong type, out of
+            range or without effect. The message names file, key and what is allowed.
     """
     try:
         document: dict[str, object] = tomllib.loads(text)
-    except (ValueError, RecursionError) as problem:  # the second for brackets without end
+    except (ValueError, RecursionError) as problem:  # RecursionError: deeply nested brackets
         raise UsageError(f"{where}: not TOML: {problem}") from problem
     model, stages = document.pop("model", {}), document.pop("stages", None)
     settings = _table(model)
@@ -124,7 +124,7 @@ class Change(NamedTuple):
     Attributes:
         text: ``KEY=VALUE``, such as ``seed=3``, ``model.variant=ce`` or
             ``stages.refine.epochs=40``; ``stages.*.epochs=40`` changes all stages.
-        option: The command-line option that asks for it, for messages.
+        option: Command-line option that sets it, for messages.
     """
 
     text: str
@@ -183,7 +183,7 @@ def _with_change(recipe: Recipe, change: Change) -> Recipe:
 
 
 def known_keys(recipe: Recipe) -> Iterator[str]:
-    """All keys that :class:`Change` may name."""
+    """List the keys that :class:`Change` may use."""
     yield from (key for key in names_of(Recipe) if key not in {"model", "stages"})
     yield from (f"model.{key}" for key in names_of(ModelConfig))
     for stage in recipe.stages:
@@ -191,7 +191,7 @@ def known_keys(recipe: Recipe) -> Iterator[str]:
 
 
 def format_recipe(recipe: Recipe) -> str:
-    """Write a recipe as TOML that gives the same run: all settings that have an effect."""
+    """Write a recipe as TOML that gives the same run. Settings without effect are left out."""
     idle = without_effect(recipe)
     lines = list(_lines(recipe, "", idle))
     lines += ["", "[model]", *_lines(recipe.model, "model.", idle)]
@@ -210,20 +210,21 @@ def _refuse_without_effect(recipe: Recipe, given: Iterable[str], where: str) -> 
 
 
 def _reason(key: str, recipe: Recipe, reasons: Mapping[str, str]) -> str | None:
-    """Why a key has no effect; with ``*`` it has to have none in every stage."""
+    """Return why a key has no effect; one with ``*`` must have no effect in every stage."""
     group, _, rest = key.partition(".")
     if group != "stages":
         return reasons.get(key)
     name, _, setting = rest.partition(".")
     stages = [stage.name for stage in recipe.stages] if name == ALL else [name]
     found = [
-        reasons.get(f"stages.{one}") or reasons.get(f"stages.{one}.{setting}") for one in stages
+        reasons.get(f"stages.{stage}") or reasons.get(f"stages.{stage}.{setting}")
+        for stage in stages
     ]
     return found[0] if all(found) else None
 
 
 def _at_default(key: str, recipe: Recipe) -> bool:
-    """Whether a stage says of itself what it would be anyway, such as ``projected = false``."""
+    """Whether the key is a stage's ``projected = false``, which is allowed wherever it is true."""
     _, _, setting = key.rpartition(".")
     named = {f"stages.{stage.name}.projected": stage.projected for stage in recipe.stages}
     return setting == "projected" and not named.get(key, True)

@@ -1,4 +1,4 @@
-"""Dataclasses as settings: their ranges, and values from TOML checked against their types."""
+"""Dataclasses as settings: ranges of fields, and checks of values from TOML."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LARGEST_INT = 2**63 - 1  # that of TOML
 def setting(
     default: float, *, low: float | None = None, high: float | None = None, above: bool = False
 ) -> Any:
-    """A dataclass field for a number that has a range.
+    """Declare a dataclass field for a number with a range.
 
     Args:
-        default: Its default.
+        default: Default of the field.
         low: Smallest value allowed; None sets no limit.
         high: Largest value allowed; None sets no limit.
         above: Whether ``low`` itself is excluded.
@@ -31,24 +31,24 @@ def setting(
 
 
 def names_of(kind: type[Any]) -> tuple[str, ...]:
-    """The names of a dataclass's settings."""
+    """Return the names of a dataclass's settings."""
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def expects_text(kind: type[object], name: str) -> bool:
-    """Whether a dataclass has a setting of this name whose values are texts."""
+    """Return whether a dataclass has a setting of this name whose values are strings."""
     hint = get_type_hints(kind).get(name)
     return hint is str or get_origin(hint) is Literal
 
 
 def updated(settings: Settings, values: Mapping[str, object], where: str, prefix: str) -> Settings:
-    """Return ``settings`` with some values replaced, each one checked.
+    """Return ``settings`` with some values replaced, after checking them.
 
     Args:
         settings: An instance of a dataclass.
-        values: Names and values, as TOML gives them.
-        where: Where they come from, for the message: a file, or ``--set``.
-        prefix: What stands before the names, such as ``stages.refine.``.
+        values: New values by name, as parsed from TOML.
+        where: Source of the values, for the message: a file or an option.
+        prefix: Prefix of the names in the message, such as ``stages.refine.``.
 
     Raises:
         UsageError: A name is unknown, or a value has the wrong type or is out of range.
@@ -71,7 +71,7 @@ def updated(settings: Settings, values: Mapping[str, object], where: str, prefix
 
 
 def unknown_key(where: str, key: str, known: list[str]) -> str:
-    """The message for a key that does not exist, with the nearest one that does."""
+    """Return the message for an unknown key, which suggests the closest known key."""
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known keys are {', '.join(known)}"
     return f"{where}: {key}: unknown key; {hint}"

@@ -82,11 +82,11 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a training run learns from given photos.
+    """All settings that decide what a training run learns from given photos.
 
     Attributes:
         model: The model to train.
-        stages: What is trained, one stage after the other.
+        stages: The training stages, in order.
         flip: Mirror samples left to right at random.
         rotate: Rotate samples by quarter turns at random.
         ema_decay: Decay of the moving average of the weights that is kept; 0 keeps the weights

@@ -1,1 +1,1 @@
-"""Pairs of photos: where they lie, how they are rendered once, and how samples are drawn."""
+"""Pairs of photos: finding them, rendering them once, and drawing training samples."""

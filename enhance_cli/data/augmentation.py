@@ -7,22 +7,23 @@ import random
 from torch import Tensor
 
 TILES = (2, 4, 8)
-"""Numbers of tiles along a side into which a sample may be cut."""
+"""Possible numbers of tiles along a side."""
 
 
 def shuffle_tiles(square: Tensor, draw: random.Random) -> Tensor:
-    """Cut a square into tiles and reassemble them in random order.
+    """Cut a square into tiles and reassemble them in random order (jigsaw augmentation).
 
-    The right retouch depends mostly on which colors a photo has, and not on where they are. A
-    sample that never comes back in the same order is not memorised as easily.
+    The right retouch depends mostly on which colors a photo has, and little on where they are.
+    Samples that are reassembled differently each time are harder to memorise.
 
     Args:
-        square: ``(..., S, S)``; all leading axes are cut in the same way.
-        draw: Source of randomness for the order, and for the number of tiles: 2 x 2, 4 x 4 or
-            8 x 8.
+        square: ``(..., S, S)``; all leading axes are shuffled alike.
+        draw: Source of randomness for the order of the tiles, and for their number: 2 x 2, 4 x 4
+            or 8 x 8.
 
     Returns:
-        The same shape. If S is not a multiple of the number of tiles, nothing changes.
+        The same shape. The square is returned unchanged if S cannot be divided by the number of
+        tiles along a side.
     """
     count = draw.choice(TILES)
     side, rest = divmod(square.shape[-1], count)

@@ -1,4 +1,4 @@
-"""Squares of equal size from photos of any size: random crops, padding, and global views."""
+"""Squares of equal size from photos of any size: random crops, padded photos and global views."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from torch.nn import functional as F
 from enhance_cli.config.model import LONG_EDGE, Fit
 
 GRID = 16
-"""Crops that grow over the epochs have sides that are multiples of this, in pixels."""
+"""While crops grow over the epochs, their sides are multiples of this, in pixels."""
 
 
 class GlobalView(NamedTuple):
-    """How a whole photo is brought into a square: padded with black, or squashed."""
+    """How a whole photo is fitted into a square.
+
+    Attributes:
+        side: Side of the square, in pixels.
+        fit: ``"pad"`` pads with black, ``"squash"`` ignores the aspect ratio.
+    """
 
     side: int
     fit: Fit
@@ -30,11 +35,12 @@ class CropConfig(NamedTuple):
         side: Side of the square, in pixels.
         crop: False pads the whole photo with black (section 3.2). True resizes a random part of the
             photo to the square.
-        min_scale: Smallest share of width and height that the part covers.
-        keep_aspect: Whether the part is a square; otherwise its aspect ratio changes.
-        flip: Mirror left to right at random.
-        rotate: Rotate by quarter turns at random.
-        view: How the whole original is shown beside the crop; None leaves it out.
+        min_scale: Smallest share of the photo's sides that the part covers.
+        keep_aspect: Whether the part is a square of the photo. Otherwise its width and height are
+            drawn separately, and resizing changes its aspect ratio.
+        flip: Whether samples are mirrored left to right at random.
+        rotate: Whether samples are rotated by quarter turns at random.
+        view: How CENet sees the whole original beside the crop; None leaves that view out.
         initial_side: Side in epoch 0, if it is smaller than ``side``; 0 keeps the side constant.
         full_size_after: Number of epochs after which ``side`` is reached.
     """
@@ -50,9 +56,13 @@ class CropConfig(NamedTuple):
     full_size_after: float = 0.0
 
     def at(self, epoch: int) -> CropConfig:
-        """The config of an epoch. The side grows slowly at first, since large crops cost more.
+        """Return the config of an epoch, whose side may be smaller (progressive resizing).
 
-        Padded photos do not grow: a smaller square would crop them.
+        The side grows with the square of the epoch, since large crops cost more. Padded photos do
+        not grow: a smaller square would crop them.
+
+        Args:
+            epoch: The epoch, from 0.
         """
         grows = self.crop and 0 < self.initial_side < self.side
         if not grows or epoch >= self.full_size_after:
@@ -66,12 +76,13 @@ def crop_or_pad(photos: Tensor, config: CropConfig, draw: random.Random) -> tupl
     """Take the same square from several photos of equal size.
 
     Args:
-        photos: ``(B, 3, H, W)``.
-        config: How to take it.
+        photos: ``(B, 3, H, W)``, float. Photos that are padded must not be larger than the square.
+        config: How the square is taken.
         draw: Source of randomness.
 
     Returns:
-        ``(B, 3, S, S)``, and the mask ``(1, S, S)``: 1 on the photo, 0 on the padding.
+        The squares, ``(B, 3, S, S)``, and their mask, ``(1, S, S)``, 1 on the photo and 0 on the
+        padding.
     """
     if not config.crop:
         return _pad(photos, config.side)
@@ -81,12 +92,12 @@ def crop_or_pad(photos: Tensor, config: CropConfig, draw: random.Random) -> tupl
 def global_view(
     photo: Tensor, view: GlobalView | None, transform: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """Bring a whole photo into the square that CENet sees.
+    """Fit a whole photo into the square that CENet sees.
 
     Args:
-        photo: ``(1, 3, H, W)``.
-        view: How to bring it there; None asks for nothing.
-        transform: Applied to the photo once it is small; the padding stays black.
+        photo: ``(1, 3, H, W)``, float.
+        view: How the photo is fitted; None returns an empty tensor.
+        transform: Applied to the photo after resizing; the padding stays black.
 
     Returns:
         ``(3, V, V)``, or an empty tensor.

@@ -1,4 +1,4 @@
-"""Training samples: squares of equal size from pairs of photos of any size."""
+"""Training samples: augmented squares of equal size from pairs of photos of any size."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from enhance_cli.data.pairs import Pair
 from enhance_cli.data.synthetic_frames import flat_or_noise_frame, on_plain_background
 
 EXTRAPOLATION = 0.3
-"""How far beyond two versions of a photo, as a share of their distance, a mixture may lie."""
+"""How far a mixture may lie beyond two versions of a photo, as a share of their distance."""
 
 BACKGROUND_SHARE = 0.4
-"""Share of the finished photos that are shown on a plain background."""
+"""Share of identity samples whose photo is shown on a plain background."""
 
 Transform = Callable[[Tensor], Tensor]
 
 
 class Sample(NamedTuple):
-    """A square of a pair, or a batch of them with a leading axis.
+    """A square of a pair, or a batch of squares with a leading axis.
 
     Attributes:
-        original: ``(3, S, S)``, sRGB in [0, 1].
-        expert: The same square of the expert's version.
+        original: The square before retouching, ``(3, S, S)``, float, sRGB in [0, 1].
+        expert: The same square of the expert's version, same shape.
         mask: ``(1, S, S)``, 1 on the photo and 0 on the padding.
         view: The whole original in the square that CENet sees, ``(3, V, V)``; empty if the crop
-            config asks for none.
-        pair_index: Index of the pair, int64.
+            config has no view.
+        pair_index: Index of the pair, a scalar of int64.
     """
 
     original: Tensor
@@ -53,7 +53,7 @@ class SampleRef(NamedTuple):
     Attributes:
         epoch: The epoch, from 0.
         pair_index: Index of the pair.
-        repeat: How often the pair has come up in this epoch before.
+        repeat: Number of earlier samples of the pair in this epoch.
     """
 
     epoch: int
@@ -62,13 +62,13 @@ class SampleRef(NamedTuple):
 
 
 class PairDataset(Dataset[Sample]):
-    """Samples of pairs, indexed by :class:`SampleRef`; each depends on seed and index alone.
+    """Samples of pairs, indexed by :class:`SampleRef`. Each depends on seed and index alone.
 
     Args:
         pairs: Pairs to sample from. If a pair has no original, the expert's version is distorted.
-        cache: Their pixels.
-        crop: How squares are taken.
-        stage: Shares of the augmentations.
+        cache: Cache that provides the pixels of the pairs.
+        crop: How squares are taken from photos.
+        stage: Stage whose shares of augmented samples apply.
         seed: Seed of all random choices.
     """
 
@@ -100,7 +100,7 @@ class PairDataset(Dataset[Sample]):
         if crop.rotate:
             photos = photos.rot90(draw.randrange(4), (-2, -1))
         squares, mask = crop_or_pad(photos, crop, draw)
-        # Distorted only once it is small: that costs as much as everything else.
+        # Distorting is as costly as all the rest, so it comes after resizing.
         original, expert = distort(squares[0]), squares[1]
         if draw.random() < self.stage.tile_shuffle:
             parts = shuffle_tiles(torch.cat([original, expert, mask]), draw)
@@ -111,7 +111,7 @@ class PairDataset(Dataset[Sample]):
     def _photos(
         self, index: int, crop: CropConfig, draw: random.Random
     ) -> tuple[Tensor, Transform]:
-        """Original and expert, ``(2, 3, H, W)``, and a distortion still to be applied to one."""
+        """Original and expert, ``(2, 3, H, W)``, and a distortion for the resized original."""
         photos = self._load(index, crop)
         expert = photos[-1]
         if draw.random() < self.stage.synthetic_share:
@@ -130,8 +130,8 @@ class PairDataset(Dataset[Sample]):
         return photos, _unchanged
 
     def _mixed(self, index: int, photos: Tensor, crop: CropConfig, draw: random.Random) -> Tensor:
-        """A mixture of two versions of one photo, before and after; or a little beyond them."""
-        others = [one for one in self._versions.get(index, ()) if one != index]
+        """Mix two versions of one photo, original and expert alike, or extrapolate a little."""
+        others = [other for other in self._versions.get(index, ()) if other != index]
         if not others:
             return photos
         other = self._load(draw.choice(others), crop)
@@ -141,7 +141,7 @@ class PairDataset(Dataset[Sample]):
         return photos.lerp(other, weight).clamp(0, 1)
 
     def _load(self, index: int, crop: CropConfig) -> Tensor:
-        """A pair's photos, halved as long as they fill the smallest part that may be cropped."""
+        """A pair's photos, halved while the smallest crop still has enough pixels."""
         pair = self.pairs[index]
         photos = self.cache.load(pair)
         if crop.crop:

@@ -1,9 +1,8 @@
-"""Distort a finished photo at random, so that the way back can be learned.
+"""Random distortion of finished photos, which the networks learn to undo.
 
-This is the distort-and-recover recipe of Park et al. 2018, the paper's [16]: no pair is needed,
-only photos that are good as they are. What is drawn here spoils exposure, white balance, tone,
-contrast, saturation and colour, as much as an unretouched photo may need it, and no more than can
-be undone.
+This is the distort-and-recover method of Park et al. 2018, the paper's [16]. It needs no pairs,
+only photos that are good as they are. A distortion changes exposure, white balance, tone, contrast,
+saturation and color about as much as unretouched photos deviate, and no more than can be undone.
 """
 
 from __future__ import annotations
@@ -19,31 +18,31 @@ from enhance_cli.imaging.metrics import l2_lab
 from enhance_cli.models.luma_bt709 import luma_bt709
 
 IDENTITY_SHARE = 0.1
-"""Share of the finished photos that are not distorted: a good photo is to be left alone."""
+"""Share of samples that are not distorted. They teach the networks to leave good photos alone."""
 
 DELTA_E_RANGE = (4.0, 28.0)
-"""Range of the mean CIELab change. Originals of FiveK differ from expert C's versions by 16 on
-average."""
+"""Allowed mean CIELab distance between a photo and its distorted version. Originals of FiveK differ
+from expert C's versions by 16 on average."""
 
 MAX_TRIES = 8
-"""Draws until one falls into that range."""
+"""Number of draws after which a distortion outside that range is accepted."""
 
 _PIVOT = 0.45
-"""Level that a change of contrast leaves where it is."""
+"""sRGB level that a change of contrast does not move."""
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """One way to spoil a photo; every pixel is changed by itself.
+    """A distortion that maps each pixel independently of all others.
 
     Attributes:
-        gains: Exposure and white balance: factors of linear red, green and blue.
-        gamma: Exponent of tone on sRGB values.
-        contrast: Slope about a middle level.
-        black: Level that black is lifted to.
-        white: Level that white is pulled down to.
-        saturation: Factor of the distance from grey.
-        color: 3 x 3, its rows summing to one, so that grey stays grey.
+        gains: Factors of linear red, green and blue: exposure and white balance.
+        gamma: Exponent applied to sRGB values.
+        contrast: Slope of the tone curve around a middle level.
+        black: sRGB level to which black is raised.
+        white: sRGB level to which white is lowered.
+        saturation: Factor of every pixel's distance from grey.
+        color: 3 x 3 matrix applied to sRGB values. Its rows sum to 1, so that grey stays grey.
     """
 
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -55,13 +54,13 @@ class Distortion:
     color: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
     def __call__(self, photo: Tensor) -> Tensor:
-        """Spoil a photo.
+        """Distort a photo.
 
         Args:
-            photo: ``(3, H, W)``, sRGB in [0, 1].
+            photo: ``(3, H, W)``, float, sRGB in [0, 1].
 
         Returns:
-            The same, clamped to [0, 1] as a file would be.
+            The same shape, clamped to [0, 1] as a file would be.
         """
         grey = luma_bt709(photo)
         photo = grey + self.saturation * (photo - grey)
@@ -73,25 +72,26 @@ class Distortion:
 
 
 def draw_distortion(photo: Tensor, draw: random.Random) -> Distortion:
-    """Draw a distortion whose mean CIELab change of ``photo`` lies in ``DELTA_E_RANGE``.
+    """Draw a distortion that changes a photo by a CIELab distance within ``DELTA_E_RANGE``.
 
     Args:
-        photo: ``(3, H, W)``, sRGB in [0, 1]; some of its pixels are tried.
-        draw: Source of the random choices.
+        photo: ``(3, H, W)``, float, sRGB in [0, 1]. The distance is estimated on some of its
+            pixels.
+        draw: Source of randomness.
     """
     step = max(1, max(photo.shape[1:]) // 32)
-    few = photo[:, ::step, ::step]
-    before = _pixels(few)
+    sampled = photo[:, ::step, ::step]
+    before = _pixels(sampled)
     distortion = Distortion()
     for _ in range(MAX_TRIES):
         distortion = _any_distortion(draw)
-        if DELTA_E_RANGE[0] <= l2_lab(_pixels(distortion(few)), before) <= DELTA_E_RANGE[1]:
+        if DELTA_E_RANGE[0] <= l2_lab(_pixels(distortion(sampled)), before) <= DELTA_E_RANGE[1]:
             break
     return distortion
 
 
 def _any_distortion(draw: random.Random) -> Distortion:
-    """Each part is spoilt in most photos; darker, flatter and paler more often than the reverse."""
+    """Draw the parameters. Darker, flatter and paler results are more likely than the reverse."""
 
     def sometimes(low: float, high: float, share: float = 0.7) -> float:
         return draw.uniform(low, high) if draw.random() < share else 0.0

@@ -1,4 +1,4 @@
-"""MIT-Adobe FiveK as it lies on people's disks, keyed on the ``aNNNN`` id and never on order."""
+"""MIT-Adobe FiveK in every layout in which it is distributed, keyed by ``aNNNN`` id."""
 
 from __future__ import annotations
 
@@ -21,12 +21,21 @@ from enhance_cli.errors import PairsError
 from enhance_cli.imaging.codecs.formats import JPEG, RAW, TIFF
 
 PHOTOS = 5000
+"""Number of photos in the data set."""
 
 Photos = dict[str, list[Path]]
+"""Photos by key. More than one photo of a key is an error that is reported later."""
 
 
 class _Contents(NamedTuple):
-    """The photos of a copy by their ids, and the ids that its own lists name."""
+    """The contents of a copy.
+
+    Attributes:
+        originals: Originals by id.
+        experts: The expert's versions by id.
+        expert_folder: Name of the expert's folder.
+        listed: Ids in the copy's own list files, if it has any.
+    """
 
     originals: Photos
     experts: Photos
@@ -36,12 +45,12 @@ class _Contents(NamedTuple):
 
 @dataclass(frozen=True)
 class _Layout:
-    """One way in which FiveK is handed on.
+    """A layout in which FiveK is distributed.
 
     Attributes:
-        name: What people call it.
-        sketch: Where its files lie, for the message that lists what is known.
-        read: Lists the photos; None where the folder is not laid out like this.
+        name: Name of the layout, for messages.
+        sketch: Example paths, for the message that lists the known layouts.
+        read: Returns the contents of a folder, or None if it has another layout.
     """
 
     name: str
@@ -50,14 +59,14 @@ class _Layout:
 
 
 def find_fivek(root: Path, expert: Expert = "c") -> Found:
-    """Find out how a copy of MIT-Adobe FiveK is laid out, and list its pairs.
+    """Detect the layout of a copy of MIT-Adobe FiveK, and list its pairs.
 
     Args:
-        root: The copy's folder, or the one above it.
-        expert: Whose versions to take.
+        root: Folder of the copy, or its parent.
+        expert: Expert whose versions to use.
 
     Raises:
-        PairsError: The folder is missing, or laid out in no known way.
+        PairsError: The folder is missing, or its layout is unknown.
     """
     existing_folder(root)
     for base in _bases(root):
@@ -67,8 +76,8 @@ def find_fivek(root: Path, expert: Expert = "c") -> Found:
                 return _collected(root, layout.name, expert, contents)
     known = "; ".join(f"{layout.name}: {layout.sketch}" for layout in _LAYOUTS)
     raise PairsError(
-        f"{root}: no pair of MIT-Adobe FiveK with expert {expert.upper()} in it; known layouts are "
-        f"{known} (X is the expert's letter). For photos of your own give --pairs DIR"
+        f"{root}: no pairs of MIT-Adobe FiveK with expert {expert.upper()}; known layouts are "
+        f"{known} (X is the expert's letter). For your own photos give --pairs DIR"
     )
 
 
@@ -79,19 +88,19 @@ def _bases(root: Path) -> Iterator[Path]:
 
 def _collected(root: Path, layout: str, expert: Expert, contents: _Contents) -> Found:
     originals, experts, folder, listed = contents
-    strange = {key for key in originals.keys() | experts.keys() if not fivek_id(key)}
-    pairs, unmatched = matched(_without(originals, strange), _without(experts, strange))
-    gone = listed - originals.keys() - experts.keys()
+    unknown = {key for key in originals.keys() | experts.keys() if not fivek_id(key)}
+    pairs, unmatched = matched(_without(originals, unknown), _without(experts, unknown))
+    missing = listed - originals.keys() - experts.keys()
     bad = [
         *unmatched,
-        *(BadPair(key, "its name begins with no id of MIT-Adobe FiveK") for key in strange),
-        *(BadPair(key, "is on the set's own list, but not there") for key in gone),
+        *(BadPair(key, "its name has no id of MIT-Adobe FiveK") for key in unknown),
+        *(BadPair(key, "is in the copy's own list, but has no files") for key in missing),
     ]
     return Found(
         root,
         f"MIT-Adobe FiveK, {layout}, expert {expert.upper()} from {folder}/",
         pairs,
-        tuple(sorted(bad, key=lambda one: one.key)),
+        tuple(sorted(bad, key=lambda pair: pair.key)),
     )
 
 
@@ -131,7 +140,7 @@ def _480p(base: Path, expert: Expert) -> _Contents | None:
 
 
 def _random250(base: Path, expert: Expert) -> _Contents | None:
-    # The release numbers all 5,000 photos from 1: C/test/raw/000017.jpg is a0017.
+    # The release numbers the 5,000 photos from 1: C/test/raw/000017.jpg is a0017.
     named = base / expert.upper()
     top = named if named.is_dir() else base
     parts = [top / part for part in ("train", "test") if (top / part / "raw").is_dir()]

@@ -1,8 +1,8 @@
-"""Pairs rendered once, checked, and kept on disk at the size at which they are trained on.
+"""Pairs are rendered once, checked, and cached on disk at the size that training uses.
 
-A rendered pair is one PNG, original left and expert right, so that anyone can open it and see what
-the networks see. Its name contains a digest of the source files and the settings: if either
-changes, the pair is rendered again.
+A rendered pair is a PNG with the original left and the expert's version right, so that anyone can
+open it and see what the networks see. Its name contains a digest of the source files and the
+settings: if either changes, the pair is rendered again.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ from enhance_cli.imaging.resize import resize_pixels, size_of
 from enhance_cli.imaging.same_photo import same_photo
 
 RENDERING_VERSION = 2
-"""To be raised whenever rendering changes, so that older files are not used any more."""
+"""Raise this whenever rendering changes, so that older files are no longer used."""
 
 BYTES_PER_PIXEL = 2.0
-"""Size of a rendered pair on disk."""
+"""Size of a rendered photo on disk: a generous estimate for PNG."""
 
 MEMORY = 4 * 2**30
-"""Bytes of pixels that are kept in memory by default."""
+"""Bytes of pixels that a cache keeps in memory by default."""
 
 MAX_THREADS = 8
-"""Pairs that are rendered at a time at most; each may take a few hundred megabytes meanwhile."""
+"""Largest number of pairs rendered at the same time. Each may take a few hundred megabytes."""
 
 SIZE_TOLERANCE = 0.01
-"""By how much the sides of a pair's photos may differ after separate resizing."""
+"""Allowed relative difference between the sides of a pair's photos, after downscaling."""
 
 RAW_SIZE_TOLERANCE = 0.03
-"""The same for camera RAW, from which every converter crops a different border."""
+"""The same for camera RAW, where each converter crops a different border."""
 
 
 @dataclass(frozen=True)
 class RenderProgress:
-    """One more pair has been rendered.
+    """Reports that one more pair has been rendered.
 
     Attributes:
         pair: The pair.
-        done: Number of pairs so far, this one included.
+        done: Number of pairs rendered so far, this one included.
         total: Number of pairs to render.
-        bad: What is wrong with it, or None.
+        bad: What is wrong with the pair, or None.
     """
 
     pair: Pair
@@ -70,11 +70,12 @@ class RenderProgress:
 
 
 class PairCache:
-    """A folder of rendered pairs; several runs and processes may share one.
+    """A folder of rendered pairs. Several runs and processes may share it.
 
     Args:
-        folder: The folder.
-        long_edge: Longer edge of a photo in pixels; the paper's is 500 (section 3.1).
+        folder: The folder; created when it is needed.
+        long_edge: Longer edge to which photos are downscaled, in pixels; 500 in the paper
+            (section 3.1).
         memory: Bytes of pixels to keep in memory.
     """
 
@@ -86,7 +87,7 @@ class PairCache:
         self._paths: dict[Pair, Path] = {}
 
     def path(self, pair: Pair) -> Path:
-        """The file of a rendered pair, whether it exists or not.
+        """Return the path of a rendered pair, whether the file exists or not.
 
         Raises:
             PhotoError: A source file does not exist.
@@ -100,16 +101,20 @@ class PairCache:
         return self._paths[pair]
 
     def missing(self, pairs: list[Pair]) -> list[Pair]:
-        """The pairs that have not been rendered yet, each once."""
-        return [pair for pair in dict.fromkeys(pairs) if not self._is_there(pair)]
+        """Return the pairs that have not been rendered yet, without duplicates."""
+        return [pair for pair in dict.fromkeys(pairs) if not self._is_rendered(pair)]
 
     def cost(self, pairs: list[Pair]) -> int:
-        """Approximate upper bound of the disk space for these pairs, in bytes."""
+        """Estimate an upper bound of the disk space that these pairs take, in bytes."""
         photos = sum(len(_sources(pair)) for pair in pairs)
         return round(photos * self.long_edge**2 * 0.7 * BYTES_PER_PIXEL)
 
     def check_room(self, pairs: list[Pair]) -> None:
-        """Raise an OutputError if the disk has no room for these pairs."""
+        """Check that the disk has room for these pairs.
+
+        Raises:
+            OutputError: It has not, or the folder cannot be created.
+        """
         cost = self.cost(pairs)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -125,9 +130,9 @@ class PairCache:
             )
 
     def render(self, pairs: list[Pair]) -> Iterator[RenderProgress]:
-        """Render pairs, several at a time; bad ones are reported and skipped.
+        """Render pairs in several threads. Bad pairs are reported and skipped.
 
-        May be interrupted at any time; finished pairs are kept.
+        It may be interrupted at any time; finished pairs are kept.
 
         Raises:
             OutputError: The disk is full.
@@ -146,15 +151,15 @@ class PairCache:
             executor.shutdown(cancel_futures=True)
 
     def load(self, pair: Pair, halvings: int = 0) -> Tensor:
-        """Read a pair from memory or disk, or render it.
+        """Load a pair from memory or disk, or render it.
 
         Args:
             pair: The pair.
-            halvings: How many times width and height are halved, rounding up.
+            halvings: Number of times that width and height are halved, rounding up.
 
         Returns:
-            Original and expert, ``(2, 3, H, W)`` uint8, sRGB; the expert's version alone,
-            ``(1, 3, H, W)``, if there is no original.
+            Original and expert, ``(2, 3, H, W)``, uint8, sRGB. If the pair has no original, the
+            expert's version alone, ``(1, 3, H, W)``.
 
         Raises:
             PairsError: The two photos do not match.
@@ -186,7 +191,7 @@ class PairCache:
         both = read_png_rgb(self.path(pair))
         return None if both is None else np.stack(np.split(both, len(_sources(pair)), axis=1))
 
-    def _is_there(self, pair: Pair) -> bool:
+    def _is_rendered(self, pair: Pair) -> bool:
         try:
             return self.path(pair).is_file()
         except PhotoError:
@@ -194,18 +199,19 @@ class PairCache:
 
 
 def render_pair(pair: Pair, long_edge: int = LONG_EDGE) -> NDArray[np.uint8]:
-    """Decode and resize the photos of a pair, and check that they match.
+    """Decode and downscale the photos of a pair, and check that they match.
 
     Args:
         pair: The pair.
         long_edge: Longer edge in pixels; smaller photos keep their size.
 
     Returns:
-        ``(2, H, W, 3)``, original and expert, or ``(1, H, W, 3)`` if there is no original.
+        Original and expert, ``(2, H, W, 3)``, uint8, sRGB. If the pair has no original, the
+        expert's version alone, ``(1, H, W, 3)``.
 
     Raises:
-        PairsError: They differ in shape, or show different photos.
-        PhotoError: One of them cannot be read.
+        PairsError: The photos differ in size after downscaling, or are different photos.
+        PhotoError: One of the photos cannot be read.
     """
     expert = decode(pair.expert, long_edge).as_srgb()
     if pair.original is None:
@@ -213,7 +219,7 @@ def render_pair(pair: Pair, long_edge: int = LONG_EDGE) -> NDArray[np.uint8]:
     original = decode(pair.original, long_edge).as_srgb()
     tolerance = RAW_SIZE_TOLERANCE if is_raw(pair.original) else SIZE_TOLERANCE
     sides = zip(original.shape[:2], expert.shape[:2], strict=True)
-    if any(abs(one / other - 1) > tolerance for one, other in sides):
+    if any(abs(before / after - 1) > tolerance for before, after in sides):
         sizes = [f"{photo.shape[1]} x {photo.shape[0]}" for photo in (original, expert)]
         raise PairsError(f"{pair.original} is {sizes[0]}, {pair.expert} is {sizes[1]}")
     original = resize_pixels(original, size_of(expert))

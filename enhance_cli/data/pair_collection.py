@@ -1,4 +1,4 @@
-"""All pairs of a run: found, checked, rendered, and split into training and held-out pairs."""
+"""Finds, checks and renders all pairs of a run, and divides them into training and held-out."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ MAX_LISTED = 5
 
 
 class PairCollection:
-    """The pairs of a run.
+    """The training pairs and held-out pairs of a run.
 
     Args:
-        config: Their folders, and the split.
-        long_edge: Longer edge, in pixels, at which they are rendered.
-        training: False leaves out the training pairs, for a run that only scores.
-        readers: Number of processes on this machine that will keep pixels in memory.
+        config: Sources and split.
+        long_edge: Longer edge, in pixels, at which pairs are rendered.
+        training: Whether training pairs are collected; False is for runs that only score.
+        readers: Number of processes on this machine that keep pixels in memory. They share the
+            memory of the cache.
 
     Attributes:
-        config: Their folders, and the split.
-        found: The contents of each source.
-        cache: The pixels of all pairs.
-        train: Pairs to train on.
-        repeats: For each of them, how often it comes up in an epoch.
-        held_out: Pairs to score on, each once.
+        config: Sources and split.
+        found: The pairs of each source.
+        cache: Cache that provides the pixels of the pairs.
+        train: The training pairs.
+        repeats: For each training pair, how often it comes up in an epoch.
+        held_out: The pairs to score on, without duplicates.
         missing: Pairs that have not been rendered yet.
         bad: Pairs that are skipped.
 
     Raises:
-        EnhanceError: There are no sources, a source has no pairs or bad ones, the split does not
-            exist, or it leaves no pairs.
+        UsageError: There are no sources.
+        PairsError: A source has no pairs or bad ones, the split does not exist, or no pairs are
+            left.
     """
 
     def __init__(
@@ -78,8 +80,8 @@ class PairCollection:
         """Render the pairs that have not been rendered yet.
 
         Raises:
-            PairsError: Pairs do not match, and are not to be skipped.
-            OutputError: The disk has no room.
+            PairsError: Pairs do not match, and ``skip_bad_pairs`` is not set.
+            OutputError: The disk is full.
         """
         if not self.missing:
             return
@@ -94,9 +96,13 @@ class PairCollection:
         self.missing = []
 
     def check(self, bad: list[BadPair]) -> None:
-        """Raise a PairsError that lists the bad pairs, unless they are to be skipped."""
+        """Refuse bad pairs unless ``skip_bad_pairs`` is set.
+
+        Raises:
+            PairsError: It is not set. The message lists the first bad pairs.
+        """
         if bad and not self.config.skip_bad_pairs:
-            listed = "; ".join(f"{one.key}: {one.reason}" for one in bad[:MAX_LISTED])
+            listed = "; ".join(f"{pair.key}: {pair.reason}" for pair in bad[:MAX_LISTED])
             more = f"; and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else ""
             raise PairsError(
                 f"{_counted(len(bad))}: {listed}{more}; "
@@ -124,7 +130,7 @@ class PairCollection:
                 "choose another --split, or --split none"
             )
         raise PairsError(
-            f"{where}: none of the {total} pairs is in split {self.config.split}; "
+            f"{where}: none of the {total} pairs is in the split {self.config.split}; "
             "choose another --split"
         )
 

@@ -1,4 +1,4 @@
-"""Pairs of an original and an expert's version of it, as they lie on disk."""
+"""Finding pairs of originals and expert versions in folders."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ ORIGINAL_FOLDERS = ("input", "original", "before")
 EXPERT_FOLDERS = ("expertC", "expert", "target", "output", "after", "taught")
 
 LIST = "list.csv"
+"""Optional file beside the two folders that names the photo of each version."""
 
 _FIVEK_ID = re.compile(r"^a\d{4}(?!\d)")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One original with the expert's version of it.
+    """An original and the expert's version of it.
 
     Attributes:
-        key: What identifies the pair wherever it lies: its ``aNNNN`` id where it is one of
-            MIT-Adobe FiveK's, else its folder and name.
-        original: The photo before retouching; None where there is none, and the original is to be
-            made from the expert's version by distorting it.
+        key: Identifier that does not depend on where the files are: the ``aNNNN`` id of a photo of
+            MIT-Adobe FiveK, or folder and name of any other.
+        original: The photo before retouching. None if there is none; training then distorts the
+            expert's version instead.
         expert: The photo after retouching.
-        photo: Which photo this is a version of, where there are several; see :func:`find_pairs`.
+        photo: Name of the photo of which this pair is one of several versions, or None; see
+            :func:`find_pairs`.
     """
 
     key: str
@@ -40,7 +42,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class BadPair:
-    """A pair that cannot be learned from or scored on, and why, in one line."""
+    """A pair that cannot be used.
+
+    Attributes:
+        key: Identifier of the pair, or a file name.
+        reason: What is wrong with it, in one line.
+    """
 
     key: str
     reason: str
@@ -48,13 +55,13 @@ class BadPair:
 
 @dataclass(frozen=True)
 class Found:
-    """What a folder holds.
+    """The pairs of a folder.
 
     Attributes:
         root: The folder.
-        layout: How its files lie, in words.
-        pairs: Sorted by key.
-        bad: Pairs that are not complete, or there more than once.
+        layout: Description of how its files are organised.
+        pairs: The complete pairs, sorted by key.
+        bad: Pairs that are incomplete or ambiguous.
     """
 
     root: Path
@@ -64,15 +71,16 @@ class Found:
 
 
 def find_pairs(root: Path) -> Found:
-    """Find the pairs of anyone's folder of photos before and after retouching.
+    """Find the pairs in a folder of photos before and after retouching.
 
     Args:
-        root: Holds one folder of originals and one of retouched versions, under equal names; the
-            suffixes may differ, and there may be folders within. A ``list.csv`` beside them, with
-            the columns ``file`` and ``source``, may say which pairs are versions of one photo.
+        root: Folder with one subfolder of originals and one of retouched versions. The two files
+            of a pair have equal names; suffixes may differ, and subfolders are searched. An
+            optional ``list.csv`` with the columns ``file`` and ``source`` lists which pairs are
+            versions of one photo.
 
     Raises:
-        PairsError: A folder is missing, or holds no photo.
+        PairsError: A folder is missing or contains no photos, or ``list.csv`` cannot be read.
     """
     existing_folder(root)
     before, after = _subfolder(root, ORIGINAL_FOLDERS), _subfolder(root, EXPERT_FOLDERS)
@@ -81,14 +89,14 @@ def find_pairs(root: Path) -> Found:
         by_name(after, lambda path: pair_key(_name(path, after), root)),
     )
     if not pairs and not bad:
-        raise PairsError(f"{root}: not a single photo in {before.name}/ and {after.name}/")
+        raise PairsError(f"{root}: no photos in {before.name}/ and {after.name}/")
     sources = _sources(root / LIST)
     pairs = tuple(replace(pair, photo=sources.get(_name(pair.expert, after))) for pair in pairs)
     return Found(root, f"{before.name}/ and {after.name}/", pairs, bad)
 
 
 def _sources(path: Path) -> dict[str, str]:
-    """The photo that each pair, by its name without suffix, is a version of."""
+    """Read ``list.csv``: the photo of each version, by the version's name without suffix."""
     if not path.is_file():
         return {}
     try:
@@ -101,24 +109,29 @@ def _sources(path: Path) -> dict[str, str]:
 
 
 def find_finished_photos(root: Path) -> Found:
-    """Find finished photos, whose originals are to be made by distorting them.
+    """Find finished photos, which training distorts to get originals.
 
     Raises:
-        PairsError: The folder is missing, or holds no photo.
+        PairsError: The folder is missing, or contains no photos.
     """
     existing_folder(root)
     photos = photos_below(root)
-    # With the suffix, since a.jpg and a.png may be two photos.
+    # Keys include the suffix, since a.jpg and a.png may be two photos.
     pairs = tuple(
         Pair(pair_key(path.relative_to(root).as_posix(), root), None, path) for path in photos
     )
     if not pairs:
-        raise PairsError(f"{root}: not a single photo in it; give a folder of finished photos")
+        raise PairsError(f"{root}: no photos in this folder; give a folder of finished photos")
     return Found(root, "finished photos", pairs)
 
 
 def pair_key(name: str, root: Path | None = None) -> str:
-    """Return the FiveK id that the file's name begins with, or the folder's name and ``name``."""
+    """Return the key of a file: its FiveK id, or else the name of ``root`` and its own name.
+
+    Args:
+        name: Name or path of the file, relative to ``root``.
+        root: Folder of the pairs; None leaves its name out.
+    """
     identity = fivek_id(name)
     if identity:
         return identity
@@ -126,7 +139,7 @@ def pair_key(name: str, root: Path | None = None) -> str:
 
 
 def fivek_id(name: str) -> str | None:
-    """The ``aNNNN`` id that a file's name begins with."""
+    """Return the ``aNNNN`` id with which a file's name begins, or None."""
     found = _FIVEK_ID.match(Path(name).name)
     return found.group() if found else None
 
@@ -138,19 +151,19 @@ def existing_folder(root: Path) -> None:
 
 
 def first_folder(*folders: Path) -> Path | None:
-    """The first of these that is there."""
+    """Return the first of these folders that exists, or None."""
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def by_name(
     folder: Path, key_of: Callable[[Path], str | None], only: Iterable[str] | None = None
 ) -> dict[str, list[Path]]:
-    """Sort the photos below a folder by their key; those without one are under their own name.
+    """Group the photos below a folder by key.
 
     Args:
-        folder: Where they are.
-        key_of: Gives the key of a file.
-        only: Suffixes that count, in lower case; None for every photo.
+        folder: The folder; subfolders are searched.
+        key_of: Returns the key of a file, or None to use the file's name.
+        only: Suffixes to include, in lower case; None includes all photo formats.
     """
     found: dict[str, list[Path]] = {}
     for path in photos_below(folder):
@@ -162,10 +175,10 @@ def by_name(
 def matched(
     originals: dict[str, list[Path]], experts: dict[str, list[Path]]
 ) -> tuple[tuple[Pair, ...], tuple[BadPair, ...]]:
-    """Put originals and expert versions of the same key together.
+    """Match originals and expert versions by key.
 
     Returns:
-        The pairs, and the keys that have no partner or several.
+        The complete pairs, and those with a missing or duplicate photo; both sorted by key.
     """
     pairs: list[Pair] = []
     bad: list[BadPair] = []
@@ -183,8 +196,8 @@ def _mismatch(before: list[Path], after: list[Path]) -> str:
         return f"{before[0]} has no expert's version"
     if not before:
         return f"{after[0]} has no original"
-    doubled = before if len(before) > 1 else after
-    return f"duplicate id: {doubled[0]} and {doubled[1]}"
+    duplicates = before if len(before) > 1 else after
+    return f"duplicate id: {duplicates[0]} and {duplicates[1]}"
 
 
 def _subfolder(root: Path, names: tuple[str, ...]) -> Path:

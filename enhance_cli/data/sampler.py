@@ -16,8 +16,8 @@ def epoch_order(repeats: list[float], epoch: int, draw: random.Random) -> list[S
     """Put the samples of an epoch in random order.
 
     Args:
-        repeats: For each pair, how often it comes up in an epoch. Of pairs with 0.5, a random half
-            comes up; the number of samples is the same in every epoch.
+        repeats: For each pair, how often it comes up in an epoch. If that is 0.5, each epoch has a
+            random half of such pairs. The number of samples is the same in every epoch.
         epoch: The epoch, from 0.
         draw: Source of randomness.
     """
@@ -35,17 +35,17 @@ def epoch_order(repeats: list[float], epoch: int, draw: random.Random) -> list[S
 
 
 class BatchSampler:
-    """The batches of an epoch, or the share of each that this process draws.
+    """Yields the batches of an epoch, or this process's share of each batch.
 
     Args:
         repeats: For each pair, how often it comes up in an epoch.
-        batch_size: Samples in a batch, over all processes.
-        seed: Seed of the order.
+        batch_size: Number of samples in a batch, over all processes.
+        seed: Seed of the random order.
         rank: Index of this process.
         world_size: Number of processes.
 
     Attributes:
-        epoch: The epoch, to be set before each iteration.
+        epoch: The epoch, from 0. Set it before each iteration.
 
     Raises:
         UsageError: The processes cannot share the batches equally.
@@ -58,7 +58,7 @@ class BatchSampler:
         self._repeats, self._seed = repeats, seed
         self._rank, self._world_size = rank, world_size
         self._samples = len(epoch_order(repeats, 0, random.Random(0)))
-        # Fewer samples than a batch are one small batch.
+        # If there are fewer samples than batch_size, they form one small batch.
         self._size = min(batch_size, self._samples // world_size * world_size)
         if not self._size or self._size % world_size:
             raise UsageError(
@@ -69,7 +69,7 @@ class BatchSampler:
     def __iter__(self) -> Iterator[list[SampleRef]]:
         draw = random.Random(f"{self._seed}/{self.epoch}")
         order = epoch_order(self._repeats, self.epoch, draw)
-        # An incomplete batch is dropped: batch norm cannot learn from a single photo.
+        # The incomplete last batch is dropped: batch norm cannot be trained on a single photo.
         for start in range(0, len(order) - self._size + 1, self._size):
             yield order[start + self._rank : start + self._size : self._world_size]
 
@@ -78,12 +78,12 @@ class BatchSampler:
 
 
 def make_loader(dataset: PairDataset, batches: BatchSampler, workers: int) -> DataLoader[Sample]:
-    """Load a dataset batch by batch.
+    """Make the loader of a stage.
 
     Args:
         dataset: The samples.
-        batches: Their order.
-        workers: Number of processes that draw samples; 0 draws them in this one.
+        batches: Their order and grouping.
+        workers: Number of processes that prepare samples; 0 prepares them in this process.
     """
     return DataLoader(
         dataset,
@@ -96,7 +96,7 @@ def make_loader(dataset: PairDataset, batches: BatchSampler, workers: int) -> Da
 
 def _collate(samples: list[Sample]) -> Sample:
     batch = Sample(*default_collate(samples))
-    # Convolutions on the CPU are fastest in channels-last format; in half precision on CUDA too.
+    # Convolutions are fastest in channels-last format on the CPU, and on CUDA in half precision.
     last = torch.channels_last
     view = batch.view.contiguous(memory_format=last) if batch.view.ndim == 4 else batch.view
     return batch._replace(original=batch.original.contiguous(memory_format=last), view=view)

@@ -1,4 +1,4 @@
-"""Splits: which photos are held out for scoring."""
+"""Splits: the photos that are held out from training, for scoring."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def held_out_keys(split: str) -> frozenset[str]:
     """Read the keys of the photos that a split holds out.
 
     Args:
-        split: One of ``NAMED_SPLITS``, or a text file with a file name or id a line; blank
-            lines and lines that begin with ``#`` are passed over.
+        split: One of ``NAMED_SPLITS``, or a text file with one file name or id on each line. Blank
+            lines and lines that begin with ``#`` are ignored.
 
     Raises:
-        PairsError: No such split or file, or the file names nothing.
+        PairsError: There is no such split or file, or the file lists no photos.
     """
     if split in NAMED_SPLITS:
         text = (files("enhance_cli.data") / "held_out" / f"{split}.txt").read_text(encoding="utf-8")
@@ -33,14 +33,19 @@ def held_out_keys(split: str) -> frozenset[str]:
     lines = (line.strip() for line in text.splitlines())
     keys = frozenset(pair_key(line) for line in lines if line and not line.startswith("#"))
     if not keys:
-        raise PairsError(f"{split}: names no photo; put a file name or id on each line")
+        raise PairsError(f"{split}: names no photo; put one file name or id on each line")
     return keys
 
 
 def divide(pairs: Iterable[Pair], keys: frozenset[str]) -> tuple[list[Pair], list[Pair]]:
-    """Split pairs into training pairs and held-out ones.
+    """Divide pairs into training pairs and held-out pairs.
 
-    ``keys`` may be keys of pairs, or file names with or without the suffix.
+    Args:
+        pairs: The pairs.
+        keys: Keys of the pairs to hold out, or file names with or without suffix.
+
+    Returns:
+        The training pairs and the held-out pairs, both in the order of ``pairs``.
     """
     train: list[Pair] = []
     held_out: list[Pair] = []

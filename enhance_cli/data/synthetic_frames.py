@@ -1,4 +1,4 @@
-"""Synthetic frames, plain or noisy, from which the networks learn to change nothing."""
+"""Synthetic training frames, flat or noisy, that the networks learn to leave unchanged."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import torch
 from torch import Tensor
 
 NOISE_SHARE = 0.5
-"""Share of the frames that have noise."""
+"""Share of frames and backgrounds that are noisy."""
 
 
 def on_plain_background(photo: Tensor, draw: random.Random) -> Tensor:
-    """Keep a part of a finished photo, and replace the rest by a plain or noisy background.
+    """Keep a part of a finished photo and replace the rest by a plain or noisy background.
 
-    Studio backgrounds, white skies and black ones are to stay plain, and noise is not to cause a
-    cast. Finished photos show too few of them to learn that.
+    Studio backgrounds and clipped skies must stay plain, and noise must not cause a color cast.
+    Finished photos contain too few of either for the networks to learn that.
 
     Args:
-        photo: ``(3, H, W)``, sRGB in [0, 1].
-        draw: Source of randomness. Half of the backgrounds are white.
+        photo: ``(3, H, W)``, float, sRGB in [0, 1].
+        draw: Source of randomness. Half of the backgrounds are white; the others are drawn by
+            :func:`flat_or_noise_frame`.
+
+    Returns:
+        The same shape and range. The part that is kept stays where it is.
     """
     height, width = photo.shape[-2:]
     white = draw.random() < 0.5
@@ -33,35 +37,38 @@ def on_plain_background(photo: Tensor, draw: random.Random) -> Tensor:
 
 
 def flat_or_noise_frame(photo: Tensor, draw: random.Random) -> Tensor:
-    """A frame of one color, plain or noisy, of the size of ``photo``: nothing to retouch.
+    """Draw a frame of one color, flat or noisy, of the size of ``photo``.
 
     Args:
-        photo: ``(3, H, W)``.
-        draw: Source of the random choices. A third of the frames are of a colour that is in the
-            photo, for of all colours few are as dull and dark as soil and leaves are; a third are
-            of any colour, dark ones more often; a sixth grey, the others white or black. Every
-            other one has grain of any strength and size.
+        photo: ``(3, H, W)``, float, sRGB in [0, 1].
+        draw: Source of randomness. A third of the frames have a color of the photo, since few
+            random colors are as dull and dark as soil and leaves. A third have a random color,
+            more often a dark one. A sixth are grey, and a sixth white or black. ``NOISE_SHARE`` of
+            all frames have noise of random strength and grain size.
+
+    Returns:
+        The same shape and range.
     """
     height, width = photo.shape[-2:]
     own = photo[:, draw.randrange(height), draw.randrange(width)].tolist()
     grey, light = [draw.random()] * 3, draw.random()
-    colour = [light * draw.random() for _ in range(3)]
-    end = [float(draw.random() < 0.5)] * 3
-    chosen = draw.choice([own, own, colour, colour, grey, end])
+    color = [light * draw.random() for _ in range(3)]
+    white_or_black = [float(draw.random() < 0.5)] * 3
+    chosen = draw.choice([own, own, color, color, grey, white_or_black])
     return _with_noise(photo.new_tensor(chosen)[:, None, None].expand_as(photo).clone(), draw)
 
 
-def _with_noise(ground: Tensor, draw: random.Random) -> Tensor:
+def _with_noise(frame: Tensor, draw: random.Random) -> Tensor:
     if draw.random() >= NOISE_SHARE:
-        return ground
-    height, width = ground.shape[-2:]
-    return ground.lerp(_noise(height, width, draw), draw.random())
+        return frame
+    height, width = frame.shape[-2:]
+    return frame.lerp(_noise(height, width, draw), draw.random())
 
 
 def _noise(height: int, width: int, draw: random.Random) -> Tensor:
-    """Squares of 1 to 4 pixels, each of a colour of its own."""
+    """Noise whose grains are squares of 1 to 4 pixels, each with a random color."""
     side = draw.randint(1, 4)
-    source = torch.Generator().manual_seed(draw.getrandbits(32))
-    colours = torch.rand(3, -(-height // side), -(-width // side), generator=source)
-    squares = colours.repeat_interleave(side, 1).repeat_interleave(side, 2)
-    return squares[:, :height, :width]
+    generator = torch.Generator().manual_seed(draw.getrandbits(32))
+    colors = torch.rand(3, -(-height // side), -(-width // side), generator=generator)
+    grains = colors.repeat_interleave(side, 1).repeat_interleave(side, 2)
+    return grains[:, :height, :width]

@@ -27,7 +27,7 @@ from enhance_cli.inference.weights import Weights, find_weights, load_weights
 IDENTITY = "identity"
 
 CHANGE_THRESHOLD = 10.0
-"""Mean CIELab change above which a finished photo counts as changed visibly."""
+"""Mean CIELab distance above which a finished photo counts as visibly changed."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class ResultRow:
         score: Mean scores over the photos.
         photos: Number of photos.
         trained_on: Number of these photos that the weights were trained on.
-        weights: The weights file, or None.
-        outputs: The folder of outputs, or None.
+        weights: Path of the weights file; None for the other rows.
+        outputs: Path of the folder of outputs; None for the other rows.
     """
 
     method: str
@@ -74,13 +74,14 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class FinishedPhotoChange:
-    """By how much weights change finished photos, namely the expert's versions.
+    """How much weights change photos that are finished already: the expert's versions.
 
     Attributes:
         method: Name of the method in the table.
-        score: Mean scores of the results against the finished photos; 0 in L2 Lab is no change.
+        score: Mean scores of the results against the finished photos; an L2 Lab of 0 means no
+            change.
         photos: Number of photos.
-        above_threshold: Number of photos that change by more than ``CHANGE_THRESHOLD`` in L2 Lab.
+        above_threshold: Number of photos whose L2 Lab exceeds ``CHANGE_THRESHOLD``.
     """
 
     method: str
@@ -96,8 +97,14 @@ class Evaluator:
         config: The run's settings.
 
     Attributes:
+        device: The device that the weights were loaded onto.
+        entries: The models, in the order of the table.
         collection: All pairs of the run.
-        methods: Names of the methods, without identity.
+        outputs: The other systems' results, by folder.
+        panels: Folder for a comparison picture of each photo, or None.
+        methods: Names of the methods, without identity, in the order of the table.
+        scores: Scores of each method, identity included, photo by photo.
+        changes: Scores of each model on finished photos; empty unless the config asks for them.
         pairs: The pairs that are scored; known once they have been rendered.
         bad: Pairs that are skipped because another system has no picture of them.
 
@@ -109,9 +116,11 @@ class Evaluator:
         self.device = pick_device(config.device)
         loaded = _load_all(config, self.device)
         self.entries = [
-            entry for one in loaded for entry in _entries(one, self.device, config.with_coarse)
+            entry
+            for weights in loaded
+            for entry in _entries(weights, self.device, config.with_coarse)
         ]
-        long_edge = min((one.model.config.long_edge for one in loaded), default=LONG_EDGE)
+        long_edge = min((weights.model.config.long_edge for weights in loaded), default=LONG_EDGE)
         self.collection = PairCollection(config.data, long_edge, training=False)
         self.outputs = {str(folder): SystemOutputs(folder) for folder in config.outputs}
         self.panels = config.panels
@@ -124,7 +133,7 @@ class Evaluator:
         self.bad: list[BadPair] = []
 
     def render_missing(self) -> Iterator[RenderProgress]:
-        """Render the pairs that have not been rendered yet; otherwise scoring begins with that.
+        """Render the pairs that are not in the cache. Without this call, iterating does it first.
 
         Raises:
             EnhanceError: Pairs do not match, outputs are missing, or the disk is full.
@@ -149,13 +158,13 @@ class Evaluator:
             original, expert = pair_pixels(pair, self.collection.cache)
             results = {IDENTITY: original, **self._results(pair, original)}
             for name, pixels in results.items():
-                one = score(pixels, expert)
-                self.scores[name].append(one)
-                yield PhotoScore(name, pair.key, one, done, len(self.pairs))
+                photo_score = score(pixels, expert)
+                self.scores[name].append(photo_score)
+                yield PhotoScore(name, pair.key, photo_score, done, len(self.pairs))
             for (name, scores), entry in zip(self.changes.items(), self.entries, strict=False):
-                one = score(entry.enhance(expert), expert)
-                scores.append(one)
-                yield PhotoScore(name, pair.key, one, done, len(self.pairs), given="expert")
+                photo_score = score(entry.enhance(expert), expert)
+                scores.append(photo_score)
+                yield PhotoScore(name, pair.key, photo_score, done, len(self.pairs), given="expert")
             if self.panels:
                 self._write_panel(pair, results, expert)
 
@@ -181,7 +190,7 @@ class Evaluator:
                 name,
                 mean(scores),
                 len(scores),
-                sum(one.l2_lab > CHANGE_THRESHOLD for one in scores),
+                sum(photo_score.l2_lab > CHANGE_THRESHOLD for photo_score in scores),
             )
             for name, scores in self.changes.items()
         ]
@@ -192,7 +201,11 @@ class Evaluator:
         return dict(zip(self.methods, [*made, *given], strict=True))
 
     def _with_outputs(self) -> tuple[list[Pair], list[BadPair]]:
-        """The pairs of which every other system has a picture, and those to be skipped."""
+        """Return the pairs of which every other system has a picture, and those to skip.
+
+        Raises:
+            PairsError: No pair is left, or pairs are missing and the config does not skip them.
+        """
         bad = [
             BadPair(pair.key, f"no picture of it in {folder}")
             for folder, outputs in self.outputs.items()
@@ -200,10 +213,10 @@ class Evaluator:
             if pair.key not in outputs
         ]
         self.collection.check(bad)
-        gone = {one.key for one in bad}
-        pairs = [pair for pair in self.collection.held_out if pair.key not in gone]
+        missing = {pair.key for pair in bad}
+        pairs = [pair for pair in self.collection.held_out if pair.key not in missing]
         if not pairs:
-            raise PairsError(f"{', '.join(self.outputs)}: no picture of any photo to be scored")
+            raise PairsError(f"{', '.join(self.outputs)}: no picture of any photo that is scored")
         return pairs, bad
 
     def _write_panel(self, pair: Pair, results: Mapping[str, Pixels], expert: Pixels) -> None:
@@ -218,7 +231,13 @@ class Evaluator:
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """Weights in the table: all of them, or CENet's part alone."""
+    """A model in the table: both networks, or CENet alone.
+
+    Attributes:
+        weights: The weights.
+        enhancer: The model of the weights, on the device of the run.
+        coarse_only: Whether PRNet is skipped.
+    """
 
     weights: Weights
     enhancer: Enhancer
@@ -231,7 +250,7 @@ class ScoredModel:
         return f"{variant}, coarse only" if self.coarse_only else variant
 
     def enhance(self, pixels: Pixels) -> Pixels:
-        """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1]."""
+        """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1]; the result is clamped."""
         return enhance_pixels(self.enhancer, pixels, self.coarse_only)
 
 
@@ -256,15 +275,15 @@ def _entries(weights: Weights, device: torch.device, with_coarse: bool) -> list[
 
 
 def _load_folder(folder: Path, device: torch.device) -> list[Weights]:
-    """All weights of a folder, in the order of table 1."""
+    """Load all weights of a folder, in the order of table 1."""
     found = [load_weights(path, device) for path in sorted(folder.glob("*.safetensors"))]
     if not found:
         raise WeightsError(f"--weights {folder}: no weights file (.safetensors) in this folder")
-    return sorted(found, key=lambda one: VARIANTS.index(one.model.config.variant))
+    return sorted(found, key=lambda weights: VARIANTS.index(weights.model.config.variant))
 
 
 def _row_names(entries: list[ScoredModel], folders: list[Path]) -> list[str]:
-    """Variants and folders; with the file's name, or the whole path, if two are equal."""
+    """Name the rows by variant or folder; add the file's name or its path where names repeat."""
     wanted = [
         *((entry.name, entry.weights.path) for entry in entries),
         *((folder.resolve().name, folder) for folder in folders),

@@ -1,4 +1,4 @@
-"""Scores of a model on pairs, and comparison pictures; training uses them as well."""
+"""Scores of a model on pairs, and comparison pictures; training uses both as well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ Pixels = NDArray[np.float32]
 
 
 def score_pairs(enhancer: Enhancer, pairs: list[Pair], cache: PairCache) -> Score:
-    """Mean scores of a model over pairs."""
+    """Score a model on pairs, and average over them.
+
+    Args:
+        enhancer: The model.
+        pairs: The pairs; at least one.
+        cache: The cache that holds the pairs at the size at which they are scored.
+
+    Raises:
+        EnhanceError: A pair cannot be read.
+    """
     scores = []
     for pair in pairs:
         original, expert = pair_pixels(pair, cache)
@@ -29,20 +38,45 @@ def score_pairs(enhancer: Enhancer, pairs: list[Pair], cache: PairCache) -> Scor
 def comparison(
     pair: Pair, cache: PairCache, enhancers: Mapping[str, Enhancer]
 ) -> NDArray[np.uint8]:
-    """Figure 3 for one pair: the original, each model's result, the expert's version."""
+    """Draw figure 3 for one pair: the original, each model's result, the expert's version.
+
+    Args:
+        pair: The pair.
+        cache: The cache that holds it.
+        enhancers: The models, by the labels of their results.
+
+    Returns:
+        A labelled contact sheet, ``(H, W, 3)``.
+    """
     original, expert = pair_pixels(pair, cache)
-    results = [(name, enhance_pixels(one, original)) for name, one in enhancers.items()]
+    results = [(name, enhance_pixels(model, original)) for name, model in enhancers.items()]
     return contact_sheet([("original", original), *results, ("expert", expert)])
 
 
 def enhance_pixels(enhancer: Enhancer, pixels: Pixels, coarse_only: bool = False) -> Pixels:
-    """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1]; the result is clamped."""
+    """Enhance a photo with the code that ``enhance apply`` uses.
+
+    Args:
+        enhancer: The model.
+        pixels: ``(H, W, 3)``, float32, sRGB in [0, 1].
+        coarse_only: Use CENet alone, without PRNet.
+
+    Returns:
+        ``(H, W, 3)``, float32, clamped to [0, 1].
+
+    Raises:
+        RetouchError: The networks' result is not finite, or memory runs out.
+    """
     photo = Photo(pixels)
     return enhancer.apply(photo, enhancer.predict(photo, coarse_only)).as_floats()
 
 
 def pair_pixels(pair: Pair, cache: PairCache) -> list[Pixels]:
-    """Read original and expert as ``(H, W, 3)`` float32 in [0, 1].
+    """Read original and expert as ``(H, W, 3)``, float32, sRGB in [0, 1].
+
+    Args:
+        pair: The pair.
+        cache: The cache that holds it.
 
     Raises:
         EnhanceError: The pair cannot be read.

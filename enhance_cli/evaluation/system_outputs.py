@@ -11,13 +11,13 @@ from enhance_cli.imaging.codecs.decode import decode
 
 
 class SystemOutputs:
-    """A folder of one system's results, matched to pairs by file name.
+    """A folder with the results of one system, matched to pairs by file name.
 
     Args:
         folder: The folder.
 
     Raises:
-        UsageError: It does not exist.
+        UsageError: The folder does not exist.
         PairsError: Two files have the same name.
     """
 
@@ -34,14 +34,14 @@ class SystemOutputs:
         return _matching_name(key) in self._paths
 
     def pixels(self, pair: Pair, shape: tuple[int, int]) -> Pixels:
-        """The result for a pair, ``(*shape, 3)``, sRGB in [0, 1].
+        """Read the result for a pair: ``(*shape, 3)``, float32, sRGB in [0, 1].
 
         Args:
-            pair: The pair.
-            shape: Height and width of its photos.
+            pair: The pair; it must be among the results.
+            shape: Height and width of its photos. A larger result is downscaled to it.
 
         Raises:
-            PairsError: The result has another shape.
+            PairsError: The result has another aspect ratio, or is smaller.
             PhotoError: It cannot be read.
         """
         path = self._paths[_matching_name(pair.key)]

@@ -144,6 +144,8 @@ def load_weights(path: Path, device: torch.device | None = None) -> Weights:
         )
     try:
         settings = json.loads(metadata["model"])
+        if not isinstance(settings, dict):
+            raise TypeError("the model's settings are not an object")
         settings = _settings_of_version_1(settings) if version == "1" else settings
         config = updated(ModelConfig(), settings, str(path), "")
         described = json.loads(metadata["provenance"])

@@ -1,1 +1,1 @@
-"""How a network learns: trainer, stages, losses, optimizer, checkpoints, several processes."""
+"""Training: trainer, stages, losses, optimizer, checkpoints, several processes, ablation."""

@@ -1,4 +1,4 @@
-"""Trains the five methods of section 3.3 one after the other, for table 1."""
+"""Trains the five methods of section 3.3, for table 1."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from enhance_cli.training.trainer import EpochReport, StepReport, Trainer, colle
 
 
 class Ablation:
-    """Five training runs with one recipe. Iterate over it as over :class:`Trainer`.
+    """Five training runs with one recipe. Iterate over it as over a :class:`Trainer`.
 
-    CENet is trained once: the cascades start from the weights of ``ce``, so that they differ in
-    PRNet alone. With ``resume``, finished runs are kept and the interrupted one continues.
+    CENet is trained once. The cascades start from the weights of ``ce``, so that they differ in
+    PRNet alone. With ``resume``, finished runs are kept and the interrupted run continues.
 
     Args:
-        config: The runs' settings; ``out`` is a folder for ``ce.safetensors`` and so on.
+        config: Settings of all runs; ``out`` is a folder for ``ce.safetensors`` and so on.
         on_step: Called after every step.
 
     Raises:
-        EnhanceError: Pairs or split are not available, or ``init`` or ``stages`` are given.
+        UsageError: ``init`` or ``stages`` is given, ``out`` is not a folder, or the recipe has no
+            stage for one of the methods.
+        EnhanceError: Pairs or split are not available.
     """
 
     def __init__(
@@ -40,17 +42,19 @@ class Ablation:
             raise UsageError(f"--out {config.out}: with --variant all give a folder")
         self.config = config
         self._on_step = on_step
+        for variant in VARIANTS:
+            stages_to_run(self._config_of(variant))  # refuses now what would fail hours later
         self.pairs = collect(config)
 
     def render_missing(self) -> Iterator[RenderProgress]:
-        """As of :class:`Trainer`."""
+        """Render missing pairs, as :meth:`Trainer.render_missing` does."""
         return self.pairs.render_missing()
 
     def __iter__(self) -> Iterator[EpochReport]:
         """Train one method after the other.
 
         Raises:
-            EnhanceError: As of :class:`Trainer`.
+            EnhanceError: As raised by :class:`Trainer`.
         """
         for variant in VARIANTS:
             config = self._config_of(variant)
@@ -63,7 +67,7 @@ class Ablation:
         log_dir = self.config.log_dir and self.config.log_dir / variant
         config = replace(self.config, recipe=recipe, out=self._out(variant), log_dir=log_dir)
         if config.model.has_cenet and config.model.has_prnet:
-            refining = (one.name for one in stages_to_run(config) if one.trains == "prnet")
+            refining = (stage.name for stage in stages_to_run(config) if stage.trains == "prnet")
             config = replace(config, init=self._out("ce"), stages=tuple(refining))
         if not config.model.has_cenet or config.init:
             config = replace(config, pretrained=False)

@@ -15,11 +15,11 @@ from enhance_cli.config.training import TrainConfig
 from enhance_cli.errors import TrainingError, UsageError
 
 IGNORED_FIELDS = ("resume", "device", "workers", "out", "log_dir")
-"""Settings that do not affect the weights."""
+"""Settings that do not affect the weights, so that a resumed run may change them."""
 
 
 def checkpoint_path(config: TrainConfig) -> Path:
-    """Beside the weights file."""
+    """Return the path of a run's checkpoint, which is beside the weights file."""
     return config.out.with_suffix(".ckpt")
 
 
@@ -27,8 +27,8 @@ def read_checkpoint(config: TrainConfig) -> dict[str, Any]:
     """Read the checkpoint of a run.
 
     Raises:
-        UsageError: There is none, or it belongs to a run with other settings.
-        TrainingError: It is damaged.
+        UsageError: There is no checkpoint, or it belongs to a run with other settings.
+        TrainingError: The checkpoint is damaged.
     """
     path = checkpoint_path(config)
     if not path.is_file():
@@ -37,17 +37,17 @@ def read_checkpoint(config: TrainConfig) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         settings = state["config"]
     except Exception as problem:
-        raise TrainingError(f"{path}: not a whole checkpoint; train without --resume") from problem
+        raise TrainingError(f"{path}: damaged checkpoint; train without --resume") from problem
     if settings != fingerprint(config):
-        raise UsageError(f"--resume: {path} was made with other settings; use those")
+        raise UsageError(f"--resume: {path} was made with other settings; repeat those")
     return state
 
 
 def write_checkpoint(config: TrainConfig, state: dict[str, Any]) -> None:
-    """Write the checkpoint of a run, whole or not at all.
+    """Write the checkpoint of a run atomically.
 
     Raises:
-        TrainingError: It cannot be written.
+        TrainingError: The checkpoint cannot be written.
     """
     path = checkpoint_path(config)
     buffer = io.BytesIO()  # torch.save to a file does not tell a full disk from other failures
@@ -57,13 +57,17 @@ def write_checkpoint(config: TrainConfig, state: dict[str, Any]) -> None:
             temporary.write_bytes(buffer.getbuffer())
     except OSError as problem:
         raise TrainingError(
-            f"{path}: cannot be written ({problem.strerror or problem}); make room there; if an "
-            "epoch was done before, the same command with --resume goes on from it"
+            f"{path}: cannot be written ({problem.strerror or problem}); free some disk space; if "
+            "an earlier epoch was finished, the same command with --resume continues from it"
         ) from problem
 
 
 def fingerprint(config: TrainConfig) -> str:
-    """The settings that affect the weights, as JSON; paths by name, since weights are shared."""
+    """Return the settings that affect the weights, as JSON.
+
+    Of paths, only the last part is included: the text is also written to weights files, which
+    people share.
+    """
     plain = asdict(config)
     for name in IGNORED_FIELDS:
         del plain[name]

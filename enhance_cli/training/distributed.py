@@ -1,4 +1,4 @@
-"""Training on one device, or on several with a process each, started by torchrun."""
+"""Training on one device, or on several with one process each, started by torchrun."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from enhance_cli.errors import UsageError
 from enhance_cli.inference.device import effective_precision, pick_device
 
 TIMEOUT = timedelta(hours=6)
-"""How long processes wait for one that is still rendering pairs or scoring."""
+"""How long processes wait for another that is still rendering pairs or scoring."""
 
 
 def is_main_process() -> bool:
-    """Whether this is the process that reports and writes files."""
+    """Return whether this process is the one that reports and writes files."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def local_world_size() -> int:
-    """Number of processes of the run on this machine."""
+    """Return the number of this run's processes on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
@@ -36,13 +36,15 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: ``"32"``, or ``"bf16"`` (autocast), replaced by ``"32"`` if that is faster.
+        precision: ``"32"``, or ``"bf16"`` for autocast. On processors where bfloat16 is slower,
+            ``"32"`` is used instead.
 
     Raises:
-        UsageError: A single GPU was named for several processes.
+        UsageError: The run has several processes, and the device is a single GPU.
         DeviceError: The device is not available.
     """
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision
+    # Fabric prints its precision otherwise.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     chosen = pick_device(device)
     plugin = "bf16-mixed" if effective_precision(precision, chosen) == "bf16" else "32-true"
     world = int(os.environ.get("WORLD_SIZE", "1"))
@@ -70,14 +72,14 @@ def _destroy_process_group() -> None:
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes together.
+    """Batch norm over the batches of all processes.
 
-    With it, several processes learn the same as one with the whole batch. PyTorch's SyncBatchNorm
-    runs on GPUs only; this one runs, and is tested, on the CPU as well.
+    It makes several processes learn the same as one process with the whole batch. PyTorch's
+    SyncBatchNorm requires GPUs; this one also runs on the CPU, where it is tested.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """``(B, C, H, W)`` to ``(B, C, H, W)``."""
+        """Normalise ``(B, C, H, W)`` per channel; the result has the same shape and dtype."""
         if not self.training:
             return super().forward(input)
         values = input.float()
@@ -99,7 +101,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
 
 
 def with_global_batch_norm(module: nn.Module) -> nn.Module:
-    """Replace every batch norm by :class:`GlobalBatchNorm2d`; the weights stay."""
+    """Replace each batch norm, in place, by a :class:`GlobalBatchNorm2d` with the same weights."""
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
             replacement = GlobalBatchNorm2d(child.num_features, child.eps, child.momentum or 0.1)
@@ -111,7 +113,7 @@ def with_global_batch_norm(module: nn.Module) -> nn.Module:
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Sum over processes. Every process's loss depends on it, so the gradient is summed as well."""
+    """Sum over processes. The losses of all processes depend on it, so gradients are summed too."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004
@@ -127,5 +129,5 @@ class _SumOverProcesses(torch.autograd.Function):
 
 
 def _sum_over_all(values: Tensor) -> Tensor:
-    """Per channel, over the batches of all processes."""
+    """Sum ``(B, C, H, W)`` to ``(C,)`` over the batches of all processes."""
     return _SumOverProcesses.apply(values.sum((0, 2, 3)))  # type: ignore[return-value]

@@ -22,13 +22,14 @@ def photo_losses(kind: Loss, predicted: Tensor, expert: Tensor, mask: Tensor) ->
     """Compute the loss of each photo of a batch.
 
     Args:
-        kind: See :class:`enhance_cli.config.training.StageConfig`.
-        predicted: ``(B, 3, H, W)``, sRGB, not clamped.
-        expert: ``(B, 3, H, W)``, sRGB in [0, 1].
-        mask: ``(B, 1, H, W)``, 0 on the padding.
+        kind: Loss function, see :class:`enhance_cli.config.training.StageConfig`; ``"mse"`` is
+            eq. 4.
+        predicted: ``(B, 3, H, W)``, float, sRGB, not clamped.
+        expert: ``(B, 3, H, W)``, float, sRGB in [0, 1].
+        mask: ``(B, 1, H, W)``, 1 on the photo and 0 on the padding.
 
     Returns:
-        ``(B,)``: the mean over each photo's own pixels, whatever its share of padding.
+        ``(B,)``: means over each photo's unpadded pixels.
     """
     if kind == "mse":
         return _mean_over_photo((predicted - expert).square(), mask)
@@ -37,7 +38,7 @@ def photo_losses(kind: Loss, predicted: Tensor, expert: Tensor, mask: Tensor) ->
     if kind == "l1":
         return absolute
     difference = rgb_to_lab(predicted) - rgb_to_lab(expert)
-    # 0.01 keeps the root's gradient finite at zero, where a photo is right already.
+    # 0.01 keeps the root's gradient finite where the prediction equals the expert's version.
     distance = (difference.square().sum(1, keepdim=True) + 0.01).sqrt()
     return absolute + _mean_over_photo(distance, mask) / 100
 
@@ -46,14 +47,14 @@ def rgb_to_lab(photo: Tensor) -> Tensor:
     """Convert sRGB to CIELab (D65, 2 degree observer), differentiably.
 
     Args:
-        photo: ``(B, 3, H, W)``, sRGB. Values outside [0, 1] continue the curve, so that their
-            gradients pull them back.
+        photo: ``(B, 3, H, W)``, float, sRGB. The curve continues beyond [0, 1], so that gradients
+            pull values back from there.
 
     Returns:
-        ``(B, 3, H, W)``: L in [0, 100], a and b around [-128, 127].
+        ``(B, 3, H, W)``: L in [0, 100], a and b in about [-128, 127].
     """
     bright = photo > 0.04045
-    # Powers are taken of safe values only: where() would pass NaN gradients of the other branch.
+    # Unused values are replaced before the power: where() would pass on their NaN gradients.
     power = ((torch.where(bright, photo, 1.0) + 0.055) / 1.055).pow(2.4)
     linear = torch.where(bright, power, photo / 12.92)
     matrix = photo.new_tensor(_RGB_TO_XYZ) / photo.new_tensor(_WHITE_D65)[:, None]
@@ -65,15 +66,15 @@ def rgb_to_lab(photo: Tensor) -> Tensor:
 
 
 def _clipped_like_expert(predicted: Tensor, expert: Tensor) -> Tensor:
-    """Clamp predictions where the expert's version is clipped: values beyond white are right there.
+    """Clamp predictions where the expert's version is clipped, since any value beyond is right.
 
-    Without this, a map that clips a highlight as the expert did is penalised, and white skies come
-    out grey.
+    Otherwise, a map that clips a highlight as the expert did would be penalised, and white skies
+    would turn grey.
     """
     predicted = torch.where(expert > WHITE, predicted.clamp(max=1), predicted)
     return torch.where(expert < 1 - WHITE, predicted.clamp(min=0), predicted)
 
 
 def _mean_over_photo(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over each photo's own pixels."""
+    """Average ``(B, C, H, W)`` to ``(B,)`` over each photo's unpadded pixels."""
     return (values * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * values.shape[1])

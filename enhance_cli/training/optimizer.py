@@ -20,18 +20,21 @@ WARM_UP = 0.05
 
 
 class StageState:
-    """A network in training: its optimizer, averaged weights and best weights.
+    """The state of a stage: network, optimizer, averaged weights and best weights.
 
     Args:
-        net: The network.
-        config: How it learns.
-        ema_decay: Decay of the moving average of its weights; 0 keeps the weights themselves.
-        fabric: The device or devices.
+        net: The network that is trained.
+        config: Settings of the stage.
+        ema_decay: Decay of the moving average of the weights; 0 keeps the weights themselves.
+        fabric: Fabric that runs the network on the device or devices.
 
     Attributes:
-        net: The network.
+        net: The network that is trained.
+        config: Settings of the stage.
+        ema: Moving average of the weights.
         module: The network as wrapped by Fabric.
-        best: PSNR and weights of the best score so far, or None.
+        optimizer: The optimizer as wrapped by Fabric.
+        best: PSNR in dB and weights of the best score so far, or None.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class StageState:
         self.best: tuple[float, dict[str, Any]] | None = None
 
     def set_learning_rate(self, step: int, total: int) -> float:
-        """Set the learning rate of a step, and return it."""
+        """Set the learning rate for a step, from 0 to ``total`` - 1, and return it."""
         rate = learning_rate(self.config, step, total)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -68,23 +71,23 @@ class StageState:
             self.net.load_state_dict(current)
 
     def track_best(self, psnr: float) -> bool:
-        """Keep the current weights if they score best so far; return whether they do."""
+        """Keep the current weights if their PSNR is the best so far; return whether it is."""
         if self.best is not None and psnr <= self.best[0]:
             return False
         self.best = psnr, copy.deepcopy(self.net.state_dict())
         return True
 
     def load_best_or_ema(self) -> None:
-        """Load the best weights, or the averaged ones if none was scored."""
+        """Load the best weights, or the averaged weights if none were scored."""
         self.net.load_state_dict(self.best[1] if self.best else self.ema.module.state_dict())
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to continue."""
+        """Return all that is needed to continue the stage."""
         parts = {"net": self.net, "ema": self.ema, "optimizer": self.optimizer}
         return {"best": self.best, **{name: part.state_dict() for name, part in parts.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from ``state_dict()``."""
+        """Restore what :meth:`state_dict` returned."""
         for name, part in (("net", self.net), ("ema", self.ema)):
             part.load_state_dict(state[name])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -92,11 +95,14 @@ class StageState:
 
 
 def ema_with_warmup(decay: float) -> Callable[..., None]:
-    """A moving average that is short at first, so that it soon forgets the initial weights.
+    """Make a moving average that is short at first, so that it soon forgets the initial weights.
 
     Args:
-        decay: Final decay; the average then spans about ``1 / (1 - decay)`` steps. Until then, it
-            spans a ninth of the steps done.
+        decay: Final decay, at which the average spans about ``1 / (1 - decay)`` steps. Until then,
+            it spans a ninth of the steps done.
+
+    Returns:
+        An update function for :class:`torch.optim.swa_utils.AveragedModel`.
     """
 
     def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
@@ -107,7 +113,13 @@ def ema_with_warmup(decay: float) -> Callable[..., None]:
 
 
 def learning_rate(config: StageConfig, step: int, total: int) -> float:
-    """The learning rate at a step, from 0 to ``total`` - 1."""
+    """Return the learning rate of a step.
+
+    Args:
+        config: Settings of the stage.
+        step: The step, from 0.
+        total: Number of steps of the stage.
+    """
     if config.schedule == "step":
         return config.learning_rate * config.decay ** (step // config.decay_steps)
     warm_up = max(1, round(WARM_UP * total))
@@ -119,7 +131,7 @@ def learning_rate(config: StageConfig, step: int, total: int) -> float:
 
 
 def make_optimizer(net: nn.Module, config: StageConfig) -> torch.optim.Optimizer:
-    """The optimizer of a stage."""
+    """Make the optimizer of a stage."""
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             net.parameters(),

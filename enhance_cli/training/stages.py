@@ -1,4 +1,4 @@
-"""Training stages: which network learns, what it sees of a photo, and its loss (section 2)."""
+"""Training stages: which network is trained, on which crops, and with which loss (section 2)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from enhance_cli.models.color_polynomial import project_to_color_polynomial
 from enhance_cli.training.losses import photo_losses
 
 FULL_SIZE_FROM = 0.75
-"""Share of a stage after which growing crops have their full size."""
+"""Share of a stage's epochs after which growing crops have their full size."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A network, its samples and its loss.
+    """A network, the crops that it is trained on, and its loss.
 
     Attributes:
-        config: How it learns.
-        net: The network.
-        crop: How its samples are taken from photos.
-        losses: Computes a loss for each photo, ``(B,)``, from the wrapped network and a batch.
+        config: Settings of the stage.
+        net: The network that is trained.
+        crop: How samples are taken from photos.
+        losses: Computes each photo's loss, ``(B,)``, from the network as wrapped by Fabric and a
+            batch.
     """
 
     config: StageConfig
@@ -40,10 +41,11 @@ class Stage:
 
 
 def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
-    """The stages of a run, in order.
+    """Return the stages of a run, in order.
 
     Raises:
-        UsageError: A stage was asked for that the recipe or the model lacks.
+        UsageError: A requested stage is not in the recipe, or the model lacks its network; or no
+            stages are left.
     """
     stages = active_stages(config.recipe)
     names = [stage.name for stage in stages]
@@ -61,14 +63,21 @@ def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
 
 
 def make_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabric) -> Stage:
-    """Build a stage when its turn comes: PRNet's needs the CENet that has been trained by then."""
+    """Build a stage. Build it just before it runs: PRNet's losses use the CENet trained by then.
+
+    Args:
+        stage: Settings of the stage.
+        recipe: The recipe to which it belongs.
+        model: The model that is trained.
+        fabric: Fabric that runs the model.
+    """
     if stage.trains == "cenet":
         return _cenet_stage(stage, recipe, model)
     return _prnet_stage(stage, recipe, model, fabric)
 
 
 def _cenet_stage(stage: StageConfig, recipe: Recipe, model: Cascade) -> Stage:
-    """CENet learns the global color map of a photo that it sees whole (eq. 4)."""
+    """Train CENet: the loss compares its coarse result with the expert's version (eq. 4)."""
     crop = CropConfig(recipe.model.input_side, flip=recipe.flip, rotate=recipe.rotate)
     if recipe.model.fit == "squash":
         crop = crop._replace(crop=True, min_scale=stage.min_crop_scale, keep_aspect=False)
@@ -83,10 +92,10 @@ def _cenet_stage(stage: StageConfig, recipe: Recipe, model: Cascade) -> Stage:
 
 
 def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabric) -> Stage:
-    """PRNet learns what CENet, now frozen, leaves (eq. 5).
+    """Train PRNet on the output of CENet, which is frozen (eq. 5).
 
-    With ``projected`` (not in the paper), the loss is that of its residual after the projection
-    onto polynomials of color. Doing so from the first step scored lower (weights/LAB.md).
+    With ``projected`` (not in the paper), the residual is projected onto polynomials of color
+    before the loss is computed. Training so from the first step scored lower (weights/LAB.md).
     """
     cenet = model.cenet
     crop = _prnet_crop(stage, recipe)
@@ -113,7 +122,7 @@ def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fab
 
 
 def _prnet_crop(stage: StageConfig, recipe: Recipe) -> CropConfig:
-    """What PRNet sees: crops of photos, or whole photos padded."""
+    """How PRNet's samples are taken: crops of photos, or whole photos padded with black."""
     model = recipe.model
     side = model.input_side if model.fit == "pad" else model.long_edge
     crop = CropConfig(side, flip=recipe.flip, rotate=recipe.rotate)

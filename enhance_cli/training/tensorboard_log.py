@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from enhance_cli.errors import OutputError, UsageError
 
 SPARE = 2**20
-"""Bytes of disk space that are left free."""
+"""Bytes of disk space to leave free."""
 
 
 class TensorBoardLog:
-    """Scalars and images by epoch; without a folder nothing is written.
+    """Writes scalars and images by epoch.
 
     Args:
-        folder: Folder for the event files, or None.
-        done: Epochs that a resumed run has done; what was logged after them is dropped.
+        folder: Folder for the event files; None writes nothing.
+        done: Number of epochs that a resumed run has finished. Entries of later epochs are dropped.
 
     Raises:
         UsageError: TensorBoard is not installed.
@@ -47,7 +47,7 @@ class TensorBoardLog:
             raise OutputError(f"--log-dir {folder}: {problem.strerror or problem}") from problem
 
     def scalars(self, values: Mapping[str, float | None], epoch: int) -> None:
-        """Write numbers; None is skipped.
+        """Write the numbers of an epoch. None is skipped.
 
         Raises:
             OutputError: The disk is full.
@@ -57,7 +57,7 @@ class TensorBoardLog:
                 self._write(lambda writer, n=name, v=value: writer.add_scalar(n, v, epoch))
 
     def image(self, name: str, image: NDArray[np.uint8], epoch: int) -> None:
-        """Write an image, ``(H, W, 3)``.
+        """Write an image, ``(H, W, 3)``, uint8, sRGB.
 
         Raises:
             OutputError: The disk is full.
@@ -68,7 +68,7 @@ class TensorBoardLog:
         )
 
     def close(self) -> None:
-        """Finish the file."""
+        """Close the event file."""
         self._write(lambda writer: writer.close(), closing=True)
 
     def _write(self, act: Callable[[Any], object], size: int = 0, closing: bool = False) -> None:
@@ -76,7 +76,7 @@ class TensorBoardLog:
             return
         writer, self._writer = self._writer, None
         try:
-            # TensorBoard writes in a thread of its own, whose failures would end in a traceback.
+            # TensorBoard writes in a thread, where a full disk would print a traceback.
             if not closing and shutil.disk_usage(str(self._folder)).free < size + SPARE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             act(writer)
@@ -84,7 +84,7 @@ class TensorBoardLog:
                 writer.flush()
         except OSError as problem:
             raise OutputError(
-                f"--log-dir {self._folder}: {problem.strerror or problem}; make room there or "
-                "leave the log out; --resume goes on from the last checkpoint"
+                f"--log-dir {self._folder}: {problem.strerror or problem}; free some disk space "
+                "or leave out --log-dir; --resume continues from the last checkpoint"
             ) from problem
         self._writer = None if closing else writer

@@ -1,4 +1,4 @@
-"""Trains CENet on eq. 4, then PRNet on what CENet leaves (section 3.2)."""
+"""Runs the stages of a recipe: CENet first, then PRNet on its output (section 3.2)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from enhance_cli.training.stages import Stage, make_stage, stages_to_run
 from enhance_cli.training.tensorboard_log import TensorBoardLog
 
 LOGGED_PHOTOS = 4
-"""Number of photos whose results are logged."""
+"""Number of photos whose results are logged as images."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class EpochReport:
         loss: Mean loss over the steps.
         learning_rate: Learning rate of the last step.
         photos_per_second: Samples per second, over all processes.
-        score: Scores on the held-out pairs, if this epoch was validated.
-        best: Whether no earlier epoch of the stage scored better.
+        score: Scores on the held-out pairs; None if this epoch was not validated.
+        best: Whether the epoch's PSNR is the best of the stage so far, if best weights are kept.
         variant: Variant that is being trained.
     """
 
@@ -78,9 +78,9 @@ class StepReport:
         stage: Name of the stage.
         epoch: The epoch, from 1.
         epochs: Number of epochs of the stage.
-        step: The step of the epoch, from 1.
+        step: The step within the epoch, from 1.
         steps: Number of steps in an epoch.
-        loss: Loss of this step.
+        loss: Mean loss of the batch.
         variant: Variant that is being trained.
     """
 
@@ -96,17 +96,27 @@ class StepReport:
 class Trainer:
     """One training run. Iterating over it yields an :class:`EpochReport` for each epoch.
 
-    After every epoch, a checkpoint is written beside the weights file. Ctrl-C writes the weights
-    as they are and keeps the checkpoint, from which ``resume`` continues. Under torchrun every
-    process iterates, and the first one writes.
+    After every epoch, a checkpoint is written beside the weights file. If the run is interrupted,
+    the current weights are written and the checkpoint is kept, from which ``resume`` continues.
+    Under torchrun, every process iterates and the first one writes.
 
     Args:
-        config: The run's settings.
-        pairs: Its pairs; None finds those of ``config``.
+        config: Settings of the run.
+        pairs: Pairs of the run; None collects those of ``config``.
         on_step: Called after every step.
 
+    Attributes:
+        config: Settings of the run.
+        stages: The stages to run, in order.
+        pairs: Pairs of the run.
+        fabric: Fabric that runs the model.
+        device: Device of the model.
+        model: The model that is trained.
+        log: Log of curves and images.
+
     Raises:
-        EnhanceError: Pairs, split or device are not available, or there is nothing to resume.
+        UsageError: Options contradict each other or have no effect, or there is nothing to resume.
+        EnhanceError: Pairs, split, weights or device are not available.
     """
 
     def __init__(
@@ -126,9 +136,9 @@ class Trainer:
         self.device = self.fabric.device
         torch.manual_seed(config.recipe.seed)
         self.model = Cascade(config.model)
+        self._inherited_training_ids = self._initialise_from(config.init) if config.init else ()
         if config.pretrained:
             self._load_pretrained()
-        self._inherited_training_ids = self._initialise_from(config.init) if config.init else ()
         if self.fabric.world_size > 1:
             with_global_batch_norm(self.model)
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -136,7 +146,7 @@ class Trainer:
         self.log = TensorBoardLog(config.log_dir if main else None, self._epochs_done())
 
     def render_missing(self) -> Iterator[RenderProgress]:
-        """Render the pairs that have not been rendered yet; otherwise training begins with that.
+        """Render the pairs that have not been rendered yet; iterating does so first.
 
         Raises:
             EnhanceError: Pairs do not match, or the disk is full.
@@ -144,12 +154,12 @@ class Trainer:
         return self.pairs.render_missing()
 
     def __iter__(self) -> Iterator[EpochReport]:
-        """Train.
+        """Run all stages, and write the weights.
 
         Raises:
             EnhanceError: Pairs cannot be rendered.
             TrainingError: A loss is not finite, or a file cannot be written.
-            KeyboardInterrupt: After the weights have been written as they are.
+            KeyboardInterrupt: The run was interrupted; the current weights have been written.
         """
         for _ in self.render_missing():
             pass
@@ -177,11 +187,11 @@ class Trainer:
         except OSError as problem:
             raise TrainingError(
                 f"--pretrained: torchvision's weights cannot be downloaded ({problem}); put them "
-                "into ~/.cache/torch/hub/checkpoints, or leave --pretrained out"
+                "into ~/.cache/torch/hub/checkpoints, or leave out --pretrained"
             ) from problem
 
     def _initialise_from(self, path: Path) -> tuple[str, ...]:
-        """Load the networks of a weights file; return the keys that they were trained on."""
+        """Load the networks of a weights file; return the keys of their training pairs."""
         weights = load_weights(path)
         source, target = weights.model.config, self.config.model
         if (source.input_side, source.fit) != (target.input_side, target.fit):
@@ -189,13 +199,26 @@ class Trainer:
                 f"--init {path}: its networks were trained with model.input_side="
                 f"{source.input_side} and model.fit={source.fit}; set the same"
             )
-        try:
+        if self.config.pretrained and weights.model.cenet is not None:
+            raise UsageError(
+                f"--pretrained has no effect: --init {path} has a CENet; leave out one of them"
+            )
+        networks = [
+            (own, loaded)
             for own, loaded in (
                 (self.model.cenet, weights.model.cenet),
                 (self.model.prnet, weights.model.prnet),
-            ):
-                if own is not None and loaded is not None:
-                    own.load_state_dict(loaded.state_dict())
+            )
+            if own is not None and loaded is not None
+        ]
+        if not networks:
+            raise UsageError(
+                f"--init {path} has no effect: its {source.variant} has no network of "
+                f"{target.variant}; leave it out"
+            )
+        try:
+            for own, loaded in networks:
+                own.load_state_dict(loaded.state_dict())
         except RuntimeError as problem:
             raise UsageError(
                 f"--init {path}: its {source.variant} does not fit into {target.variant}"
@@ -252,7 +275,7 @@ class Trainer:
         return EpochReport(name, epoch + 1, epochs, mean_loss, rate, speed, variant=variant)
 
     def _close_epoch(self, report: EpochReport, state: StageState) -> EpochReport:
-        """Score the averaged weights if it is time to, and write a checkpoint."""
+        """Score the averaged weights if the epoch is due, log, and write a checkpoint."""
         recipe = self.config.recipe
         last = report.epoch == report.epochs
         if last or report.epoch % recipe.validate_every == 0:
@@ -276,7 +299,7 @@ class Trainer:
         return report
 
     def _score(self) -> Score:
-        """Score on the held-out pairs, in the first process for all."""
+        """Score on the held-out pairs. The first process does so for all."""
         result = None
         if self.fabric.is_global_zero:
             result = score_pairs(self._enhancer(), self.pairs.held_out, self.pairs.cache)
@@ -286,7 +309,7 @@ class Trainer:
         return Enhancer(self.model.eval(), self.device)
 
     def _finite_mean(self, losses: Tensor, step: int, batch: Sample) -> float:
-        """Mean over the whole batch, including those of the other processes."""
+        """Average the losses over the batch, all processes included, and stop unless finite."""
         mean: Tensor = self.fabric.all_reduce(losses.detach().mean(), reduce_op="mean")  # type: ignore[assignment]
         if not mean.isfinite():
             self._stop_at(losses.detach(), step, batch)
@@ -300,7 +323,8 @@ class Trainer:
         keys = [self.pairs.train[index].key for index in indices[~everywhere.isfinite()]]
         raise TrainingError(
             f"the loss is not finite at step {step} on {', '.join(keys)}; the last good state is "
-            f"in {checkpoint_path(self.config)} if an epoch was done; try a lower --learning-rate"
+            f"in {checkpoint_path(self.config)} if an epoch was finished; try a lower "
+            "--learning-rate"
         )
 
     def _log_scalars(self, report: EpochReport) -> None:
@@ -334,13 +358,13 @@ class Trainer:
         return self._epochs_before(self._state["stage"]) + self._state["epoch"]
 
     def _progress(self, stage: StageConfig) -> tuple[int, dict[str, Any]]:
-        """Epochs of a stage in the checkpoint, and its state if the run continues there."""
+        """Return a stage's finished epochs, and its state if the checkpoint is from within it."""
         if not self._state:
             return 0, {}
         if self._state["stage"] == stage.name:
             state, self._state = self._state, {}
             return state["epoch"], {} if state["epoch"] >= stage.epochs else state
-        return stage.epochs, {}  # the checkpoint is of a later stage
+        return stage.epochs, {}  # the checkpoint belongs to a later stage
 
     def _check_output(self) -> None:
         if self.config.out.suffix != ".safetensors":
@@ -360,7 +384,7 @@ class Trainer:
 
 
 def collect(config: TrainConfig) -> PairCollection:
-    """Find the pairs of a run.
+    """Collect the pairs of a run.
 
     Raises:
         EnhanceError: Sources or split are not available.

@@ -1,4 +1,4 @@
-"""The floor: read photos, make them small, write them, and nothing else. By Pillow, in threads."""
+"""The floor: decodes, downscales and encodes photos with Pillow, in threads, and does no more."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def copy(path: Path, out: Path, long_edge: int) -> None:
-    """Decode, resize with Lanczos' filter and encode as ``enhance apply`` does."""
+    """Decode, downscale with the Lanczos filter and encode as ``enhance apply`` does."""
     with Image.open(path) as image:
         if long_edge:
             image.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""How cost grows with the number of photos and with their size.
+"""How time and memory grow with the number of photos and with their size.
 
 python tests/benchmarks/growth.py [--counts 10 100 1000 10000] [--json FILE]
 """
@@ -15,11 +15,11 @@ from photos import make_photos
 COUNTS = (10, 100, 1000, 10_000)
 MEGAPIXELS = (1, 6, 24, 100)
 SMALL = 0.15
-"""Megapixels of the many photos."""
+"""Megapixels of each photo, where their number grows."""
 
 
 def enhance(folder: Path, out: Path, *options: str) -> Run:
-    """Retouch a folder in a process of its own."""
+    """Run ``enhance apply`` on a folder, in a separate process."""
     command = [sys.executable, "-m", "enhance_cli", "apply", folder, "--out", out]
     return timed([*command, "--device", "cpu", *options])
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--counts", type=int, nargs="*", default=COUNTS)
     parser.add_argument("--sizes", type=float, nargs="*", default=MEGAPIXELS)
-    parser.add_argument("--json", type=Path, help="write all figures here")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     given = parser.parse_args()
     figures: dict[str, list[dict[str, float]]] = {"counts": [], "sizes": []}
     print(f"{machine()}\n\n| photos of {SMALL:g} megapixels | s | ms each | peak, MB |")
@@ -47,11 +47,11 @@ def main() -> None:
             folder = make_photos(base / f"size-{size:g}", 2, size)
             small = enhance(folder, base / f"small-{size:g}")
             large = enhance(folder, base / f"large-{size:g}", "--full-size")
-            one = {"megapixels": size, "small": small.seconds, "large": large.seconds}
-            figures["sizes"].append({**one, "peak": large.peak})
+            seconds = {"small": small.seconds, "large": large.seconds}
+            figures["sizes"].append({"megapixels": size, **seconds, "peak": large.peak})
             line = f"| {size:g} | {small.seconds:.1f} | {large.seconds:.1f} | {large.peak:.0f} |"
             print(line, flush=True)
-    print("\nOf each size two photos, start included.")
+    print("\nTwo photos of each size; times include start-up.")
     if given.json:
         given.json.write_text(json.dumps({"machine": machine(), **figures}, indent=2) + "\n")
 

@@ -1,4 +1,4 @@
-"""Commands timed as whole processes, turn about, with their peak memory."""
+"""Times commands as whole processes, alternating between them, and measures their peak memory."""
 
 import contextlib
 import os
@@ -17,7 +17,13 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True)
 class Run:
-    """One process: seconds by the clock, its largest resident set in MB, the GPU's idle share."""
+    """Measurements of one process.
+
+    Attributes:
+        seconds: Wall-clock time.
+        peak: Largest resident set in MB.
+        gpu_waits: Share of the time in which the GPU was idle, in [0, 1]; None without a GPU.
+    """
 
     seconds: float
     peak: float
@@ -25,7 +31,7 @@ class Run:
 
 
 def timed(command: Sequence[object]) -> Run:
-    """Run a command to its end; one that fails ends the benchmark."""
+    """Run a command to its end. If it fails, the benchmark ends."""
     words = [str(word) for word in command]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with watched_gpu() as busy:
@@ -41,25 +47,32 @@ def timed(command: Sequence[object]) -> Run:
 
 @contextlib.contextmanager
 def watched_gpu() -> Iterator[list[int]]:
-    """Collect how busy the first GPU is, in percent, ten times a second; nothing where none is."""
+    """Sample the first GPU's utilisation, in percent, ten times a second; nothing without a GPU."""
     busy: list[int] = []
     if not shutil.which("nvidia-smi"):
         yield busy
         return
     query = ["--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--id=0"]
-    with tempfile.TemporaryFile("w+") as told:
-        with subprocess.Popen(["nvidia-smi", *query, "--loop-ms=100"], stdout=told) as watcher:
+    with tempfile.TemporaryFile("w+") as output:
+        with subprocess.Popen(["nvidia-smi", *query, "--loop-ms=100"], stdout=output) as watcher:
             try:
                 yield busy
             finally:
                 watcher.terminate()
-        told.seek(0)
-        busy += [int(line) for line in told.read().split() if line.isdigit()]
+        output.seek(0)
+        busy += [int(line) for line in output.read().split() if line.isdigit()]
 
 
 @dataclass(frozen=True)
 class PerPhoto:
-    """What a further photo costs, start-up apart, round by round."""
+    """The cost of one more photo, without start-up.
+
+    Attributes:
+        seconds: Seconds per photo, one value for each round.
+        start: Seconds of start-up, median of the rounds.
+        peak: Largest resident set in MB.
+        gpu_waits: Share of the time in which the GPU was idle, in [0, 1]; None without a GPU.
+    """
 
     seconds: list[float]
     start: float
@@ -68,12 +81,12 @@ class PerPhoto:
 
     @property
     def median(self) -> float:
-        """Seconds, median of the rounds."""
+        """Median of the rounds, in seconds."""
         return statistics.median(self.seconds)
 
     @property
     def spread(self) -> float:
-        """Largest less smallest, as a share of the median."""
+        """Difference between the slowest and the fastest round, as a share of the median."""
         return (max(self.seconds) - min(self.seconds)) / self.median
 
 
@@ -83,18 +96,18 @@ def per_photo(
     many: Path,
     rounds: int,
 ) -> dict[str, PerPhoto]:
-    """Time every command on a small and on a large folder, in turn, several times.
+    """Time commands on a small and on a large folder; each round runs all of them once.
 
     Args:
-        commands: Each gives the command for a folder of photos.
-        few: A folder.
-        many: A folder with more of the same photos.
-        rounds: How often.
+        commands: Functions from a folder of photos to the command, by name.
+        few: A folder of a few photos.
+        many: A folder of more photos of the same kind.
+        rounds: Number of rounds.
     """
     counts = [len(list(folder.iterdir())) for folder in (few, many)]
     seen: dict[str, list[tuple[Run, Run]]] = {name: [] for name in commands}
     for command in commands.values():
-        timed(command(few))  # compiles what is to be compiled, and fills the disk's cache
+        timed(command(few))  # compiles functions and fills the disk cache
     for number in range(rounds):
         for name, command in commands.items():
             both = timed(command(few)), timed(command(many))
@@ -115,7 +128,7 @@ def per_photo(
 
 
 def machine() -> str:
-    """The processor, as the system calls it, and how much of it there is."""
+    """The number of cores, and the processor's name as the system gives it."""
     names = [
         line.partition(":")[2].strip()
         for line in (CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else ())

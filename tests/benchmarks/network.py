@@ -1,4 +1,4 @@
-"""The networks alone: photos a second by batch and precision, and peak memory on a GPU.
+"""The networks alone: photos per second by batch size and precision, and peak memory on a GPU.
 
 python tests/benchmarks/network.py [--device cuda] [--edge 256]
 """
@@ -19,7 +19,7 @@ ROUNDS = 20
 
 
 def photos_per_second(model, batch, device, precision) -> float:
-    """Median of some rounds, the first ones apart."""
+    """Median over the rounds, without the first quarter of them."""
     seconds = []
     half = precision != torch.float32
     with torch.inference_mode(), torch.autocast(device.type, precision, enabled=half):

@@ -1,4 +1,4 @@
-"""Folders of real-looking camera JPEGs: scikit-image's photographs, enlarged, with grain."""
+"""Folders of realistic camera JPEGs: scikit-image's photos, enlarged, with film grain."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -10,20 +10,20 @@ from skimage import data
 
 SCENES = ("coffee", "astronaut", "chelsea", "rocket")
 DISTINCT = 8
-"""Different files in a folder; the others are links to these."""
+"""Number of different files in a folder; the others are hard links to these."""
 
 GRAIN = 5.0
-"""Standard deviation in levels of 255: with it, 24 megapixels take 9 to 10 MB, as cameras' do."""
+"""Standard deviation in 8-bit levels; it makes 24 megapixels take 9 to 10 MB, as from a camera."""
 
 
 def make_photos(folder: Path, count: int, megapixels: float, of: Path | None = None) -> Path:
     """Make a folder of 3:2 JPEGs, quality 95, 4:2:2.
 
     Args:
-        folder: Where; what is there already is taken as it is.
-        count: How many.
-        megapixels: Of each.
-        of: A folder whose files may be linked to.
+        folder: The folder; photos that it has already are kept.
+        count: Number of photos.
+        megapixels: Megapixels of each photo.
+        of: A folder with such photos to link to, or None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     source = of or folder
@@ -35,7 +35,7 @@ def make_photos(folder: Path, count: int, megapixels: float, of: Path | None = N
         if first.exists() and first != path:
             os.link(first, path)
         else:
-            # In a process of its own: a child's peak is at least what its parent held.
+            # In a separate process: the peak memory of a child is at least that of its parent.
             with ProcessPoolExecutor(1) as process:
                 process.submit(_write, path, number, megapixels).result()
     return folder

@@ -1,4 +1,4 @@
-"""``enhance apply`` beside the floor, ImageMagick and libvips, on the same files in one run.
+"""Compares ``enhance apply`` with the floor, ImageMagick and libvips on the same files in one run.
 
 python tests/benchmarks/speed.py [--megapixels 24] [--rounds 3] [--json FILE]
 """
@@ -15,8 +15,9 @@ from measuring import PerPhoto, machine, per_photo
 from photos import make_photos
 
 FEW, MANY = 8, 56
+"""Numbers of photos in the two folders whose times are compared."""
 FEWER = 2, 8
-"""For ImageMagick, which takes two seconds a photo."""
+"""Numbers of photos for ImageMagick, which takes two seconds per photo."""
 
 FLOOR = Path(__file__).with_name("floor.py")
 
@@ -24,7 +25,7 @@ Commands = dict[str, Callable[[Path], Sequence[object]]]
 
 
 def commands(out: Path, device: str) -> tuple[Commands, Commands, Commands]:
-    """Those that write 500 px, slow ones, and those that write full size; the floor first."""
+    """Commands that write 500 px, slow ones that do so too, and ones that write full size."""
 
     def enhance(*options: str) -> Callable[[Path], Sequence[object]]:
         words = [sys.executable, "-m", "enhance_cli", "apply"]
@@ -65,7 +66,7 @@ def commands(out: Path, device: str) -> tuple[Commands, Commands, Commands]:
 
 
 def table(results: dict[str, PerPhoto]) -> str:
-    """Markdown; the first row is what the others are measured by."""
+    """Format results as Markdown; the first row is the reference for the others."""
     floor = next(iter(results.values())).median
     lines = [
         "| | photos/s | x the floor's time | spread | start, s | peak, MB | GPU waits |",
@@ -80,7 +81,7 @@ def table(results: dict[str, PerPhoto]) -> str:
 
 
 def waits(one: PerPhoto) -> str:
-    """Share of the run, start included, in which the GPU had nothing to do."""
+    """Share of the run, start-up included, in which the GPU was idle."""
     return "" if one.gpu_waits is None else f"{one.gpu_waits:.0%}"
 
 
@@ -90,8 +91,10 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--folder", type=Path, help="keep the photos here, for the next time")
-    parser.add_argument("--json", type=Path, help="write all figures here")
+    parser.add_argument(
+        "--folder", type=Path, help="keep the photos in this folder for the next run"
+    )
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         base = given.folder or Path(scratch)

@@ -1,4 +1,4 @@
-"""The training loop beside the bare forward and backward passes on the same tensors.
+"""The training loop, compared with its forward and backward passes alone.
 
 python tests/benchmarks/training.py [--side 64] [--epochs 4]
 """
@@ -22,16 +22,17 @@ from enhance_cli.training.losses import photo_losses
 from enhance_cli.training.optimizer import make_optimizer
 from enhance_cli.training.trainer import Trainer
 
-PAIRS, SIDE = 256, 256
+SIDE = 256
+"""Side of the photos in pixels."""
 
 
-def make_pairs(folder: Path) -> None:
-    """Photos of 256 px, and the same flattened."""
+def make_pairs(folder: Path, count: int) -> None:
+    """Write ``count`` square photos as experts, and the same with less contrast as originals."""
     scene = data.coffee()
     draw = np.random.default_rng(0)
     for part in ("before", "after"):
         (folder / part).mkdir(parents=True)
-    for number in range(PAIRS):
+    for number in range(count):
         top, left = draw.integers(0, 400 - SIDE), draw.integers(0, 600 - SIDE)
         after = scene[top : top + SIDE, left : left + SIDE]
         Image.fromarray(after).save(folder / "after" / f"{number}.png")
@@ -44,11 +45,11 @@ def loop(config) -> float:
     return statistics.median(report.photos_per_second for report in reports[1:])
 
 
-def bare(config) -> float:
+def passes_alone(config) -> float:
     """Photos per second of the passes alone: forward, backward, optimizer step."""
-    training = Trainer(config)
-    cenet, prnet = training.model.cenet.eval(), training.model.prnet
-    (stage,) = (one for one in config.recipe.stages if one.name == "refine")
+    model = Trainer(config).model
+    cenet, prnet = model.cenet.eval(), model.prnet
+    (stage,) = (stage for stage in config.recipe.stages if stage.name == "refine")
     optimizer = make_optimizer(prnet, stage)
     shape = (stage.batch_size, 3, stage.crop, stage.crop)
     last = torch.channels_last
@@ -75,11 +76,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--pairs", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        make_pairs(folder / "pairs")
+        make_pairs(folder / "pairs", given.pairs)
         sources = DataConfig((Source("pairs", folder / "pairs"),), cache_dir=folder / "cache")
         changes = {
             "validate_every": 1000,
@@ -97,11 +100,11 @@ def main() -> None:
             device="cpu",
             workers=given.workers,
         )
-        # In turns, so that other work of the machine affects both.
-        rounds = [(loop(config), bare(config)) for _ in range(3)]
-    ratios = [one / other for one, other in rounds]
-    for (one, other), ratio in zip(rounds, ratios, strict=True):
-        print(f"loop {one:.0f} photos/s, bare {other:.0f}: {ratio:.2f}")
+        # Alternating, so that other work on the machine affects both.
+        rounds = [(loop(config), passes_alone(config)) for _ in range(given.rounds)]
+    ratios = [with_loop / passes for with_loop, passes in rounds]
+    for (with_loop, passes), ratio in zip(rounds, ratios, strict=True):
+        print(f"loop {with_loop:.0f} photos/s, passes alone {passes:.0f}: {ratio:.2f}")
     print(f"{machine()}, {given.side} px: median {statistics.median(ratios):.2f}")
 
 

@@ -216,7 +216,7 @@ class TestChange:
             ("stages.*.momentum=0.5", "stages.*.momentum has no effect: it belongs to sgd"),
         ],
     )
-    def test_what_cannot_be_meant(self, text, said):
+    def test_a_wrong_change_is_refused(self, text, said):
         with pytest.raises(UsageError) as refused:
             with_changes(SHIPPED, [Change(text)])
         assert str(refused.value).startswith("--set") and said in str(refused.value)

@@ -22,7 +22,7 @@ class TestShuffleTiles:
         # In a random order one tile in all stays where it was: a quarter, a sixteenth, a 64th.
         assert sum(orders) / 60 == pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3, abs=0.06)
 
-    def test_large_tiles_keep_what_is_within_them(self):
+    def test_pixels_within_a_tile_stay_together(self):
         square = torch.rand(3, 16, 16)
         for seed in range(40):
             tiles = shuffle_tiles(square, random.Random(seed))
@@ -30,6 +30,6 @@ class TestShuffleTiles:
             places = tiles.unfold(1, 2, 2).unfold(2, 2, 2)
             assert (places == corner[:, None, None]).all((0, 3, 4)).sum() == 1
 
-    def test_a_square_that_cannot_be_divided_stays(self):
+    def test_a_square_that_cannot_be_divided_is_returned_unchanged(self):
         square = torch.rand(3, 15, 15)
         assert torch.equal(shuffle_tiles(square, random.Random(0)), square)

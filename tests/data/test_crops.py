@@ -12,18 +12,18 @@ def test_a_crop_of_scale_1_is_the_whole_photo():
 
 
 class TestGrowing:
-    def test_squares_grow_from_small_to_full_and_stay(self):
+    def test_crops_grow_to_their_full_size_and_keep_it(self):
         config = CropConfig(160, crop=True, initial_side=64, full_size_after=30)
         sides = [config.at(epoch).side for epoch in range(40)]
         assert sides[0] == 64 and sides[30:] == [160] * 10
         assert sides == sorted(sides) and all(side % 16 == 0 for side in sides)
         assert sides[15] == 64 + 96 // 4 + 8  # a quarter of the way, 88, to the grid
 
-    def test_without_it_the_side_is_the_same_in_every_epoch(self):
+    def test_the_side_is_constant_by_default(self):
         config = CropConfig(160, crop=True)
         assert config.at(0) == config.at(39) == config
 
-    def test_padded_photos_are_never_cut_and_squares_never_shrink(self):
+    def test_padded_photos_are_never_cropped_and_crops_never_shrink(self):
         for config in (
             CropConfig(160, initial_side=64),
             CropConfig(64, crop=True, initial_side=160),

@@ -34,17 +34,17 @@ def test_padding_is_black_and_masked_out(dataset):
 
 
 @pytest.mark.parametrize("keep_aspect", [True, False])
-def test_both_photos_of_a_pair_are_cut_alike(dataset, keep_aspect):
+def test_both_photos_of_a_pair_are_cropped_alike(dataset, keep_aspect):
     crop = CropConfig(24, crop=True, min_scale=0.4, keep_aspect=keep_aspect, flip=True, rotate=True)
-    cut = dataset(crop)
+    cropped = dataset(crop)
     for epoch in range(6):
-        sample = cut[SampleRef(epoch, 0)]
+        sample = cropped[SampleRef(epoch, 0)]
         difference = sample.expert - sample.original
         torch.testing.assert_close(difference, torch.full_like(difference, 25 / 255))
         assert sample.mask.all()
 
 
-def test_photos_are_seen_all_eight_ways(dataset):
+def test_photos_are_flipped_and_rotated_in_all_eight_ways(dataset):
     whole = dataset(CropConfig(48, flip=True, rotate=True))
     photo = whole.cache.load(whole.pairs[0])[0] / 255
     ways = [one.rot90(k, (1, 2)) for one in (photo, photo.flip(2)) for k in range(4)]
@@ -57,7 +57,7 @@ def test_photos_are_seen_all_eight_ways(dataset):
     assert seen == set(range(8))
 
 
-def test_what_is_drawn_depends_on_seed_and_index_alone(dataset):
+def test_samples_depend_on_seed_and_index_alone(dataset):
     crop = CropConfig(24, crop=True, min_scale=0.4, flip=True)
     one, other = (dataset(crop, identity_share=0.5, seed=3) for _ in range(2))
     random.seed(1)
@@ -68,7 +68,7 @@ def test_what_is_drawn_depends_on_seed_and_index_alone(dataset):
         assert not torch.equal(one[SampleRef(0, 2)].original, other[ref].original)
 
 
-def test_worker_processes_draw_the_same(dataset):
+def test_worker_processes_draw_the_same_samples(dataset):
     samples = dataset(CropConfig(24, crop=True, min_scale=0.4, flip=True))
     refs = [[SampleRef(epoch, number) for number in range(4)] for epoch in range(2)]
     here, there = (
@@ -78,14 +78,14 @@ def test_worker_processes_draw_the_same(dataset):
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_a_share_of_the_samples_is_finished_on_both_sides(dataset):
+def test_a_share_of_the_samples_shows_the_expert_version_on_both_sides(dataset):
     some = dataset(CropConfig(64), identity_share=0.5)
     refs = [SampleRef(epoch, number) for epoch in range(50) for number in range(4)]
     finished = sum(torch.equal(some[ref].original, some[ref].expert) for ref in refs)
     assert 70 < finished < 130
 
 
-def test_small_squares_come_from_halved_photos_and_look_the_same(tmp_path, coffee, write_photo):
+def test_small_crops_come_from_halved_photos_and_look_the_same(tmp_path, coffee, write_photo):
     write_photo(tmp_path / "photos" / "a.png", coffee)
     found = list(find_finished_photos(tmp_path / "photos").pairs)
     cache = PairCache(tmp_path / "cache")
@@ -146,7 +146,7 @@ class TestVersionMixup:
                     met.add((name, round(share)))
         assert met == {("b", 0), ("b", 1), ("c", 0), ("c", 1)}
 
-    def test_a_photo_with_one_version_stays_as_it_is(self, versions):
+    def test_a_photo_with_one_version_is_not_mixed(self, versions):
         mixed = versions(version_mixup=1.0)
         levels = {
             round(255 * mixed[SampleRef(epoch, 3)].original.mean().item()) for epoch in range(9)
@@ -167,7 +167,7 @@ def test_growing_samples_have_the_side_of_their_epoch(dataset):
     assert pairs[SampleRef(4, 0)].original.shape == (3, 64, 64)
 
 
-def test_a_share_of_the_samples_is_plain_and_stays_as_it_is(dataset):
+def test_a_share_of_the_samples_is_synthetic_on_both_sides(dataset):
     some = dataset(CropConfig(32, crop=True), synthetic_share=0.25)
     samples = [some[SampleRef(epoch, 0)] for epoch in range(400)]
     same = [one for one in samples if torch.equal(one.original, one.expert)]
@@ -176,12 +176,12 @@ def test_a_share_of_the_samples_is_plain_and_stays_as_it_is(dataset):
     assert 0.35 < len(even) / len(same) < 0.65
 
 
-def test_a_share_of_the_samples_is_shuffled_both_sides_alike(dataset):
-    plainly = dataset(CropConfig(32, crop=True))
+def test_a_share_of_the_samples_is_shuffled_alike_on_both_sides(dataset):
+    unshuffled = dataset(CropConfig(32, crop=True))
     some = dataset(CropConfig(32, crop=True), tile_shuffle=0.5)
     changed = 0
     for epoch in range(200):
-        one, other = plainly[SampleRef(epoch, 0)], some[SampleRef(epoch, 0)]
+        one, other = unshuffled[SampleRef(epoch, 0)], some[SampleRef(epoch, 0)]
         changed += not torch.equal(one.original, other.original)
         pixels = [torch.cat([x.original, x.expert]).flatten(1).T for x in (one, other)]
         rows = [sorted(map(tuple, both.tolist())) for both in pixels]
@@ -189,7 +189,7 @@ def test_a_share_of_the_samples_is_shuffled_both_sides_alike(dataset):
     assert 75 < changed < 125
 
 
-def test_only_finished_samples_have_a_plain_background(dataset):
+def test_only_identity_samples_have_a_plain_background(dataset):
     some = dataset(CropConfig(64), identity_share=0.5)
     samples = [some[SampleRef(epoch, 0)] for epoch in range(200)]
     whites = [(one.expert.amin(0) == 1).float().mean().item() > 0.05 for one in samples]
@@ -209,16 +209,16 @@ class TestDistorted:
 
         return make
 
-    def test_the_original_is_spoilt_and_the_expert_stays(self, photos):
+    def test_the_original_is_distorted_and_the_expert_version_is_not(self, photos):
         whole = photos(CropConfig(64, crop=True, keep_aspect=False))
         samples = [whole[SampleRef(epoch, 0)] for epoch in range(100)]
         assert all(torch.equal(sample.expert, samples[0].expert) for sample in samples)
         changes = [(one.original - one.expert).abs().mean().item() for one in samples]
         untouched = changes.count(0.0)
-        assert 2 <= untouched <= 22, "a share is left as it is"
+        assert 2 <= untouched <= 22, "a share is not distorted"
         assert sum(change > 0.02 for change in changes) >= 75
 
-    def test_part_and_view_are_spoilt_alike(self, photos):
+    def test_crop_and_view_are_distorted_alike(self, photos):
         both = photos(CropConfig(64, crop=True, view=GlobalView(64, "squash"), keep_aspect=False))
         for epoch in range(20):
             sample = both[SampleRef(epoch, 0)]

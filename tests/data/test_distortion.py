@@ -13,7 +13,7 @@ def photo(coffee):
     return torch.from_numpy(coffee[::4, ::4]).permute(2, 0, 1).float() / 255
 
 
-def test_nothing_drawn_changes_nothing(photo):
+def test_the_default_distortion_changes_nothing(photo):
     torch.testing.assert_close(Distortion()(photo), photo, atol=1e-4, rtol=0)
 
 
@@ -34,34 +34,37 @@ def test_exposure_is_counted_in_stops_of_light():
         (Distortion(color=((0.9, 0.1, 0), (0, 1, 0), (0, 0, 1))), [0.56, 0.2, 0.2]),
     ],
 )
-def test_each_part_by_hand(distortion, expected):
+def test_each_parameter_against_values_computed_by_hand(distortion, expected):
     photo = torch.tensor([0.6, 0.2, 0.2]).view(3, 1, 1)
     if distortion.saturation == 0:
         expected = [0.2126 * 0.6 + 0.7874 * 0.2] * 3
     assert distortion(photo).flatten().tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_harm_stays_where_it_can_be_undone(photo):
+def test_distances_stay_within_the_range(photo):
     """Mean CIELab change, by scikit-image, and most distortions darken and flatten."""
-    harm, darker = [], 0
+    distances, darker = [], 0
     lab = rgb2lab(photo.permute(1, 2, 0).numpy())
     for seed in range(100):
-        spoilt = draw_distortion(photo, random.Random(seed))(photo)
-        assert spoilt.min() >= 0 and spoilt.max() <= 1
-        other = rgb2lab(spoilt.permute(1, 2, 0).numpy())
-        harm.append(np.linalg.norm(other - lab, axis=-1).mean())
-        darker += bool(spoilt.mean() < photo.mean())
-    assert np.mean([DELTA_E_RANGE[0] - 1 < one < DELTA_E_RANGE[1] + 1 for one in harm]) > 0.97
-    assert 10 < np.mean(harm) < 20 and np.std(harm) > 4
+        distorted = draw_distortion(photo, random.Random(seed))(photo)
+        assert distorted.min() >= 0 and distorted.max() <= 1
+        other = rgb2lab(distorted.permute(1, 2, 0).numpy())
+        distances.append(np.linalg.norm(other - lab, axis=-1).mean())
+        darker += bool(distorted.mean() < photo.mean())
+    assert (
+        np.mean([DELTA_E_RANGE[0] - 1 < distance < DELTA_E_RANGE[1] + 1 for distance in distances])
+        > 0.97
+    )
+    assert 10 < np.mean(distances) < 20 and np.std(distances) > 4
     assert 50 < darker < 90
 
 
-def test_the_same_seed_draws_the_same(photo):
+def test_the_same_seed_draws_the_same_distortion(photo):
     one, other = (draw_distortion(photo, random.Random(7)) for _ in range(2))
     assert one == other != draw_distortion(photo, random.Random(8))
 
 
-def test_grey_stays_grey_under_a_mix_of_colors():
+def test_a_color_matrix_keeps_grey_grey():
     grey = torch.full((3, 4, 4), 0.4)
     for seed in range(30):
         drawn = draw_distortion(grey, random.Random(seed))

@@ -1,4 +1,4 @@
-"""Every layout in which MIT-Adobe FiveK is handed on, built small."""
+"""Every layout in which MIT-Adobe FiveK is distributed, in miniature."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +93,7 @@ def layout(request, tmp_path, write):
     return name, tmp_path / "data"
 
 
-def test_each_layout_is_known_by_name_and_keyed_on_the_id(layout):
+def test_each_layout_is_recognised_and_keyed_by_id(layout):
     name, root = layout
     found = find_fivek(root)
     assert found.layout.startswith(f"MIT-Adobe FiveK, {name}") and "expert C" in found.layout
@@ -122,8 +122,8 @@ def test_the_folder_above_and_another_expert(layout):
         assert np.abs(expert - scene(IDS.index(pair.key)) // 2).mean() < 2
 
 
-def test_numbers_of_the_release_are_ids_from_1(tmp_path, write_photo):
-    """The twenty that the authors' own script (copy_target.py) takes from the test folder."""
+def test_the_release_numbers_photos_by_their_ids(tmp_path, write_photo):
+    """The twenty photos that the authors' script (copy_target.py) copies from the test folder."""
     from_the_script = (
         *(17, 502, 816, 1052, 1415, 1580, 1793, 2049, 2495, 2680),
         *(2867, 3012, 3252, 3322, 3973, 3979, 4113, 4162, 4393, 4831),
@@ -136,7 +136,7 @@ def test_numbers_of_the_release_are_ids_from_1(tmp_path, write_photo):
     assert keys <= held_out_keys("random250")
 
 
-def test_bad_pairs_are_told_by_their_id(tmp_path, write):
+def test_bad_pairs_are_listed_by_id(tmp_path, write):
     set_480p(tmp_path, write)
     (tmp_path / "expertC/JPG/480p/a0002-DSC.jpg").unlink()
     (tmp_path / "input/JPG/480p/a4999-DSC.jpg").unlink()
@@ -153,19 +153,19 @@ def test_bad_pairs_are_told_by_their_id(tmp_path, write):
     assert "no id" in reasons["holiday.jpg"]
 
 
-def test_nothing_found_tells_the_layouts_that_are_known(tmp_path, write_photo):
+def test_an_unknown_layout_is_refused_with_the_known_ones(tmp_path, write_photo):
     write_photo(tmp_path / "input" / "holiday.jpg")
     write_photo(tmp_path / "target" / "holiday.jpg")
-    with pytest.raises(PairsError) as told:
+    with pytest.raises(PairsError) as refused:
         find_fivek(tmp_path)
     for sketch in ("raw_photos/", "MITAboveFiveK/", "480p/", "000001.jpg", "target/", "--pairs"):
-        assert sketch in str(told.value)
-    assert "\n" not in str(told.value)
+        assert sketch in str(refused.value)
+    assert "\n" not in str(refused.value)
     with pytest.raises(PairsError, match="no such folder"):
         find_fivek(tmp_path / "gone")
 
 
-def test_an_expert_who_is_not_there(tmp_path, write):
+def test_a_missing_expert(tmp_path, write):
     set_480p(tmp_path, write)
     with pytest.raises(PairsError, match="with expert A"):
         find_fivek(tmp_path, expert="a")

@@ -22,7 +22,7 @@ def photos(tmp_path, write_photo) -> Path:
     return tmp_path / "good"
 
 
-def test_sources_are_put_together_with_their_repeats(write_pairs, photos, tmp_path):
+def test_sources_are_combined_with_their_repeats(write_pairs, photos, tmp_path):
     fivek, mine = write_pairs(), write_pairs(names=("a", "b"), root="mine")
     (tmp_path / "split.txt").write_text("a0001\nb\n1.png\n")
     collection = collected(
@@ -37,7 +37,7 @@ def test_sources_are_put_together_with_their_repeats(write_pairs, photos, tmp_pa
         "mine/a": 2,
         **{"good/0.png": 0.5, "good/2.png": 0.5},
     }
-    # A finished photo is held out of learning, but there is nothing to score it against.
+    # A finished photo can be held out of training, but there is no original to score.
     assert [pair.key for pair in collection.held_out] == ["a0001", "mine/b"]
 
 
@@ -54,24 +54,24 @@ class TestBadPairs:
     def root(self, write_pairs, write_photo) -> Path:
         root = write_pairs()
         (root / "expertC" / "a0001-x.png").unlink()  # missing
-        write_photo(root / "input" / "a0002-again.png")  # doubled
+        write_photo(root / "input" / "a0002-again.png")  # duplicate
         write_photo(root / "expertC" / "a0003-z.png", scene(5, 48, 32))  # another photo
         return root
 
-    def test_the_first_look_names_those_that_are_missing_or_doubled(self, root):
-        with pytest.raises(PairsError) as told:
+    def test_missing_and_duplicate_photos_are_reported_before_rendering(self, root):
+        with pytest.raises(PairsError) as refused:
             PairCollection(DataConfig((Source("fivek", root),)))
-        line = str(told.value)
+        line = str(refused.value)
         assert line.startswith("2 bad pairs: a0001: ") and "; a0002: duplicate id: " in line
         assert line.endswith("--skip-bad-pairs") and "\n" not in line
 
-    def test_rendering_names_those_that_do_not_match(self, root, write_photo):
+    def test_rendering_reports_pairs_that_do_not_match(self, root, write_photo):
         write_photo(root / "expertC" / "a0001-x.png", size=(48, 33))  # another size
         (root / "input" / "a0002-again.png").unlink()
         collection = PairCollection(DataConfig((Source("fivek", root),)))
-        with pytest.raises(PairsError) as told:
+        with pytest.raises(PairsError) as refused:
             list(collection.render_missing())
-        line = str(told.value)
+        line = str(refused.value)
         assert "2 bad pairs" in line and "48 x 32" in line and "48 x 33" in line
         assert "a0003" in line and "different photos" in line
 
@@ -80,12 +80,12 @@ class TestBadPairs:
         assert [pair.key for pair in collection.train] == ["a0004"] and len(collection.repeats) == 1
         assert {bad.key for bad in collection.bad} == {"a0001", "a0002", "a0003"}
 
-    def test_nothing_good_is_left(self, root):
+    def test_no_usable_pair_is_left(self, root):
         (root / "expertC" / "a0004-w.png").write_bytes(b"")
         with pytest.raises(PairsError, match="none of the 2 pairs can be used"):
             collected(Source("fivek", root), skip_bad_pairs=True)
 
-    def test_of_many_a_few_are_named(self, write_pairs):
+    def test_a_long_list_of_bad_pairs_is_shortened(self, write_pairs):
         root = write_pairs(names=[f"a{number:04d}" for number in range(1, 13)])
         for path in (root / "expertC").iterdir():
             path.unlink()
@@ -101,7 +101,7 @@ def test_the_cache_folder_is_the_users_or_the_one_given(write_pairs, tmp_path):
     assert chosen == tmp_path / "here" and len(list(chosen.glob("*.png"))) == 4
 
 
-def test_a_cache_folder_that_cannot_be_made(write_pairs, tmp_path):
+def test_a_cache_folder_that_cannot_be_created(write_pairs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="--cache-dir"):
         collected(Source("fivek", write_pairs()), cache_dir=tmp_path / "file" / "below")

@@ -16,7 +16,7 @@ def test_pairs_are_found_by_name_whatever_their_suffix(tmp_path, write_photo):
     assert not found.bad and found.layout == "before/ and after/"
 
 
-def test_bad_pairs_are_told(write_pairs, write_photo):
+def test_bad_pairs_are_listed_with_the_reason(write_pairs, write_photo):
     root = write_pairs(names=("a", "b", "c"))
     (root / "expertC" / "a.png").unlink()
     write_photo(root / "input" / "b.jpg")
@@ -38,20 +38,20 @@ def test_finished_photos_have_no_original(tmp_path, write_photo):
     assert all(pair.original is None for pair in found.pairs)
 
 
-def test_folders_that_hold_no_pairs(tmp_path):
+def test_folders_without_pairs(tmp_path):
     with pytest.raises(PairsError, match="no such folder"):
         find_pairs(tmp_path / "gone")
     with pytest.raises(PairsError, match="expertC"):
         find_pairs(tmp_path)
     (tmp_path / "input").mkdir()
     (tmp_path / "expertC").mkdir()
-    with pytest.raises(PairsError, match="not a single photo"):
+    with pytest.raises(PairsError, match="no photos in"):
         find_pairs(tmp_path)
-    with pytest.raises(PairsError, match="not a single photo"):
+    with pytest.raises(PairsError, match="no photos in"):
         find_finished_photos(tmp_path)
 
 
-def test_a_list_says_which_pairs_are_versions_of_one_photo(write_pairs):
+def test_a_list_names_the_pairs_that_are_versions_of_one_photo(write_pairs):
     root = write_pairs(names=("a", "b", "c"))
     (root / "list.csv").write_text("file,source,kind\na.avif,one.jpg,x\nc.avif,one.jpg,y\n")
     assert [pair.photo for pair in find_pairs(root).pairs] == ["one.jpg", None, "one.jpg"]
@@ -60,7 +60,7 @@ def test_a_list_says_which_pairs_are_versions_of_one_photo(write_pairs):
 @pytest.mark.parametrize(
     "content", ["name,photo\na,b\n", "file,source\n\x00\n", "file\na\n", "\xff"]
 )
-def test_a_list_that_cannot_be_used_is_an_error(write_pairs, content):
+def test_a_list_that_cannot_be_read_is_an_error(write_pairs, content):
     root = write_pairs(names=("a", "b"))
     (root / "list.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(PairsError, match=r"list\.csv: needs the columns file and source"):

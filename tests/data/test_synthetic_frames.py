@@ -17,13 +17,13 @@ class TestFlatOrNoiseFrame:
         assert 0.12 < len(ends) / len(even) < 0.22, "a sixth are white or black"
         assert 0.27 < len(grey) / len(even) < 0.40, "and a sixth grey"
         assert len({one.max().item() for one in ends}) == 2
-        coloured = torch.stack([one for one in even if one.max() > one.min()])
-        own = (coloured[:, :, None] == photo.flatten(1)).all(1).any(1)
-        assert 0.42 < own.float().mean() < 0.58, "half of the colours are in the photo"
-        corners = (coloured[~own] > 0.5).int() @ torch.tensor([4, 2, 1], dtype=torch.int32)
+        colored = torch.stack([one for one in even if one.max() > one.min()])
+        own = (colored[:, :, None] == photo.flatten(1)).all(1).any(1)
+        assert 0.42 < own.float().mean() < 0.58, "half of the colors are in the photo"
+        corners = (colored[~own] > 0.5).int() @ torch.tensor([4, 2, 1], dtype=torch.int32)
         assert len(corners.unique()) == 8, "the others may be any"
         # Light times a channel, both even in [0, 1]: 0.25 in the mean.
-        assert coloured[~own].mean() == pytest.approx(0.25, abs=0.03), "and are often dark"
+        assert colored[~own].mean() == pytest.approx(0.25, abs=0.03), "and are often dark"
 
     def test_noise_has_all_sizes_and_strengths_and_no_cast(self):
         frames = [
@@ -40,26 +40,26 @@ class TestFlatOrNoiseFrame:
 
 
 class TestOnPlainBackground:
-    def test_what_is_not_photo_is_plain_and_half_of_it_white(self):
+    def test_half_of_the_backgrounds_are_white(self):
         photo = torch.rand(3, 20, 30)
-        grounds, covered = [], []
-        grainy = 0
+        backgrounds, covered = [], []
+        noisy = 0
         for seed in range(600):
-            sheet = on_plain_background(photo, random.Random(seed)).flatten(1)
-            ground = sheet[:, (sheet != photo.flatten(1)).any(0)]
-            covered.append(1 - ground.shape[1] / 600)
-            if not torch.equal(ground, ground[:, :1].expand_as(ground)):
-                grainy += 1
-            elif ground.shape[1]:
-                grounds.append(tuple(ground[:, 0].tolist()))
-        assert 0.45 < grainy / 600 < 0.55
+            frame = on_plain_background(photo, random.Random(seed)).flatten(1)
+            background = frame[:, (frame != photo.flatten(1)).any(0)]
+            covered.append(1 - background.shape[1] / 600)
+            if not torch.equal(background, background[:, :1].expand_as(background)):
+                noisy += 1
+            elif background.shape[1]:
+                backgrounds.append(tuple(background[:, 0].tolist()))
+        assert 0.45 < noisy / 600 < 0.55
         # Half, and half of a sixth of the rest: 0.54, within three standard errors.
-        assert 0.45 < grounds.count((1.0, 1.0, 1.0)) / len(grounds) < 0.63
+        assert 0.45 < backgrounds.count((1.0, 1.0, 1.0)) / len(backgrounds) < 0.63
         assert sum(covered) / len(covered) == pytest.approx(0.25, abs=0.03)  # U * U
 
     def test_the_photo_stays_where_it_was(self):
         photo = torch.rand(3, 20, 30) * 0.8 + 0.1
-        sheet = on_plain_background(photo, random.Random(0))
-        left = (sheet == photo).all(0)
+        frame = on_plain_background(photo, random.Random(0))
+        left = (frame == photo).all(0)
         rows, columns = left.any(1).nonzero(), left.any(0).nonzero()
         assert left.sum() == (rows.max() - rows.min() + 1) * (columns.max() - columns.min() + 1)

@@ -36,7 +36,7 @@ def rows_of(config):
     return run.rows
 
 
-def test_identity_is_the_originals_themselves(write_pairs, split, identity_weights):
+def test_identity_scores_the_originals(write_pairs, split, identity_weights):
     root = write_pairs()
     rows = rows_of(config_of(root, split, (identity_weights,)))
     expected = []
@@ -52,8 +52,8 @@ def test_identity_is_the_originals_themselves(write_pairs, split, identity_weigh
     assert rows[0].photos == 2
 
 
-def test_a_model_that_does_what_the_expert_does_is_better(write_pairs, split, brightening_weights):
-    """The experts are brighter by 25/255, the weights by 0.1: half a level is left."""
+def test_a_model_close_to_the_expert_scores_better(write_pairs, split, brightening_weights):
+    """The experts are brighter by 25/255, the weights by 0.1: half a level remains."""
     rows = rows_of(config_of(write_pairs(), split, (brightening_weights,)))
     assert rows[1].method == "ce"
     assert rows[1].score.psnr == pytest.approx(-20 * np.log10(0.1 - 25 / 255), abs=0.01)
@@ -67,7 +67,7 @@ def test_photos_that_the_weights_were_trained_on_are_counted(
     assert (rows[0].trained_on, rows[1].trained_on) == (0, 1)
 
 
-def test_two_weights_of_one_variant_keep_rows_of_their_own(
+def test_two_weights_of_one_variant_get_separate_rows(
     write_pairs, split, brightening_weights, tmp_path
 ):
     copy = tmp_path / "copy.safetensors"
@@ -80,12 +80,12 @@ def test_two_weights_of_one_variant_keep_rows_of_their_own(
     ]
 
 
-def test_a_split_that_is_not_there(write_pairs, identity_weights):
-    with pytest.raises(PairsError, match="none of the 4 pairs is in split random250"):
+def test_a_split_without_any_pair_is_an_error(write_pairs, identity_weights):
+    with pytest.raises(PairsError, match="none of the 4 pairs is in the split random250"):
         Evaluator(config_of(write_pairs(), "random250", (identity_weights,)))
 
 
-def test_scores_during_training_are_those_of_eval(write_pairs, split, brightening_weights):
+def test_scores_during_training_equal_those_of_eval(write_pairs, split, brightening_weights):
     run = Evaluator(config_of(write_pairs(), split, (brightening_weights,)))
     list(run)
     enhancer = Enhancer(load_weights(brightening_weights).model, torch.device("cpu"))
@@ -94,7 +94,7 @@ def test_scores_during_training_are_those_of_eval(write_pairs, split, brightenin
 
 @pytest.fixture
 def outputs(write_pairs, tmp_path):
-    """Another system's pictures, under names of its own: brighter by 20 of the 25 levels."""
+    """Pictures by another system, under its own names: brighter by 20 of the 25 levels."""
 
     def make(name="theirs", keys=("a0001", "a0003")):
         root = write_pairs()
@@ -109,7 +109,7 @@ def outputs(write_pairs, tmp_path):
 
 
 class TestOutputs:
-    def test_pictures_of_another_system_are_scored_by_their_names(self, outputs, split):
+    def test_pictures_of_another_system_are_matched_by_name(self, outputs, split):
         root, theirs = outputs()
         run = Evaluator(config_of(root, split, (), outputs=(theirs,)))
         list(run)
@@ -118,12 +118,12 @@ class TestOutputs:
         assert row.score.psnr == pytest.approx(-20 * np.log10(5 / 255), abs=0.01)
         assert (row.weights, row.outputs, row.photos) == (None, str(theirs), 2)
 
-    def test_they_stand_below_the_weights(self, outputs, split, brightening_weights):
+    def test_they_come_after_the_weights(self, outputs, split, brightening_weights):
         root, theirs = outputs()
         config = config_of(root, split, (brightening_weights,), outputs=(theirs,))
         assert [row.method for row in rows_of(config)] == ["identity", "ce", "theirs"]
 
-    def test_a_picture_that_is_missing_is_named(self, outputs, split):
+    def test_a_missing_picture_is_reported(self, outputs, split):
         root, theirs = outputs(keys=("a0003",))
         config = config_of(root, split, (), outputs=(theirs,))
         with pytest.raises(PairsError, match=r"a0001: no picture of it in .*theirs"):
@@ -134,7 +134,7 @@ class TestOutputs:
         assert [row.photos for row in run.rows] == [1, 1]
         assert [bad.key for bad in run.bad] == ["a0001"]
 
-    def test_larger_pictures_are_brought_to_the_size_of_the_pair(self, outputs, split):
+    def test_larger_pictures_are_downscaled_to_the_size_of_the_pair(self, outputs, split):
         root, theirs = outputs()
         for path in theirs.iterdir():
             picture = Image.open(path)
@@ -149,12 +149,12 @@ class TestOutputs:
         with pytest.raises(PairsError, match=r"a0003: .* is 32 x 32, the pair is 48 x 32"):
             list(Evaluator(config_of(root, split, (), outputs=(theirs,))))
 
-    def test_a_folder_that_is_not_there(self, write_pairs, split, tmp_path):
+    def test_a_missing_folder_is_an_error(self, write_pairs, split, tmp_path):
         with pytest.raises(UsageError, match="--outputs"):
             Evaluator(config_of(write_pairs(), split, (), outputs=(tmp_path / "gone",)))
 
 
-def test_a_folder_of_weights_is_all_of_them(
+def test_all_weights_of_a_folder_are_scored(
     write_pairs, split, brightening_weights, identity_weights, tmp_path
 ):
     for name in ("b", "a"):
@@ -169,7 +169,7 @@ def test_a_folder_of_weights_is_all_of_them(
         Evaluator(config_of(write_pairs(), split, (tmp_path / "empty",)))
 
 
-def test_a_comparison_of_every_photo(outputs, split, brightening_weights, tmp_path):
+def test_a_panel_is_written_for_every_photo(outputs, split, brightening_weights, tmp_path):
     root, theirs = outputs()
     config = config_of(root, split, (brightening_weights,), outputs=(theirs,))
     rows_of(replace(config, panels=tmp_path / "panels"))
@@ -182,7 +182,7 @@ def test_a_comparison_of_every_photo(outputs, split, brightening_weights, tmp_pa
         assert np.array_equal(panel[16:48, place : place + 48], expected)
 
 
-def test_the_papers_tables_are_as_printed():
+def test_the_published_figures_are_as_printed():
     rows = {(row.table, row.method): row for row in PUBLISHED}
     assert len(rows) == 11
     best = rows[1, "CE+PRNL"]
@@ -190,16 +190,16 @@ def test_the_papers_tables_are_as_printed():
     assert rows[2, "Exemplar-based"].psnr is None
 
 
-def test_the_harm_done_to_finished_photos(
+def test_changes_to_finished_photos_are_measured(
     write_pairs, split, brightening_weights, identity_weights
 ):
-    """A tenth more of every channel: PSNR 20 dB; nothing from weights that change nothing."""
+    """Adding 0.1 to every channel gives a PSNR of 20 dB; identity weights change nothing."""
     root = write_pairs()
     config = config_of(root, split, (brightening_weights, identity_weights))
     run = Evaluator(replace(config, do_no_harm=True))
     progress = list(run)
     assert len(progress) == run.total == 2 * 5
-    assert sum(one.given == "expert" for one in progress) == 4
+    assert sum(report.given == "expert" for report in progress) == 4
     brighter, same = run.change_rows
     assert (brighter.method, brighter.photos) == ("ce", 2)
     assert brighter.score.psnr == pytest.approx(20, abs=0.01)
@@ -214,8 +214,8 @@ def test_the_harm_done_to_finished_photos(
     assert Evaluator(config).change_rows == []
 
 
-def test_cenets_half_is_scored_alone(write_pairs, split, brightening_weights, tmp_path):
-    """CENet adds 0.1 and PRNet takes 0.05 back, where the experts add 25/255."""
+def test_cenet_alone_is_scored_on_request(write_pairs, split, brightening_weights, tmp_path):
+    """CENet adds 0.1 and PRNet subtracts 0.05; the experts add 25/255."""
     model = Cascade(ModelConfig(input_side=64, fit="squash"))
     with torch.no_grad():
         model.cenet.head[-1].bias[9:] = 0.1

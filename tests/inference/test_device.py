@@ -5,7 +5,7 @@ from enhance_cli.errors import DeviceError, UsageError
 from enhance_cli.inference.device import effective_precision, pick_device
 
 
-def test_auto_takes_what_is_there(monkeypatch):
+def test_auto_prefers_cuda_where_it_is_available(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert pick_device("auto") == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -18,7 +18,7 @@ def test_cuda_without_a_device_is_an_error_and_never_the_cpu(monkeypatch):
         pick_device("cuda")
 
 
-def test_a_device_beyond_those_that_are_there(monkeypatch):
+def test_a_device_number_that_does_not_exist(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_device("cuda:1") == torch.device("cuda:1")
@@ -33,10 +33,10 @@ def test_an_unknown_name(name):
 
 
 @pytest.mark.parametrize(
-    ("device", "processor", "used"),
+    ("device", "processor", "expected"),
     [("cpu", "AVX2", "32"), ("cpu", "AVX512", "bf16"), ("cuda", "AVX2", "bf16")],
 )
-def test_bfloat16_is_left_out_where_it_is_slow(monkeypatch, device, processor, used):
+def test_bfloat16_is_not_used_where_it_is_slow(monkeypatch, device, processor, expected):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
-    assert effective_precision("bf16", torch.device(device)) == used
+    assert effective_precision("bf16", torch.device(device)) == expected
     assert effective_precision("32", torch.device(device)) == "32"

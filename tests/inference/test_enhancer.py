@@ -1,6 +1,9 @@
 """The package from Python, as the README shows it."""
 
 import hashlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import imagecodecs
@@ -16,9 +19,11 @@ from enhance_cli.batch.worker_pool import torch_threads, worker_pool_for
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import RetouchError, WeightsError
 from enhance_cli.imaging.photo import Photo
+from enhance_cli.inference import enhancer as module
+from enhance_cli.models.guided_upsampling import guided_affine_grid
 
 STEP = 26
-"""What 0.1 is of 255, rounded."""
+"""A tenth of 255, rounded."""
 
 
 @pytest.fixture
@@ -30,21 +35,21 @@ def retouched(enhancer, photo) -> Photo:
     return enhancer.apply(photo, enhancer.predict(photo))
 
 
-class TestWhatIsGivenComesBack:
+class TestTheResultHasTheTypeOfThePhoto:
     def test_pillow_images(self, brightening):
         result = brightening.enhance(Image.new("RGB", (60, 40), (100, 80, 60)))
         assert isinstance(result, Image.Image) and result.size == (60, 40)
         assert result.getpixel((9, 9)) == (126, 106, 86)
 
     @pytest.mark.parametrize(
-        ("kind", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)]
+        ("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)]
     )
-    def test_arrays(self, brightening, kind, white):
-        colour = np.array([0.4, 0.3, 0.2])
-        photo = np.full((8, 9, 3), colour * white).round(6).astype(kind)
+    def test_arrays(self, brightening, dtype, white):
+        color = np.array([0.4, 0.3, 0.2])
+        photo = np.full((8, 9, 3), color * white).round(6).astype(dtype)
         result = brightening.enhance(photo)
-        assert result.dtype == kind and result.shape == (8, 9, 3)
-        np.testing.assert_allclose(result[4, 4] / white, colour + 0.1, atol=1 / 255)
+        assert result.dtype == dtype and result.shape == (8, 9, 3)
+        np.testing.assert_allclose(result[4, 4] / white, color + 0.1, atol=1 / 255)
 
     def test_grey_arrays(self, brightening):
         result = brightening.enhance(np.full((8, 9), 100, np.uint8))
@@ -66,7 +71,7 @@ class TestWhatIsGivenComesBack:
             torch.zeros(3, 4, 4, dtype=torch.uint8),
         ],
     )
-    def test_all_else_is_refused(self, brightening, photo):
+    def test_anything_else_is_refused(self, brightening, photo):
         with pytest.raises(TypeError, match="give"):
             brightening.enhance(photo)
 
@@ -81,7 +86,7 @@ class TestRules:
         assert brightening.enhance(photo, long_edge=90).shape == (60, 90, 3)
         assert brightening.enhance(photo, long_edge=None).shape == (600, 900, 3)
 
-    def test_colours_of_a_pillow_image(self, brightening):
+    def test_a_pillow_image_keeps_its_color_profile(self, brightening):
         profile = imagecodecs.cms_profile("adobergb")
         photo = Image.new("RGB", (20, 20), (100, 80, 60))
         photo.info["icc_profile"] = profile
@@ -90,30 +95,30 @@ class TestRules:
 
     def test_strength(self, brightening):
         photo = np.full((8, 8, 3), [100, 80, 60], np.uint8)
-        given_back = brightening.enhance(photo, strength=0)
-        np.testing.assert_array_equal(given_back, photo)
+        unchanged = brightening.enhance(photo, strength=0)
+        np.testing.assert_array_equal(unchanged, photo)
         assert brightening.enhance(photo, strength=0.5)[4, 4, 0] == 113
 
-    def test_it_is_what_apply_calls(self, tmp_path, coffee, write_photo):
+    def test_the_result_is_that_of_enhance_apply(self, tmp_path, coffee, write_photo):
         path = write_photo(tmp_path / "a.png", coffee)
         list(BatchRunner(ApplyConfig((path,), tmp_path / "out", device="cpu")))
         with Image.open(path) as photo, Image.open(tmp_path / "out" / "a.png") as result:
             # Sums of floats depend, in their last bits, on the number of threads.
             with torch_threads(worker_pool_for(torch.device("cpu")).threads):
-                mine = Enhancer.load(device="cpu").enhance(photo)
-            np.testing.assert_array_equal(np.asarray(mine), np.asarray(result))
+                result_in_memory = Enhancer.load(device="cpu").enhance(photo)
+            np.testing.assert_array_equal(np.asarray(result_in_memory), np.asarray(result))
 
-    def test_the_photo_given_is_not_changed(self, brightening):
+    def test_the_input_is_not_modified(self, brightening):
         photo = np.full((8, 8, 3), 100, np.uint8)
         before = hashlib.sha256(photo.tobytes()).digest()
         brightening.enhance(photo)
         assert hashlib.sha256(photo.tobytes()).digest() == before
 
-    def test_weights_that_are_not_there(self, tmp_path):
+    def test_missing_weights_are_an_error(self, tmp_path):
         with pytest.raises(WeightsError, match=r"none\.safetensors"):
             Enhancer.load(tmp_path / "none.safetensors")
 
-    def test_the_package_says_what_it_offers(self):
+    def test_the_package_exports_the_enhancer_and_the_errors(self):
         errors = {name for name in vars(enhance_cli.errors) if name.endswith("Error")}
         assert set(enhance_cli.__all__) == {"Enhancer", "__version__", *errors}
         with pytest.raises(AttributeError, match="enhancer"):
@@ -121,7 +126,7 @@ class TestRules:
 
 
 class TestMemory:
-    """A GPU that runs out is played by the CPU under another name; the order of steps is real."""
+    """The CPU stands in for a GPU that runs out of memory; the order of steps is real."""
 
     @pytest.fixture
     def on_gpu(self, brightening, monkeypatch):
@@ -129,16 +134,26 @@ class TestMemory:
         brightening.device = torch.device("cuda")
         tried: list[str] = []
 
-        def play(failures: int) -> None:
+        def play(failures: int, part: str = "networks") -> None:
             forward, to = brightening.model.forward, torch.Tensor.to
 
-            def stand_in(photo, coarse_only):
+            def fail() -> None:
                 tried.append(brightening.device.type)
                 if brightening.device.type == "cuda" and len(tried) <= failures:
-                    raise torch.OutOfMemoryError("CUDA out of memory")
+                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 MiB")
+
+            def networks(photo, coarse_only):
+                fail()
                 return forward(photo, coarse_only)
 
-            monkeypatch.setattr(brightening.model, "forward", stand_in)
+            def grid(small, shape):
+                fail()
+                return guided_affine_grid(small, shape)
+
+            if part == "networks":
+                monkeypatch.setattr(brightening.model, "forward", networks)
+            else:
+                monkeypatch.setattr(module, "guided_affine_grid", grid)
             monkeypatch.setattr(
                 torch.Tensor,
                 "to",
@@ -149,37 +164,51 @@ class TestMemory:
 
         return brightening, play, tried
 
-    def test_the_device_is_announced_after_the_model_has_moved(self, on_gpu, monkeypatch):
+    def test_the_device_is_published_after_the_model_has_moved(self, on_gpu, monkeypatch):
         enhancer, play, _ = on_gpu
         play(failures=100)
-        moved_while_on: list[str] = []
+        device_during_move: list[str] = []
         move = enhancer.model.to
 
         def to(device):
-            moved_while_on.append(enhancer.device.type)
-            return move(device)
+            device_during_move.append(enhancer.device.type)
+            result = move(device)
+            device_during_move.append(enhancer.device.type)
+            return result
 
         monkeypatch.setattr(enhancer.model, "to", to)
         enhancer.predict(Photo(np.full((8, 8, 3), 100, np.uint8)))
-        assert moved_while_on == ["cuda"] and enhancer.device.type == "cpu"
+        assert device_during_move == ["cuda", "cuda"] and enhancer.device.type == "cpu"
 
-    def test_no_room_for_the_network(self, on_gpu):
+    @pytest.mark.parametrize("part", ["networks", "grid"])
+    def test_two_tries_on_the_gpu_and_then_the_cpu_for_the_rest_of_the_run(self, on_gpu, part):
         enhancer, play, tried = on_gpu
-        play(failures=100)
+        play(failures=100, part=part)
         photo = Photo(np.full((8, 8, 3), 100, np.uint8))
         assert retouched(enhancer, photo).pixels[4, 4, 0] == 100 + STEP
         retouched(enhancer, photo)
         assert tried == ["cuda", "cuda", "cpu", "cpu"]
-        assert len(enhancer.warnings) == 1 and "GPU" in enhancer.warnings[0], "said once"
+        assert len(enhancer.warnings) == 1 and "GPU" in enhancer.warnings[0], "reported once"
 
-    def test_room_again_once_the_cache_is_emptied(self, on_gpu):
+    def test_a_model_that_must_stay_on_the_gpu_is_not_moved(self, on_gpu, monkeypatch):
+        """Training and ``enhance eval`` use an enhancer of their own, without the fallback."""
+        _, play, tried = on_gpu
+        play(failures=100)
+        enhancer, _, _ = on_gpu
+        own = Enhancer(enhancer.model, torch.device("cuda"))
+        monkeypatch.setattr(enhancer.model, "to", lambda *_: pytest.fail("the model was moved"))
+        with pytest.raises(RetouchError, match="memory"):
+            own.predict(Photo(np.full((8, 8, 3), 100, np.uint8)))
+        assert tried == ["cuda", "cuda"] and own.device.type == "cuda" and not own.warnings
+
+    def test_a_second_try_succeeds_once_the_cache_is_emptied(self, on_gpu):
         enhancer, play, tried = on_gpu
         play(failures=1)
         photo = Photo(np.full((8, 8, 3), 100, np.uint8))
         assert retouched(enhancer, photo).pixels[4, 4, 0] == 100 + STEP
         assert tried == ["cuda", "cuda"] and not enhancer.warnings
 
-    def test_no_memory_on_the_cpu_is_a_failed_photo(self, brightening, monkeypatch):
+    def test_no_memory_on_the_cpu_fails_the_photo(self, brightening, monkeypatch):
         def no_memory(*_, **__):
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
 
@@ -188,9 +217,62 @@ class TestMemory:
             retouched(brightening, Photo(np.zeros((8, 8, 3), np.uint8)))
 
 
+class TestThreads:
+    def test_on_the_cpu_threads_predict_side_by_side(self, brightening, monkeypatch):
+        """Both threads must be inside the networks at once, or the barrier times out."""
+        forward, both_inside = brightening.model.forward, threading.Barrier(2, timeout=30)
+
+        def networks(photo, coarse_only):
+            both_inside.wait()
+            return forward(photo, coarse_only)
+
+        monkeypatch.setattr(brightening.model, "forward", networks)
+        photos = [Photo(np.full((8, 8, 3), level, np.uint8)) for level in (60, 100)]
+        with ThreadPoolExecutor(2) as threads:
+            results = list(threads.map(lambda photo: retouched(brightening, photo), photos))
+        assert [result.pixels[4, 4, 0] for result in results] == [60 + STEP, 100 + STEP]
+
+    def test_one_thread_at_a_time_uses_the_gpu(self, brightening, monkeypatch):
+        brightening.device = torch.device("cuda")
+        forward, to = brightening.model.forward, torch.Tensor.to
+        inside, most = threading.Semaphore(1), []
+
+        def networks(photo, coarse_only):
+            most.append(inside.acquire(blocking=False))
+            time.sleep(0.05)
+            result = forward(photo, coarse_only)
+            inside.release()
+            return result
+
+        monkeypatch.setattr(brightening.model, "forward", networks)
+        monkeypatch.setattr(
+            torch.Tensor,
+            "to",
+            lambda tensor, where, *rest: to(
+                tensor, "cpu" if isinstance(where, torch.device) else where, *rest
+            ),
+        )
+        photos = [Photo(np.full((8, 8, 3), level, np.uint8)) for level in (60, 70, 80, 90)]
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(brightening.predict, photos))
+        assert most == [True] * 4
+
+    def test_a_prediction_does_not_depend_on_other_threads(self, coffee):
+        enhancer = Enhancer.load(device="cpu")
+        photos = [Photo(np.ascontiguousarray(coffee[: 400 - 60 * n, 40 * n :])) for n in range(4)]
+        with torch_threads(1):
+            alone = [enhancer.predict(photo) for photo in photos]
+            with ThreadPoolExecutor(4) as threads:
+                together = list(threads.map(enhancer.predict, photos * 2))
+        for expected, found in zip(alone * 2, together, strict=True):
+            np.testing.assert_array_equal(found.grid, expected.grid)
+            assert torch.equal(found.mapping.matrix, expected.mapping.matrix)
+            assert torch.equal(found.mapping.offset, expected.mapping.offset)
+
+
 def test_a_jpeg_read_from_memory(brightening, coffee):
     content = BytesIO()
     Image.fromarray(coffee).save(content, "JPEG")
     photo = Image.open(content)
     assert brightening.enhance(photo).size == (500, 333)
-    assert photo.size == (600, 400), "the caller's picture stays as it is"
+    assert photo.size == (600, 400), "the caller's image is not modified"

@@ -1,4 +1,4 @@
-"""Photos of any size, in their own depth and colours."""
+"""Photos of any size, bit depth and color space."""
 
 import imagecodecs
 import numpy as np
@@ -34,56 +34,56 @@ def run(weights, photo, **options) -> Photo:
 
 
 @pytest.fixture(scope="module")
-def every_colour() -> np.ndarray:
+def every_color() -> np.ndarray:
     """64 levels of each channel, 512 x 512, the corners of the cube included."""
     levels = np.linspace(0, 255, 64).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1)
     return cube.reshape(512, 512, 3)
 
 
-class TestColours:
-    @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+class TestColors:
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     @pytest.mark.proves("Colour", "profiles of RGB photos are honoured and kept")
-    def test_an_identity_model_gives_back_what_it_got(self, identity_weights, every_colour, kind):
-        pixels = every_colour.astype(kind) * (np.iinfo(kind).max // 255)
+    def test_an_identity_model_keeps_every_color(self, identity_weights, every_color, dtype):
+        pixels = every_color.astype(dtype) * (np.iinfo(dtype).max // 255)
         result = run(identity_weights, Photo(pixels, ColorSpace(DISPLAY_P3)))
         assert result.color_space.profile == DISPLAY_P3
         np.testing.assert_array_equal(result.pixels, pixels)
 
     @pytest.mark.proves("Colour", "`--srgb` converts")
-    def test_on_request_the_result_is_srgb(self, identity_weights):
-        """Display P3's red, green and blue at 0.6, by the published matrix, in range of sRGB."""
+    def test_the_result_is_srgb_on_request(self, identity_weights):
+        """A Display P3 color within sRGB's gamut, converted by the published matrix."""
         to_srgb = np.array([
             [1.2249402, -0.2249402, 0.0],
             [-0.0420570, 1.0420570, 0.0],
             [-0.0196376, -0.0786507, 1.0982884],
         ])  # fmt: skip
-        colour = np.array([0.6, 0.5, 0.55])
-        linear = to_srgb @ colour**2.2
+        color = np.array([0.6, 0.5, 0.55])
+        linear = to_srgb @ color**2.2
         expected = 1.055 * linear ** (1 / 2.4) - 0.055
-        pixels = np.full((8, 8, 3), colour * 65535).round().astype(np.uint16)
+        pixels = np.full((8, 8, 3), color * 65535).round().astype(np.uint16)
         result = run(identity_weights, Photo(pixels, ColorSpace(DISPLAY_P3)), srgb=True)
         assert result.color_space.is_srgb
         np.testing.assert_allclose(result.pixels[4, 4] / 65535, expected, atol=0.002)
 
-    def test_a_change_is_the_same_in_any_colour_space(self, brightening_weights, every_colour):
-        """Within sRGB's gamut, P3 numbers for the same colours give the same colours."""
-        srgb = Photo((60 + every_colour * 0.5).astype(np.uint16) * 257)
+    def test_the_change_does_not_depend_on_the_color_space(self, brightening_weights, every_color):
+        """Within sRGB's gamut, the same colors give the same result from Display P3."""
+        srgb = Photo((60 + every_color * 0.5).astype(np.uint16) * 257)
         numbers = ColorSpace(DISPLAY_P3).from_srgb(srgb.as_srgb())
         wide = Photo((numbers * 65535).round().astype(np.uint16), ColorSpace(DISPLAY_P3))
-        one, other = (run(brightening_weights, photo).as_srgb() for photo in (srgb, wide))
-        assert np.abs(one - other).max() < 1 / 255
+        results = [run(brightening_weights, photo).as_srgb() for photo in (srgb, wide)]
+        assert np.abs(results[0] - results[1]).max() < 1 / 255
 
     @pytest.mark.proves("Colour", "with colours outside sRGB")
-    def test_colours_beyond_srgb_stay_beyond_it(self, brightening_weights):
+    def test_colors_outside_srgb_stay_outside(self, brightening_weights):
         green = np.zeros((8, 8, 3), np.uint16)
         green[..., 1] = 60000
         result = run(brightening_weights, Photo(green, ColorSpace(DISPLAY_P3)))
         assert ColorSpace(DISPLAY_P3).to_srgb(result.as_floats())[..., 0].max() < 0
 
     @pytest.mark.proves("Grey photos", "stay grey")
-    def test_a_grey_photo_stays_grey(self, every_colour):
-        grey = np.repeat(every_colour[..., :1], 3, axis=2)
+    def test_a_grey_photo_stays_grey(self, every_color):
+        grey = np.repeat(every_color[..., :1], 3, axis=2)
         result = run(find_weights(None), Photo(grey, grey=True)).pixels
         assert (result.max(axis=2) == result.min(axis=2)).all()
 
@@ -91,7 +91,7 @@ class TestColours:
 class TestDepth:
     @pytest.mark.proves("Depth", "is kept in processing")
     def test_a_gradient_keeps_its_sixteen_bits(self, brightening_weights):
-        """2,000 neighbouring levels of 65,536, eight of 256: none may fall together."""
+        """2,000 neighbouring levels out of 65,536, which are eight in 8 bits, stay distinct."""
         ramp = np.arange(20_000, 22_000, dtype=np.uint16)
         photo = Photo(np.repeat(np.tile(ramp, (4, 1))[..., None], 3, axis=2))
         # At half strength, 0.05: a tenth of 65,535 ends on a half, which is rounded to even.
@@ -102,7 +102,7 @@ class TestDepth:
 
 class TestSize:
     @pytest.mark.parametrize("long_edge", [640, 1500])
-    def test_the_large_result_made_small_is_the_small_result(self, coffee, long_edge):
+    def test_the_large_result_downscaled_is_the_small_result(self, coffee, long_edge):
         weights = find_weights(None)
         tall, wide = round(long_edge / 1.5), long_edge
         rows = np.arange(tall) * 400 // tall
@@ -121,40 +121,38 @@ class TestSize:
             (ModelConfig(input_side=128, fit="pad"), (84, 128)),
         ],
     )
-    def test_the_networks_see_a_photo_at_the_size_they_are_made_for(
-        self, coffee, geometry, expected
-    ):
+    def test_the_networks_see_a_photo_at_the_configured_size(self, coffee, geometry, expected):
         model = Cascade(geometry).eval()
-        seen = []
-        model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+        shapes = []
+        model.register_forward_pre_hook(lambda _, given: shapes.append(given[0].shape[-2:]))
         result = enhance_pixels(Enhancer(model, CPU), coffee.astype(np.float32) / 255)
-        assert seen == [expected]
+        assert shapes == [expected]
         assert result.shape == coffee.shape
 
-    def test_copies_of_one_photo_are_seen_alike(self):
+    def test_copies_of_one_photo_get_the_same_input_shape(self):
         copies = [fit_within((6000, 4000), edge) for edge in (None, 2048, 1000, 768, 500, 300)]
         shapes = {input_shape(Shape(size.height, size.width), 256) for size in copies}
         assert shapes == {(172, 256)}
         assert input_shape(Shape(4000, 3), 256) == (256, 4)
         assert input_shape(Shape(255, 31), 256) == (255, 31)
 
-    def test_strips_do_not_show(self, coffee, monkeypatch):
+    def test_strips_do_not_affect_the_result(self, coffee, monkeypatch):
         photo = Photo(coffee, ColorSpace(DISPLAY_P3))
         whole = run(find_weights(None), photo).pixels
         monkeypatch.setattr(retouch, "STRIP", 7 * 600)
         strips = run(find_weights(None), photo).pixels
         assert np.abs(whole.astype(int) - strips).max() <= 1
 
-    @pytest.mark.parametrize("colours", [ColorSpace(), ColorSpace(DISPLAY_P3)])
-    def test_a_photo_that_is_spent_gives_its_memory_and_the_same_result(self, coffee, colours):
-        photo = Photo(coffee.copy(), colours)
-        kept = run(find_weights(None), photo)
+    @pytest.mark.parametrize("color_space", [ColorSpace(), ColorSpace(DISPLAY_P3)])
+    def test_in_place_the_result_is_the_same_in_the_memory_of_the_photo(self, coffee, color_space):
+        photo = Photo(coffee.copy(), color_space)
+        expected = run(find_weights(None), photo)
         np.testing.assert_array_equal(photo.pixels, coffee)
-        spent = run(find_weights(None), photo, in_place=True)
-        assert spent.pixels is photo.pixels
-        np.testing.assert_array_equal(spent.pixels, kept.pixels)
+        result = run(find_weights(None), photo, in_place=True)
+        assert result.pixels is photo.pixels
+        np.testing.assert_array_equal(result.pixels, expected.pixels)
 
-    def test_pixels_that_cannot_be_written_to_are_not_spent(self, coffee, brightening_weights):
+    def test_read_only_pixels_are_not_overwritten_in_place(self, coffee, brightening_weights):
         locked = coffee.copy()
         locked.setflags(write=False)
         result = run(brightening_weights, Photo(locked), in_place=True)
@@ -163,32 +161,32 @@ class TestSize:
 
 
 class TestStrength:
-    def test_nothing_gives_the_photo_back(self, brightening_weights, coffee):
+    def test_strength_0_returns_the_photo_unchanged(self, brightening_weights, coffee):
         np.testing.assert_array_equal(
             run(brightening_weights, Photo(coffee), strength=0).pixels, coffee
         )
 
     @pytest.mark.parametrize("strength", [0.5, 1, 1.5])
-    def test_a_change_grows_with_it(self, brightening_weights, strength):
+    def test_the_change_is_proportional_to_the_strength(self, brightening_weights, strength):
         photo = Photo(np.full((8, 8, 3), 100, np.uint8))
         result = run(brightening_weights, photo, strength=strength).pixels
         np.testing.assert_allclose(result, 100 + 25.5 * strength, atol=0.6)
 
 
-def test_a_result_that_is_not_finite_is_told(identity_weights, coffee, monkeypatch):
+def test_a_result_that_is_not_finite_is_an_error(identity_weights, coffee, monkeypatch):
     monkeypatch.setattr(ColorMapping, "residual", lambda _, photo: photo * float("nan"))
     with pytest.raises(RetouchError, match="not finite"):
         run(identity_weights, Photo(coffee))
 
 
 class TestPixels:
-    """What is scored."""
+    """Pixels as evaluation scores them."""
 
     @pytest.fixture
     def pixels(self, coffee):
         return coffee.astype(np.float32) / 255
 
-    def test_pixels_come_back_as_they_went_in(self, pixels, identity_weights):
+    def test_an_identity_model_returns_the_pixels_unchanged(self, pixels, identity_weights):
         result = enhance_pixels(Enhancer(load_weights(identity_weights).model, CPU), pixels)
         assert result.dtype == np.float32
         np.testing.assert_array_equal(result, pixels)
@@ -198,7 +196,7 @@ class TestPixels:
         np.testing.assert_allclose(result, (pixels + 0.1).clip(0, 1), atol=1e-3)
         assert result.max() == 1
 
-    def test_a_photo_that_is_seen_whole_is_what_the_networks_make_of_it(self, pixels):
+    def test_a_photo_at_its_input_size_gets_the_result_of_the_networks(self, pixels):
         model = load_weights(find_weights(None)).model
         small = np.ascontiguousarray(pixels[::3, ::3])
         with torch.inference_mode():
@@ -207,7 +205,7 @@ class TestPixels:
         result = enhance_pixels(Enhancer(model, CPU), small)
         np.testing.assert_allclose(result, expected, atol=1e-5)
 
-    def test_coarse_only_differs_from_the_whole(self, pixels):
+    def test_coarse_only_differs_from_both_networks(self, pixels):
         enhancer = Enhancer(load_weights(find_weights(None)).model, CPU)
         whole, coarse = (
             enhance_pixels(enhancer, 0.1 + 0.5 * pixels, coarse_only=only) for only in (False, True)

@@ -1,4 +1,4 @@
-"""What the weights that come with the package make of frames and photos they never learned from."""
+"""Results of the shipped weights on frames and photos that they were not trained on."""
 
 import hashlib
 
@@ -17,7 +17,7 @@ from enhance_cli.inference.weights import find_weights, load_weights
 SIDE = 64
 
 JUST_NOTICEABLE = 2.3
-"""CIELab distance that an eye can just see (Mahy et al. 1994)."""
+"""CIELab distance of a just noticeable difference (Mahy et al. 1994)."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def enhance(shipped):
-    """What a photo, ``(H, W, 3)`` uint8, looks like when it is written."""
+    """The function from a photo, ``(H, W, 3)`` uint8, to its result, as it would be written."""
 
     def run(photo: np.ndarray) -> np.ndarray:
         batch = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
@@ -39,8 +39,8 @@ def enhance(shipped):
     return run
 
 
-def uniform(*colour: int) -> np.ndarray:
-    return np.full((SIDE, SIDE, 3), colour, np.uint8)
+def uniform(*color: int) -> np.ndarray:
+    return np.full((SIDE, SIDE, 3), color, np.uint8)
 
 
 def test_the_file_is_the_one_that_the_model_card_describes():
@@ -51,7 +51,7 @@ def test_the_file_is_the_one_that_the_model_card_describes():
     assert f"{path.stat().st_size / 1e6:.1f} MB" in card
 
 
-def test_no_validation_photo_was_learned_from(shipped):
+def test_no_validation_photo_was_trained_on(shipped):
     learned = set(shipped.provenance.trained_on)
     assert len(learned) > 2_000
     assert not learned & held_out_keys("validation50")
@@ -64,18 +64,18 @@ def test_a_uniform_frame_shows_no_texture(enhance, level):
     assert differences.max() < JUST_NOTICEABLE
 
 
-def test_black_stays_black_and_white_white(enhance):
+def test_black_stays_black_and_white_stays_white(enhance):
     assert enhance(uniform(0, 0, 0)).max() <= 5
     assert enhance(uniform(255, 255, 255)).min() >= 250
 
 
-def test_frames_of_nearly_all_colours_come_back_as_they_went_in(shipped):
-    levels = (torch.arange(8) + 0.5) / 8  # the middles of 512 equal cubes of colours
-    colours = torch.cartesian_prod(levels, levels, levels)
-    frames = colours[:, :, None, None].expand(-1, 3, 32, 32)
+def test_plain_frames_of_almost_any_color_are_left_unchanged(shipped):
+    levels = (torch.arange(8) + 0.5) / 8  # the centers of 512 equal cubes of colors
+    colors = torch.cartesian_prod(levels, levels, levels)
+    frames = colors[:, :, None, None].expand(-1, 3, 32, 32)
     with torch.inference_mode():
         enhanced = shipped.model.eval()(frames).enhanced.clamp(0, 1).mean((2, 3))
-    changes = np.linalg.norm(rgb2lab(enhanced.numpy()) - rgb2lab(colours.numpy()), axis=-1)
+    changes = np.linalg.norm(rgb2lab(enhanced.numpy()) - rgb2lab(colors.numpy()), axis=-1)
     assert np.mean(changes > JUST_NOTICEABLE) < 0.1
     assert changes.mean() < 1
 
@@ -89,7 +89,7 @@ def test_a_clipped_sky_stays_white_above_dark_land(enhance, size):
     assert sky.min() >= 240 and sky.mean() >= 250
 
 
-def test_noise_gains_no_cast(enhance):
+def test_noise_gets_no_color_cast(enhance):
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     before, after = (rgb2lab(photo)[..., 1:].mean((0, 1)) for photo in (noise, enhance(noise)))
     assert np.abs(after - before).max() < 5
@@ -99,24 +99,23 @@ def test_a_ramp_stays_in_order(enhance):
     ramp = np.repeat(np.tile(np.arange(256, dtype=np.uint8), (64, 1))[..., None], 3, axis=2)
     levels = enhance(ramp).astype(float).mean((0, 2))
     smooth = np.convolve(levels, np.ones(8) / 8, mode="valid")
-    assert np.diff(smooth).min() > -0.6  # the network is no curve; it may waver within a level
+    assert np.diff(smooth).min() > -0.6  # the result need not be strictly monotonic within a level
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea"])
-def test_a_flattened_photo_comes_back_nearer_to_what_it_was(enhance, name):
+def test_a_low_contrast_photo_gets_closer_to_its_original(enhance, name):
     photo = getattr(data, name)()[::2, ::2]
     flat = (30 + photo * 0.45).astype(np.uint8)
     errors = [
-        np.linalg.norm(rgb2lab(one) - rgb2lab(photo), axis=-1).mean()
-        for one in (flat, enhance(flat))
+        np.linalg.norm(rgb2lab(pixels) - rgb2lab(photo), axis=-1).mean()
+        for pixels in (flat, enhance(flat))
     ]
     assert errors[1] < 0.8 * errors[0]
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
 @pytest.mark.parametrize("flatten", [False, True])
-def test_what_runs_by_default_agrees_with_the_plain_networks(shipped, name, flatten):
-    """With batch norm folded, against the networks as they were learned."""
+def test_fused_batch_norm_agrees_with_the_networks_as_trained(shipped, name, flatten):
     photo = Photo(getattr(data, name)()).fit_within(500).pixels
     photo = (30 + photo * 0.45).astype(np.uint8) if flatten else photo
     unfused = Enhancer(shipped.model, torch.device("cpu"))

@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,21 +16,21 @@ from enhance_cli.models.cascade import Cascade
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_model_comes_back_with_its_story(tmp_path, variant):
+def test_a_model_comes_back_with_its_provenance(tmp_path, variant):
     torch.manual_seed(0)
     path = tmp_path / "deep" / "w.safetensors"
     model = Cascade(ModelConfig(variant, input_side=64, fit="squash")).eval()
     if model.cenet is not None:
         nn.init.normal_(model.cenet.head[-1].weight, std=0.05)
-    story = Provenance(("a0001", "me/b"), {"epochs": 3}, {"psnr": 24.19})
-    save_weights(path, model, story)
+    provenance = Provenance(("a0001", "me/b"), {"epochs": 3}, {"psnr": 24.19})
+    save_weights(path, model, provenance)
     loaded = load_weights(path)
-    assert loaded.model.config == model.config and loaded.provenance == story
+    assert loaded.model.config == model.config and loaded.provenance == provenance
     assert not loaded.model.training
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
         difference = (loaded.model(photo).enhanced - model(photo).enhanced).abs().max()
-    assert difference < 1 / 255, "half precision shows"
+    assert difference < 1 / 255, "half precision is visible"
 
 
 def test_matrices_are_stored_in_half_precision_and_statistics_are_not(identity_weights):
@@ -47,19 +48,19 @@ def test_the_file_can_be_read_without_enhance(identity_weights):
 
 
 class TestRefused:
-    def test_cut_short(self, tmp_path, identity_weights):
+    def test_a_truncated_file(self, tmp_path, identity_weights):
         path = tmp_path / "cut.safetensors"
         path.write_bytes(identity_weights.read_bytes()[:100_000])
         with pytest.raises(WeightsError, match=r"cut\.safetensors: not a whole"):
             load_weights(path)
 
-    def test_pickled(self, tmp_path):
+    def test_a_pickled_file(self, tmp_path):
         path = tmp_path / "old.pth"
         torch.save({"weight": torch.zeros(3)}, path)
         with pytest.raises(WeightsError, match="pickled weights"):
             load_weights(path)
 
-    def test_of_another_version(self, tmp_path, identity_weights):
+    def test_a_file_of_another_version(self, tmp_path, identity_weights):
         path = tmp_path / "new.safetensors"
         with safe_open(identity_weights, framework="pt") as opened:
             metadata = opened.metadata()
@@ -67,13 +68,13 @@ class TestRefused:
         with pytest.raises(WeightsError, match="format version 99"):
             load_weights(path)
 
-    def test_of_another_program(self, tmp_path):
+    def test_a_file_of_another_program(self, tmp_path):
         path = tmp_path / "other.safetensors"
         save_file({"x": torch.zeros(3)}, path)
         with pytest.raises(WeightsError, match="not a weights file of enhance"):
             load_weights(path)
 
-    def test_a_description_that_does_not_fit(self, tmp_path, identity_weights):
+    def test_metadata_that_does_not_fit_the_tensors(self, tmp_path, identity_weights):
         path = tmp_path / "wrong.safetensors"
         with safe_open(identity_weights, framework="pt") as opened:
             metadata = opened.metadata()
@@ -81,7 +82,7 @@ class TestRefused:
         with pytest.raises(WeightsError, match="does not fit"):
             load_weights(path)
 
-    def test_missing(self, tmp_path):
+    def test_a_missing_file(self, tmp_path):
         with pytest.raises(WeightsError, match="no such weights file"):
             load_weights(tmp_path / "gone.safetensors")
 
@@ -112,7 +113,7 @@ class TestLookUp:
         assert find_weights(None) == from_environment
         assert find_weights(chosen) == chosen
 
-    def test_what_was_asked_for_and_is_not_there_is_an_error(self, tmp_path, monkeypatch):
+    def test_a_missing_file_that_was_asked_for_is_an_error(self, tmp_path, monkeypatch):
         with pytest.raises(WeightsError, match="--weights"):
             find_weights(tmp_path / "gone")
         monkeypatch.setenv("ENHANCE_WEIGHTS", str(Path("gone.safetensors")))
@@ -121,7 +122,7 @@ class TestLookUp:
 
 
 class TestFormatVersion1:
-    """Files of format version 1 name some of the model's settings otherwise."""
+    """Files of format version 1 have other names for some of the model's settings."""
 
     OLD = {  # noqa: RUF012
         "variant": "ce+prnl",
@@ -171,7 +172,9 @@ class TestFormatVersion1:
             ({"by_colour": 16}, ("global", 16)),
         ],
     )
-    def test_the_polynomial_was_one_number(self, identity_weights, as_version_1, changes, expected):
+    def test_the_polynomial_was_set_by_one_number(
+        self, identity_weights, as_version_1, changes, expected
+    ):
         config = load_weights(as_version_1(identity_weights, self.OLD | changes)).model.config
         assert (config.prnet, config.prnet_input_edge) == expected
 
@@ -192,6 +195,97 @@ class TestFormatVersion1:
             {"gamma": 2},
         ],
     )
-    def test_what_cannot_be_meant_is_refused(self, identity_weights, as_version_1, changes):
+    def test_wrong_settings_are_refused(self, identity_weights, as_version_1, changes):
         with pytest.raises(WeightsError, match="does not fit"):
             load_weights(as_version_1(identity_weights, self.OLD | changes))
+
+    @pytest.mark.parametrize("missing", ["sight", "pooling", "by_colour", "hold_white"])
+    def test_a_file_that_lacks_one_setting_gets_its_default(
+        self, identity_weights, as_version_1, missing
+    ):
+        old = {name: value for name, value in self.OLD.items() if name != missing}
+        config = load_weights(as_version_1(identity_weights, old)).model.config
+        defaults = {
+            "sight": {"max_input_edge": 500},
+            "pooling": {"nonlocal_pool": 1},
+            "by_colour": {"prnet": "per-pixel", "prnet_input_edge": 128},
+            "hold_white": {"protect_highlights": False},
+        }
+        assert config == replace(self.NEW, **defaults[missing])
+
+    @pytest.mark.parametrize("edge", [-1, "96", 1.5, True])
+    def test_a_wrong_edge_of_the_polynomial_is_refused(self, identity_weights, as_version_1, edge):
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_weights(as_version_1(identity_weights, self.OLD | {"by_colour": edge}))
+
+
+class TestFormatVersion2:
+    @pytest.fixture
+    def rewritten(self, tmp_path, identity_weights):
+        """Weights with other metadata."""
+
+        def rewrite(changes: dict[str, str]) -> Path:
+            with safe_open(identity_weights, framework="pt") as opened:
+                metadata = opened.metadata()
+            path = tmp_path / "rewritten.safetensors"
+            save_file(load_file(identity_weights), path, metadata | changes)
+            return path
+
+        return rewrite
+
+    def settings_of(self, path: Path) -> dict:
+        with safe_open(path, framework="pt") as opened:
+            return json.loads(opened.metadata()["model"])
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            ModelConfig(),
+            ModelConfig("ce+prnl", 64, "squash", 256, 4, "global", 96, True),
+            ModelConfig("pr", 64, "pad", 40, 2, "per-pixel", 8, True),
+        ],
+    )
+    def test_every_setting_is_written_and_read_back(self, tmp_path, config):
+        path = tmp_path / "w.safetensors"
+        save_weights(path, Cascade(config), Provenance())
+        assert load_weights(path).model.config == config
+        assert set(self.settings_of(path)) == {field.name for field in fields(ModelConfig)}
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"canvas": 64},
+            {"by_colour": 0},
+            {"gamma": 2},
+            {"input_side": "64"},
+            {"input_side": 64.0},
+            {"input_side": 31},
+            {"input_side": None},
+            {"max_input_edge": 0},
+            {"max_input_edge": True},
+            {"nonlocal_pool": 0},
+            {"prnet": 96},
+            {"prnet": "local"},
+            {"prnet_input_edge": 0},
+            {"protect_highlights": 1},
+            {"protect_highlights": "true"},
+            {"fit": "stretch"},
+            {"variant": "ce+ce"},
+        ],
+    )
+    def test_wrong_settings_are_refused(self, rewritten, identity_weights, changes):
+        settings = self.settings_of(identity_weights) | changes
+        with pytest.raises(WeightsError, match=r"rewritten\.safetensors.*does not fit"):
+            load_weights(rewritten({"model": json.dumps(settings)}))
+
+    @pytest.mark.parametrize("model", ["", "[]", "null", "3", '"ce"', "{", '["variant"]'])
+    def test_settings_that_are_no_table_are_refused(self, rewritten, model):
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_weights(rewritten({"model": model}))
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_weights(rewritten({"model": model, "format_version": "1"}))
+
+    @pytest.mark.parametrize("version", ["0", "3", "", "1.0", "two"])
+    def test_other_versions_are_refused(self, rewritten, version):
+        with pytest.raises(WeightsError, match=f"format version {version}, this enhance reads"):
+            load_weights(rewritten({"format_version": version}))

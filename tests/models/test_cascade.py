@@ -10,7 +10,7 @@ from enhance_cli.models.cascade import Cascade, pad_to_square
 from enhance_cli.models.color_polynomial import project_to_color_polynomial
 
 
-def awake(model: Cascade) -> Cascade:
+def with_random_output(model: Cascade) -> Cascade:
     if model.cenet is not None:
         nn.init.normal_(model.cenet.head[-1].weight, std=0.1)
     if model.prnet is not None:
@@ -33,7 +33,7 @@ def test_every_variant_starts_as_identity_at_odd_sizes(variant, fit):
     ("variant", "parts"),
     [("ce", "m"), ("pr", "r"), ("prnl", "r"), ("ce+pr", "mr"), ("ce+prnl", "mr")],
 )
-def test_a_variant_has_its_parts_and_no_others(variant, parts):
+def test_a_variant_has_exactly_its_parts(variant, parts):
     model = Cascade(ModelConfig(variant, input_side=64)).eval()
     with torch.no_grad():
         result = model(torch.rand(1, 3, 20, 30))
@@ -44,7 +44,7 @@ def test_a_variant_has_its_parts_and_no_others(variant, parts):
 @pytest.mark.parametrize("fit", ["pad", "squash"])
 def test_the_parts_add_up_as_eq_1_says(fit):
     torch.manual_seed(1)
-    model = awake(Cascade(ModelConfig(input_side=64, fit=fit))).eval()
+    model = with_random_output(Cascade(ModelConfig(input_side=64, fit=fit))).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
         result = model(photo)
@@ -58,59 +58,61 @@ def test_the_parts_add_up_as_eq_1_says(fit):
 def test_the_residual_is_projected_onto_color_polynomials(fit):
     torch.manual_seed(3)
     config = ModelConfig(input_side=64, fit=fit)
-    model = awake(Cascade(config)).eval()
+    model = with_random_output(Cascade(config)).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
         free = model(photo)
         model.config = replace(config, prnet="global", prnet_input_edge=64)
-        even = model(photo)
-    torch.testing.assert_close(even.residual, project_to_color_polynomial(free.residual, photo))
-    torch.testing.assert_close(even.enhanced, even.coarse + even.residual)
+        projected = model(photo)
+    expected = project_to_color_polynomial(free.residual, photo)
+    torch.testing.assert_close(projected.residual, expected)
+    torch.testing.assert_close(projected.enhanced, projected.coarse + projected.residual)
 
 
 def test_a_global_prnet_sees_a_large_photo_downscaled():
     torch.manual_seed(4)
-    model = awake(
+    model = with_random_output(
         Cascade(ModelConfig(fit="squash", input_side=64, prnet="global", prnet_input_edge=64))
     ).eval()
-    seen = []
+    inputs = []
     assert model.prnet is not None
-    model.prnet.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+    model.prnet.register_forward_hook(lambda _, given, __: inputs.append(given[0]))
     large = F.interpolate(torch.rand(1, 3, 6, 4), (192, 120), mode="bilinear")
     small = F.avg_pool2d(large, 3)
     with torch.no_grad():
-        one, other = model(small).residual, model(large).residual
-    assert [photo.shape[2:] for photo in seen] == [(64, 40), (64, 40)]
-    assert other.shape == large.shape
-    assert (F.avg_pool2d(other, 3) - one).abs().mean() < 0.1 * one.abs().mean()
+        from_small, from_large = model(small).residual, model(large).residual
+    assert [photo.shape[2:] for photo in inputs] == [(64, 40), (64, 40)]
+    assert from_large.shape == large.shape
+    difference = F.avg_pool2d(from_large, 3) - from_small
+    assert difference.abs().mean() < 0.1 * from_small.abs().mean()
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
 def test_highlights_are_protected_and_nothing_else(fit):
-    """``r_p`` on white may take a result down to white or the coarse one, whichever is darker."""
+    """On white, ``r_p`` may darken a result only to white or to the coarse result, if darker."""
     torch.manual_seed(2)
     config = ModelConfig(input_side=64, fit=fit)
-    model = awake(Cascade(config)).eval()
+    model = with_random_output(Cascade(config)).eval()
     photo = torch.rand(1, 3, 40, 50)
     photo[..., :20, :] = 1
     photo[..., 20:24, :] = 0.95  # half way to white
     with torch.no_grad():
         free = model(photo)
         model.config = replace(config, protect_highlights=True)
-        held = model(photo)
+        protected = model(photo)
     goal = torch.maximum(free.enhanced, free.coarse.clamp(max=1))
-    white, halfway = held.enhanced[..., :20, :], held.enhanced[..., 20:24, :]
+    white, halfway = protected.enhanced[..., :20, :], protected.enhanced[..., 20:24, :]
     torch.testing.assert_close(white, goal[..., :20, :])
     torch.testing.assert_close(halfway, (free.enhanced + goal)[..., 20:24, :] / 2)
-    assert (white > free.enhanced[..., :20, :]).any()  # or nothing was tested
+    assert (white > free.enhanced[..., :20, :]).any()  # otherwise nothing was tested
     r, g, b = photo.unbind(1)
     dark = (0.2126 * r + 0.7152 * g + 0.0722 * b < 0.9)[:, None].expand_as(photo)
-    torch.testing.assert_close(held.enhanced[dark], free.enhanced[dark])
-    torch.testing.assert_close(held.enhanced, held.coarse + held.residual)
+    torch.testing.assert_close(protected.enhanced[dark], free.enhanced[dark])
+    torch.testing.assert_close(protected.enhanced, protected.coarse + protected.residual)
 
 
-def test_coarse_only_leaves_the_residual_out():
-    model = awake(Cascade(ModelConfig(input_side=64))).eval()
+def test_coarse_only_skips_the_residual():
+    model = with_random_output(Cascade(ModelConfig(input_side=64))).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
         whole, coarse = model(photo), model(photo, coarse_only=True)
@@ -122,7 +124,7 @@ def test_coarse_only_leaves_the_residual_out():
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_photo_does_not_depend_on_its_batch(variant, fit):
     torch.manual_seed(0)
-    model = awake(Cascade(ModelConfig(variant, input_side=64, fit=fit))).eval()
+    model = with_random_output(Cascade(ModelConfig(variant, input_side=64, fit=fit))).eval()
     photos = torch.rand(3, 3, 45, 64)
     with torch.no_grad():
         together, alone = model(photos).enhanced[2], model(photos[2:]).enhanced[0]
@@ -130,33 +132,33 @@ def test_a_photo_does_not_depend_on_its_batch(variant, fit):
 
 
 def test_padding_beforehand_changes_nothing():
-    """A photo enhanced alone sees the geometry in which a padded batch is trained."""
+    """A single photo is padded in the same way as a batch in training."""
     torch.manual_seed(0)
-    model = awake(Cascade(ModelConfig(input_side=64))).eval()
+    model = with_random_output(Cascade(ModelConfig(input_side=64))).eval()
     photo = torch.rand(1, 3, 40, 50)
     with torch.no_grad():
         padded = model(pad_to_square(photo, 64)).enhanced[..., :40, :50]
         torch.testing.assert_close(model(photo).enhanced, padded)
 
 
-def test_squash_shows_cenet_the_whole_photo_as_a_square():
+def test_squash_resizes_the_whole_photo_to_a_square_for_cenet():
     torch.manual_seed(0)
-    model = awake(Cascade(ModelConfig("ce", input_side=64, fit="squash"))).eval()
+    model = with_random_output(Cascade(ModelConfig("ce", input_side=64, fit="squash"))).eval()
     photo = torch.zeros(1, 3, 100, 200)
     photo[..., 100:] = 0.5  # left half black, right half grey
     square = torch.zeros(1, 3, 64, 64)
     square[..., 32:] = 0.5
     with torch.no_grad():
-        seen = model._square(photo)
+        squashed = model._square(photo)
         mapping = model(photo).mapping
-        expected = model.cenet(seen)
-    torch.testing.assert_close(seen[..., 4:-4], square[..., 4:-4], atol=0.26, rtol=0)
-    torch.testing.assert_close(seen.mean(), square.mean(), atol=1e-3, rtol=0)
+        expected = model.cenet(squashed)
+    torch.testing.assert_close(squashed[..., 4:-4], square[..., 4:-4], atol=0.26, rtol=0)
+    torch.testing.assert_close(squashed.mean(), square.mean(), atol=1e-3, rtol=0)
     torch.testing.assert_close(mapping.matrix, expected.matrix)
 
 
-def test_both_networks_learn():
-    model = awake(Cascade(ModelConfig(input_side=64))).train()
+def test_gradients_reach_both_networks():
+    model = with_random_output(Cascade(ModelConfig(input_side=64))).train()
     model(torch.rand(2, 3, 40, 50)).enhanced.square().sum().backward()
     for first in (model.cenet.backbone.conv1, model.prnet.down[0][0]):
         assert first.weight.grad is not None and first.weight.grad.abs().sum() > 0

@@ -22,7 +22,7 @@ def test_the_map_is_eq_3_at_every_pixel():
                 np.testing.assert_allclose(residual[b, :, y, x], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_is_resnet50_without_its_classifier_and_three_layers():
+def test_it_is_resnet50_without_its_classifier_and_three_fully_connected_layers():
     net = CENet()
     backbone = sum(parameter.numel() for parameter in net.backbone.parameters())
     assert backbone == RESNET50_PARAMETERS - RESNET50_CLASSIFIER
@@ -30,7 +30,7 @@ def test_is_resnet50_without_its_classifier_and_three_layers():
     assert net.head[-1].out_features == 12
 
 
-def test_starts_with_the_map_that_changes_nothing():
+def test_an_untrained_cenet_changes_nothing():
     mapping = CENet().eval()(torch.rand(2, 3, 64, 64))
     assert mapping.matrix.shape == (2, 3, 3) and mapping.offset.shape == (2, 3)
     assert not mapping.matrix.any() and not mapping.offset.any()
@@ -55,18 +55,18 @@ def test_a_photo_does_not_depend_on_its_batch():
         )
 
 
-def test_published_weights_fit_in(monkeypatch):
+def test_published_weights_load_into_the_backbone(monkeypatch):
     published = resnet50().state_dict()
-    asked = {}
+    options_used = {}
 
-    def given(_, **options):
-        asked.update(options)
+    def published_state(_, **options):
+        options_used.update(options)
         return published
 
-    monkeypatch.setattr(ResNet50_Weights, "get_state_dict", given)
+    monkeypatch.setattr(ResNet50_Weights, "get_state_dict", published_state)
     net = CENet()
     net.load_pretrained()
-    assert asked["check_hash"] and asked["weights_only"]
+    assert options_used["check_hash"] and options_used["weights_only"]
     assert torch.equal(net.backbone.layer4[2].conv3.weight, published["layer4.2.conv3.weight"])
     photo = torch.rand(1, 3, 64, 64)
-    assert torch.equal(net.eval()(photo).matrix, torch.zeros(1, 3, 3)), "the head starts afresh"
+    assert torch.equal(net.eval()(photo).matrix, torch.zeros(1, 3, 3)), "the head is not loaded"

@@ -7,7 +7,7 @@ from enhance_cli.models.color_polynomial import project_to_color_polynomial as p
 
 
 def least_squares(residual, photo):
-    """NumPy's answer, on the plain monomials r^i g^j b^k, i + j + k <= 4."""
+    """NumPy's solution, with the monomials r^i g^j b^k, i + j + k <= 4."""
     r, g, b = photo[0].double().flatten(1).numpy()
     terms = [r**i * g**j * b**k for i in range(5) for j in range(5 - i) for k in range(5 - i - j)]
     matrix = np.stack(terms, 1)
@@ -21,33 +21,33 @@ def photo():
     return torch.rand(1, 3, 48, 64)
 
 
-def test_it_is_the_polynomial_nearest_to_the_residual(photo):
+def test_it_is_the_least_squares_polynomial(photo):
     residual = 0.1 * torch.sin(5 * photo) + 0.05 * torch.randn_like(photo)
     found = project(residual, photo)
     torch.testing.assert_close(found, least_squares(residual, photo), rtol=0, atol=1e-3)
 
 
-def test_what_is_a_matter_of_colour_stays(photo):
+def test_a_residual_that_depends_on_color_is_kept(photo):
     red, green, blue = photo.unbind(1)
     residual = torch.stack([red * green, blue**2 - red, 0.2 * green**4 - 0.1], 1)
     torch.testing.assert_close(project(residual, photo), residual, rtol=0, atol=2e-3)
 
 
-def test_what_is_a_matter_of_place_goes(photo):
-    photo[..., 32:] = photo[..., :32]  # the same colours left and right
+def test_a_residual_that_depends_on_the_place_is_averaged(photo):
+    photo[..., 32:] = photo[..., :32]  # the same colors left and right
     residual = torch.zeros_like(photo)
     residual[..., 32:] = 0.2
     expected = torch.full_like(photo, 0.1)
     torch.testing.assert_close(project(residual, photo), expected, rtol=0, atol=1e-4)
 
 
-def test_a_frame_of_one_colour_keeps_what_is_done_to_it():
+def test_the_residual_of_a_frame_of_one_color_is_kept():
     frame = torch.tensor([0.9, 0.7, 0.6])[None, :, None, None].repeat(1, 1, 9, 9)
     residual = 0.1 * frame
     torch.testing.assert_close(project(residual, frame), residual, rtol=0, atol=1e-4)
 
 
-def test_padding_does_not_count(photo):
+def test_padding_is_ignored(photo):
     residual = torch.sin(7 * photo)
     alone = project(residual, photo)
     padding = (0, 10, 0, 20)
@@ -56,14 +56,14 @@ def test_padding_does_not_count(photo):
     torch.testing.assert_close(padded[..., :48, :64], alone)
 
 
-def test_photos_of_a_batch_do_not_meet(photo):
+def test_photos_of_a_batch_are_independent(photo):
     photos = torch.cat([photo, photo.flip(1) ** 2])
     residuals = torch.cos(4 * photos)
     alone = project(residuals[1:], photos[1:])
     torch.testing.assert_close(project(residuals, photos)[1:], alone)
 
 
-def test_gradients_pass_and_lose_what_is_a_matter_of_place(photo):
+def test_gradients_are_projected_as_well(photo):
     photo[..., 32:] = photo[..., :32]
     residual = torch.zeros_like(photo, requires_grad=True)
     project(residual, photo)[..., 5, 7].sum().backward()
@@ -72,7 +72,7 @@ def test_gradients_pass_and_lose_what_is_a_matter_of_place(photo):
     torch.testing.assert_close(gradient[..., 32:], gradient[..., :32])
 
 
-def test_it_may_be_wanted_at_another_size(photo):
+def test_it_can_be_evaluated_at_another_size(photo):
     large = F.interpolate(photo, scale_factor=2)  # every pixel four times
     found = project(torch.sin(5 * photo), photo, at=large)
     torch.testing.assert_close(found, project(torch.sin(5 * large), large), rtol=0, atol=1e-4)

@@ -7,8 +7,8 @@ from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
 
 
-def trained_by_chance(variant) -> Cascade:
-    """A cascade whose batch norms have seen something and whose last layers are not zero."""
+def with_random_parameters(variant) -> Cascade:
+    """A cascade whose batch norms have statistics and whose last layers are not zero."""
     torch.manual_seed(0)
     model = Cascade(ModelConfig(variant, input_side=32, fit="squash", nonlocal_pool=2))
     for module in model.modules():
@@ -25,16 +25,16 @@ def trained_by_chance(variant) -> Cascade:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @torch.inference_mode()
-def test_it_answers_as_the_model_does(variant):
-    model = trained_by_chance(variant)
+def test_the_output_is_that_of_the_model(variant):
+    model = with_random_parameters(variant)
     photo = torch.rand(2, 3, 45, 62)
     before, after = model(photo).enhanced, fuse_batch_norm(model)(photo).enhanced
     assert (before - photo).abs().max() > 0.01
     torch.testing.assert_close(after, before, atol=2e-4, rtol=1e-4)
 
 
-def test_no_batch_norm_is_left_and_the_model_stays_as_it_is():
-    model = trained_by_chance("ce+prnl")
+def test_no_batch_norm_remains_and_the_model_is_not_changed():
+    model = with_random_parameters("ce+prnl")
     before = {name: value.clone() for name, value in model.state_dict().items()}
     copied = fuse_batch_norm(model)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in copied.modules())

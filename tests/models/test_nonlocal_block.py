@@ -7,7 +7,7 @@ import torch
 from enhance_cli.models.nonlocal_block import NonLocalBlock
 
 
-def awake(block: NonLocalBlock) -> NonLocalBlock:
+def with_random_output(block: NonLocalBlock) -> NonLocalBlock:
     torch.nn.init.normal_(block.out.weight, std=0.5)
     torch.nn.init.normal_(block.out.bias, std=0.5)
     return block
@@ -16,7 +16,7 @@ def awake(block: NonLocalBlock) -> NonLocalBlock:
 @pytest.mark.parametrize("shape", [(1, 8, 1, 1), (2, 8, 5, 7), (3, 64, 12, 9)])
 def test_agrees_with_the_formula_written_out(shape):
     torch.manual_seed(0)
-    block, x = awake(NonLocalBlock(shape[1])), torch.randn(shape)
+    block, x = with_random_output(NonLocalBlock(shape[1])), torch.randn(shape)
     expected = torch.empty_like(x)
     for b in range(shape[0]):
         theta, phi, g = (
@@ -32,10 +32,10 @@ def test_agrees_with_the_formula_written_out(shape):
 
 
 @pytest.mark.parametrize("pool", [2, 4])
-def test_pooled_it_attends_to_the_means_of_squares(pool):
-    """The same formula, over squares; at the edges they hold what there is."""
+def test_with_pooling_it_attends_to_the_means_of_squares(pool):
+    """The same formula, over squares; those at the edges may be smaller."""
     torch.manual_seed(0)
-    block, x = awake(NonLocalBlock(8, pool)), torch.randn(1, 8, 9, 14)
+    block, x = with_random_output(NonLocalBlock(8, pool)), torch.randn(1, 8, 9, 14)
     theta, phi, g = block.theta(x)[0].flatten(1), block.phi(x)[0], block.g(x)[0]
     corners = [(y, z) for y in range(0, 9, pool) for z in range(0, 14, pool)]
     means = [
@@ -49,20 +49,20 @@ def test_pooled_it_attends_to_the_means_of_squares(pool):
     torch.testing.assert_close(block(x), x + block.out(y), rtol=1e-4, atol=1e-5)
 
 
-def test_starts_as_identity():
+def test_an_untrained_block_is_the_identity():
     x = torch.randn(2, 16, 6, 5)
     assert torch.equal(NonLocalBlock(16)(x), x)
 
 
-def test_sees_every_position():
-    block, x = awake(NonLocalBlock(8)), torch.randn(1, 8, 10, 10)
+def test_the_output_depends_on_every_position():
+    block, x = with_random_output(NonLocalBlock(8)), torch.randn(1, 8, 10, 10)
     changed = x.clone()
     changed[..., 9, 9] += 3
     assert not torch.allclose(block(x)[..., 0, 0], block(changed)[..., 0, 0])
 
 
-def test_all_parameters_learn():
-    block = awake(NonLocalBlock(8))
+def test_gradients_reach_all_parameters():
+    block = with_random_output(NonLocalBlock(8))
     block(torch.randn(2, 8, 4, 4)).square().sum().backward()
     for name, parameter in block.named_parameters():
         # A constant added to every phi cancels in the softmax.
@@ -83,5 +83,7 @@ with torch.no_grad():
     block(torch.rand(1, 64, 125, 125))
 print(peak() - before)
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert float(told.stdout) < 300
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert float(finished.stdout) < 300

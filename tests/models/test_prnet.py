@@ -6,7 +6,7 @@ from enhance_cli.models.nonlocal_block import NonLocalBlock
 from enhance_cli.models.prnet import Deconvolution, PRNet, ResidualBlock
 
 
-def awake(net: PRNet) -> PRNet:
+def with_random_output(net: PRNet) -> PRNet:
     nn.init.normal_(net.to_rgb.weight, std=0.1)
     return net
 
@@ -16,33 +16,33 @@ def count(net: nn.Module, kind: type[nn.Module]) -> int:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 7), (64, 64), (97, 131)])
-def test_keeps_any_size(size):
-    net = awake(PRNet()).eval()
+def test_the_output_has_the_size_of_the_input(size):
+    net = with_random_output(PRNet()).eval()
     with torch.no_grad():
         assert net(torch.rand(2, 3, *size)).shape == (2, 3, *size)
 
 
-def test_starts_at_zero():
+def test_an_untrained_prnet_predicts_zero():
     assert not PRNet()(torch.rand(2, 3, 20, 20)).any()
 
 
-def test_is_built_as_the_paper_says():
+def test_the_layers_are_those_of_the_paper():
     net = PRNet()
     strides = [m.stride[0] for m in net.modules() if isinstance(m, nn.Conv2d)]
     assert net.down[0][0].out_channels == 16
     assert [block[0].stride for block in net.down] == [(1, 1), (2, 2), (2, 2)]
     assert strides.count(2) == 2 and count(net, nn.ConvTranspose2d) == 2
-    assert isinstance(net.transform[0], NonLocalBlock), "it stands at the front of the stage"
+    assert isinstance(net.transform[0], NonLocalBlock), "it is the first layer of the second part"
     assert count(net, ResidualBlock) == 3 and net.to_rgb.stride == (1, 1)
 
 
-def test_pr_has_eighteen_blocks_and_nothing_non_local():
+def test_pr_has_eighteen_residual_blocks_and_no_non_local_block():
     net = PRNet(residual_blocks=18, non_local=False)
     assert count(net, ResidualBlock) == 18 and count(net, NonLocalBlock) == 0
 
 
 def test_gradients_reach_the_first_convolution():
-    net = awake(PRNet()).train()
+    net = with_random_output(PRNet()).train()
     net(torch.rand(2, 3, 16, 16)).square().sum().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
@@ -50,7 +50,7 @@ def test_gradients_reach_the_first_convolution():
     assert first is not None and first.abs().sum() > 0
 
 
-def test_an_even_photo_stays_even_to_its_very_edge():
+def test_features_of_a_flat_photo_are_flat_up_to_the_edge():
     torch.manual_seed(0)
     net = PRNet().eval()
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_an_even_photo_stays_even_to_its_very_edge():
     torch.testing.assert_close(features, features[..., 4:5, 4:5].expand_as(features))
 
 
-def test_a_deconvolution_treats_the_edge_like_the_middle():
+def test_a_deconvolution_has_no_border_effects():
     grown = Deconvolution(8, 4)(torch.rand(1, 8, 1, 1).expand(1, 8, 5, 6))
     assert grown.shape == (1, 4, 10, 12)
     torch.testing.assert_close(grown, grown[..., 4:6, 4:6].repeat(1, 1, 5, 6))
@@ -67,23 +67,23 @@ def test_a_deconvolution_treats_the_edge_like_the_middle():
 
 def test_a_photo_does_not_depend_on_its_batch():
     torch.manual_seed(0)
-    net, photos = awake(PRNet()).eval(), torch.rand(3, 3, 33, 21)
+    net, photos = with_random_output(PRNet()).eval(), torch.rand(3, 3, 33, 21)
     with torch.no_grad():
         torch.testing.assert_close(net(photos)[1:2], net(photos[1:2]), rtol=1e-4, atol=1e-5)
 
 
-def test_an_even_photo_comes_out_even():
-    """The four pixels that a deconvolution makes of one have taps of their own, of equal sums."""
+def test_the_residual_of_a_flat_photo_is_flat():
+    """The four output pixels of an input pixel have taps of their own, with equal sums."""
     features = torch.rand(2, 8, 1, 1).expand(2, 8, 5, 6)
     grown = Deconvolution(8, 4)(features)
     torch.testing.assert_close(grown, grown[..., :1, :1].expand_as(grown))
-    result = awake(PRNet()).eval()(torch.rand(1, 3, 1, 1).expand(1, 3, 21, 34))
+    result = with_random_output(PRNet()).eval()(torch.rand(1, 3, 1, 1).expand(1, 3, 21, 34))
     torch.testing.assert_close(result, result[..., :1, :1].expand_as(result))
 
 
 def test_a_deconvolution_with_balanced_taps_is_pytorchs_own():
     ours = Deconvolution(3, 2)
-    with torch.no_grad():  # of a separable kernel like this one all four sums are equal
+    with torch.no_grad():  # the four sums of a separable kernel like this are equal
         ours.weight.copy_(torch.rand(3, 2, 1, 1) * torch.tensor([[1.0, 3, 3, 1]]).T * torch.ones(4))
     theirs = nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1, bias=False)
     theirs.load_state_dict(ours.state_dict())

@@ -5,23 +5,27 @@ from torch.nn import functional as F
 from enhance_cli.models.replicate_pad import ReplicatePadConv2d, replicate_pad
 
 
-@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("margins", [(3, 3, 3, 3), (0, 3, 0, 1), (2, 0, 1, 0), (0, 0, 0, 0)])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("padding", [(3, 3, 3, 3), (0, 3, 0, 1), (2, 0, 1, 0), (0, 0, 0, 0)])
 @pytest.mark.parametrize("size", [(5, 7), (1, 4), (1, 1)])
-def test_values_and_gradients_are_pytorchs_own(order, margins, size):
+def test_values_and_gradients_are_pytorchs_own(memory_format, padding, size):
     torch.manual_seed(0)
-    ours = torch.rand(2, 3, *size, dtype=torch.float64).to(memory_format=order).requires_grad_()
+    ours = (
+        torch.rand(2, 3, *size, dtype=torch.float64)
+        .to(memory_format=memory_format)
+        .requires_grad_()
+    )
     theirs = ours.detach().clone().requires_grad_()
-    extended, expected = replicate_pad(ours, margins), F.pad(theirs, margins, mode="replicate")
-    assert torch.equal(extended, expected)
-    wanted = torch.rand_like(expected)
-    extended.backward(wanted)
-    expected.backward(wanted)
+    padded, expected = replicate_pad(ours, padding), F.pad(theirs, padding, mode="replicate")
+    assert torch.equal(padded, expected)
+    gradient = torch.rand_like(expected)
+    padded.backward(gradient)
+    expected.backward(gradient)
     assert ours.grad is not None
     torch.testing.assert_close(ours.grad, theirs.grad)
 
 
-def test_pixels_stay_in_the_order_in_which_they_lie():
+def test_the_memory_format_is_kept():
     photo = torch.rand(2, 3, 5, 7).to(memory_format=torch.channels_last)
     assert replicate_pad(photo, (1, 1, 1, 1)).is_contiguous(memory_format=torch.channels_last)
     assert replicate_pad(photo.contiguous(), (1, 1, 1, 1)).is_contiguous()

@@ -1,4 +1,4 @@
-"""Against torchvision's own."""
+"""Comparison with torchvision's ResNet50."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from enhance_cli.models.resnet import FEATURES, ResNet
 
 
 @torch.no_grad()
-def test_it_is_torchvisions():
+def test_the_output_is_that_of_torchvision():
     torch.manual_seed(0)
     published = resnet50()
     for name, buffer in published.named_buffers():
@@ -26,18 +26,18 @@ def test_it_is_torchvisions():
         torch.testing.assert_close(ours.train(mode)(photos), expected)
 
 
-def test_it_starts_as_theirs_does():
+def test_the_initialisation_is_that_of_torchvision():
     torch.manual_seed(0)
     ours = dict(ResNet().named_parameters())
-    theirs = {name: one for name, one in resnet50().named_parameters() if "fc." not in name}
+    theirs = {name: value for name, value in resnet50().named_parameters() if "fc." not in name}
     assert ours.keys() == theirs.keys()
     for name, parameter in theirs.items():
         torch.testing.assert_close(ours[name].std(), parameter.std(), rtol=0.1, atol=0)
 
 
-def test_nothing_of_torchvision_is_imported_for_retouching():
+def test_retouching_does_not_import_torchvision():
     program = "import sys, enhance_cli.batch.runner; print('torchvision' in sys.modules)"
-    told = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert told.stdout.strip() == "False"
+    assert finished.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""One of the processes of tests/training/test_distributed.py: trains, and writes its losses."""
+"""A process of tests/training/test_distributed.py, which trains and writes losses and scores."""
 
 import json
 import sys

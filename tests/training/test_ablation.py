@@ -26,7 +26,7 @@ def config(tmp_path, write_pairs) -> TrainConfig:
     )
 
 
-def test_all_five_methods_learn_and_the_cascades_share_one_cenet(config):
+def test_all_five_methods_are_trained_and_the_cascades_share_one_cenet(config):
     reports = list(Ablation(config))
     assert [report.variant for report in reports] == [one for one in VARIANTS for _ in range(2)]
     files = {path.name for path in config.out.iterdir()}
@@ -38,7 +38,7 @@ def test_all_five_methods_learn_and_the_cascades_share_one_cenet(config):
         assert load_weights(config.out / f"{variant}.safetensors").model.config.variant == variant
 
 
-def test_an_interrupted_run_goes_on_where_it_was(config):
+def test_an_interrupted_run_continues(config):
     reports = iter(Ablation(config))
     for _ in range(3):  # ce is done, pr has one epoch behind it
         next(reports)
@@ -51,9 +51,15 @@ def test_an_interrupted_run_goes_on_where_it_was(config):
 @pytest.mark.parametrize(
     "change", [{"init": "w.safetensors"}, {"stages": ("refine",)}, {"out": "w.safetensors"}]
 )
-def test_what_cannot_be_meant(config, change, tmp_path):
+def test_contradicting_options_are_refused(config, change, tmp_path):
     change = {
         name: tmp_path / value if name != "stages" else value for name, value in change.items()
     }
     with pytest.raises(UsageError, match="variant all"):
         Ablation(replace(config, **change))
+
+
+def test_a_recipe_that_lacks_a_stage_is_refused_before_anything_is_trained(config):
+    recipe = replace(config.recipe, stages=config.recipe.stages[:1])
+    with pytest.raises(UsageError, match="the recipe has no stage that trains pr"):
+        Ablation(replace(config, recipe=recipe))

@@ -47,7 +47,7 @@ def test_two_processes_learn_what_one_learns_with_the_same_total_batch(write_pai
     assert not list(tmp_path.glob("*.ckpt"))
 
 
-def test_global_batch_norm_takes_the_place_and_weights_of_batch_norm():
+def test_global_batch_norm_replaces_batch_norm_and_keeps_its_weights():
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.BatchNorm2d(4, eps=1e-3)))
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     photo = torch.rand(2, 3, 5, 5)
@@ -59,7 +59,7 @@ def test_global_batch_norm_takes_the_place_and_weights_of_batch_norm():
     torch.testing.assert_close(net.eval()(photo), expected)
 
 
-def test_the_first_process_speaks_for_all(monkeypatch):
+def test_the_main_process_is_the_first_one(monkeypatch):
     assert is_main_process()
     monkeypatch.setenv("RANK", "1")
     assert not is_main_process()

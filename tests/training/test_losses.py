@@ -15,7 +15,7 @@ def test_mse_is_eq_4_over_the_pixels_of_the_photo():
     assert photo_losses("l1", predicted, expert, mask).item() == pytest.approx(0.5)
 
 
-def test_each_photo_has_its_own_loss_whatever_its_padding():
+def test_the_loss_of_a_photo_does_not_depend_on_its_padding():
     expert = torch.zeros(2, 3, 4, 4)
     predicted = torch.stack([torch.full((3, 4, 4), 0.2), torch.full((3, 4, 4), 0.4)])
     mask = torch.ones(2, 1, 4, 4)
@@ -32,7 +32,7 @@ def test_lab_agrees_with_scikit_image():
 
 
 @pytest.mark.parametrize("kind", ["mse", "l1", "lab"])
-def test_gradients_are_finite_where_a_photo_is_right_black_or_out_of_range(kind):
+def test_gradients_are_finite_at_zero_loss_at_black_and_out_of_range(kind):
     expert = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3).expand(1, 3, 1, 3)
     for shift in (0, -0.3, 0.3):
         predicted = (expert + shift).clone().requires_grad_()

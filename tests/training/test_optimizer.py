@@ -13,8 +13,8 @@ def stage_state(average: float) -> StageState:
     return StageState(net, StageConfig(learning_rate=1.0), average, Fabric(accelerator="cpu"))
 
 
-def walked(average: float, steps: int) -> tuple[float, float]:
-    """A weight that rises by one a step, and what is kept of it."""
+def after_steps(average: float, steps: int) -> tuple[float, float]:
+    """A weight that rises by 1 in each step, and its moving average."""
     state = stage_state(average)
     for step in range(1, steps + 1):
         with torch.no_grad():
@@ -23,23 +23,23 @@ def walked(average: float, steps: int) -> tuple[float, float]:
     return state.net.weight.item(), next(state.ema.module.parameters()).item()
 
 
-def test_the_average_spans_what_its_decay_says():
-    """A weight that rises steadily is followed at the average's mean age: 1 / (1 - decay) - 1."""
-    now, average = walked(0.98, 2000)
+def test_the_average_spans_as_many_steps_as_its_decay_says():
+    """The average lags behind a steadily rising weight by 1 / (1 - decay) - 1 steps."""
+    now, average = after_steps(0.98, 2000)
     assert now - average == pytest.approx(49, abs=0.5)
 
 
-def test_a_short_run_does_not_remember_where_it_began():
-    """The plain average of decay 0.995 would still be half of what it started from."""
-    now, average = walked(0.995, 100)
+def test_a_short_run_forgets_the_initial_weights():
+    """A plain average of decay 0.995 would still be dominated by the initial weights."""
+    now, average = after_steps(0.995, 100)
     assert average > 0.85 * now
 
 
 def test_without_an_average_the_last_weights_are_kept():
-    assert walked(0.0, 10) == (10, 10)
+    assert after_steps(0.0, 10) == (10, 10)
 
 
-def test_averaged_lets_the_network_have_its_average_for_a_while():
+def test_with_ema_uses_the_average_temporarily():
     state = stage_state(0.9)
     for step in (1.0, 2.0, 3.0):
         with torch.no_grad():
@@ -54,7 +54,7 @@ def test_averaged_lets_the_network_have_its_average_for_a_while():
     assert state.net.weight.item() == pytest.approx(average)
 
 
-def test_the_optimizer_is_the_one_asked_for():
+def test_the_optimizer_is_the_configured_one():
     net = nn.Linear(1, 1)
     sgd = make_optimizer(net, StageConfig(momentum=0.8, weight_decay=0.1))
     assert isinstance(sgd, torch.optim.SGD)
@@ -63,7 +63,7 @@ def test_the_optimizer_is_the_one_asked_for():
     assert isinstance(adamw, torch.optim.AdamW) and adamw.defaults["weight_decay"] == 0.1
 
 
-def test_muon_takes_orthogonal_steps():
+def test_muon_makes_orthogonal_updates():
     """All singular values of a step are alike, whatever the gradient's are (Jordan et al. 2024).
 
     Five Newton-Schulz iterations bring them to between 0.7 and 1.2; here the gradient's are 100 to

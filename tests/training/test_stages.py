@@ -26,7 +26,7 @@ def model(small_backbone):  # noqa: ARG001
     return cascade
 
 
-def test_prnet_learns_from_what_cenet_makes_of_the_photos(model):
+def test_prnet_is_trained_on_the_output_of_cenet(model):
     seen = []
 
     def net(photo):
@@ -43,7 +43,7 @@ def test_prnet_learns_from_what_cenet_makes_of_the_photos(model):
     torch.testing.assert_close(losses, torch.full((3,), 0.04))  # eq. 4's square
 
 
-def test_a_projected_stage_measures_the_projected_residual(model):
+def test_the_loss_of_a_projected_stage_is_that_of_the_projected_residual(model):
     """A net that brightens the left half only, of photos that are alike left and right."""
     half = torch.rand(2, 3, 16, 8) * 0.5
     original = torch.cat([half, half], -1)
@@ -80,13 +80,13 @@ def test_growing_crops_are_full_for_the_last_quarter(model):
         ("prnl", "global", ["refine", "refine_projected"]),
     ],
 )
-def test_a_run_has_the_stages_for_which_the_model_has_the_network(variant, prnet, expected):
+def test_a_run_has_the_stages_whose_network_the_model_has(variant, prnet, expected):
     model = replace(RECIPE.model, variant=variant, prnet=prnet)
     recipe = replace(RECIPE, model=model, stages=(COARSE, REFINE, PROJECTED))
     assert [stage.name for stage in stages_to_run(TrainConfig(recipe=recipe))] == expected
 
 
-def test_stages_that_are_not_there_are_refused():
+def test_unknown_stages_are_refused():
     with pytest.raises(UsageError, match=r"--stages polish: .* choose from coarse, refine"):
         stages_to_run(TrainConfig(recipe=RECIPE, stages=("polish",)))
     only_prnet = replace(RECIPE, model=replace(RECIPE.model, variant="ce"), stages=(REFINE,))

@@ -30,7 +30,7 @@ def test_tensorboard_reads_what_is_written(tmp_path):
     assert (image.step, image.width, image.height) == (2, 30, 20)
 
 
-def test_a_resumed_run_takes_the_place_of_what_was_lost(tmp_path):
+def test_a_resumed_run_replaces_later_entries(tmp_path):
     first = TensorBoardLog(tmp_path)
     for epoch in (1, 2, 3):
         first.scalars({"loss": float(epoch)}, epoch)
@@ -53,13 +53,13 @@ def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_a_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="--log-dir"):
         TensorBoardLog(tmp_path / "file" / "below")
 
 
-def test_a_full_disk_is_one_error_and_closing_none(tmp_path, monkeypatch):
+def test_a_full_disk_raises_once_and_closing_does_not(tmp_path, monkeypatch):
     log = TensorBoardLog(tmp_path)
     usage = type(shutil.disk_usage(tmp_path))(10**9, 10**9 - 1000, 1000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
@@ -68,7 +68,7 @@ def test_a_full_disk_is_one_error_and_closing_none(tmp_path, monkeypatch):
     log.close()
 
 
-def test_tensorboard_is_not_there(tmp_path, monkeypatch):
+def test_tensorboard_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(UsageError, match="pip install tensorboard"):
         TensorBoardLog(tmp_path)

@@ -13,7 +13,8 @@ from enhance_cli.config.recipe_file import load_recipe
 from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.errors import PairsError, TrainingError, UsageError
 from enhance_cli.imaging.metrics import Score
-from enhance_cli.inference.weights import load_weights
+from enhance_cli.inference.weights import Provenance, load_weights, save_weights
+from enhance_cli.models.cascade import Cascade
 from enhance_cli.training import trainer as module
 from enhance_cli.training.losses import photo_losses
 from enhance_cli.training.optimizer import learning_rate
@@ -78,7 +79,7 @@ def test_the_defaults_are_section_3_2():
     assert (PAPER.model.input_side, PAPER.model.fit) == (500, "pad")
 
 
-def test_the_cosine_schedule_rises_and_falls_to_nothing():
+def test_the_cosine_schedule_rises_and_falls_to_zero():
     stage = StageConfig(schedule="cosine", learning_rate=1)
     rates = [learning_rate(stage, step, 1000) for step in range(1000)]
     assert rates[0] == pytest.approx(1 / 50) and rates[49] == pytest.approx(1)
@@ -87,7 +88,7 @@ def test_the_cosine_schedule_rises_and_falls_to_nothing():
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_learns_and_leaves_weights(tiny, variant):
+def test_every_variant_trains_and_writes_weights(tiny, variant):
     config = with_model(tiny, variant=variant)
     reports = list(Trainer(config))
     stages = {"ce": 1, "pr": 1, "prnl": 1}.get(variant, 2)
@@ -96,7 +97,7 @@ def test_every_variant_learns_and_leaves_weights(tiny, variant):
     assert not config.out.with_suffix(".ckpt").exists()
 
 
-def test_every_step_is_told(tiny):
+def test_every_step_is_reported(tiny):
     steps = []
     reports = list(Trainer(tiny, on_step=steps.append))
     assert [(one.stage, one.epoch, one.step, one.steps) for one in steps] == [
@@ -108,8 +109,8 @@ def test_every_step_is_told(tiny):
     assert reports[0].loss == pytest.approx((steps[0].loss + steps[1].loss) / 2)
 
 
-def test_it_learns_what_the_expert_does(tiny):
-    """The experts add a constant: CENet's offset alone can say it."""
+def test_it_learns_what_the_expert_did(tiny):
+    """The expert adds a constant, which CENet's offset alone can represent."""
     config = with_stages(
         with_model(tiny, variant="ce", fit="squash"),
         epochs=25,
@@ -131,7 +132,7 @@ def test_prnet_learns_while_cenet_is_frozen(tiny):
         assert torch.equal(tensor, both[name]), name
 
 
-def test_photos_held_out_are_scored_and_never_learned_from(tiny):
+def test_held_out_photos_are_scored_and_never_trained_on(tiny):
     config = holding_out(tiny, "a0002", "a0004-w.png")
     training = Trainer(config)
     seen = {pair.key for pair in training.pairs.train}
@@ -155,8 +156,8 @@ def test_the_same_seed_gives_the_same_weights(tiny):
 
 @pytest.mark.parametrize("epochs_before", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("scored", [False, True])
-def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, scored, monkeypatch):
-    """Stopped in the middle of CENet, of PRNet or of PRNet by colour, and in between."""
+def test_a_resumed_run_ends_with_the_same_weights(tiny, epochs_before, scored, monkeypatch):
+    """Interrupted within each of the three stages, and between them."""
     tiny = with_model(tiny, prnet="global", prnet_input_edge=64)
     tiny = holding_out(tiny, "a0004") if scored else tiny
     tiny = with_recipe(tiny, ema_decay=0.5)
@@ -183,7 +184,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tiny, epochs_before, sco
     assert all(torch.equal(tensor, expected[name]) for name, tensor in weights_of(config).items())
 
 
-def test_learning_in_two_halves_is_learning_in_one_go(tiny):
+def test_training_stage_by_stage_equals_training_in_one_run(tiny):
     whole = replace(tiny, out=tiny.out.with_stem("whole"))
     coarse = replace(with_model(tiny, variant="ce"), out=tiny.out.with_stem("coarse"))
     refine = replace(tiny, init=coarse.out, stages=("refine",))
@@ -196,7 +197,7 @@ def test_learning_in_two_halves_is_learning_in_one_go(tiny):
         torch.testing.assert_close(tensor.float(), expected[name].float(), atol=5e-3, rtol=0.02)
 
 
-def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
+def test_initial_weights_pass_on_their_training_ids(tiny, tmp_path):
     first = replace(holding_out(tiny, "a0001"), out=tiny.out.with_stem("first"))
     for _ in Trainer(first):
         pass
@@ -215,7 +216,7 @@ def test_weights_to_start_from_bring_their_history(tiny, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pair(tiny, monkeypatch):
-    """The third step of the second epoch meets a pair that makes it overflow."""
+    """The first step of the second epoch overflows on one of its two pairs."""
     calls = []
 
     def spoilt(kind, predicted, expert, mask):
@@ -230,8 +231,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pair(tiny, monkey
     assert (kept["stage"], kept["epoch"]) == ("coarse", 1)
 
 
-def test_the_best_state_of_each_network_is_kept(tiny, monkeypatch):
-    """Scored 2, 1 in the coarse stage and 1, 2 in the other: its first and its last are kept."""
+def test_the_best_weights_of_each_network_are_kept(tiny, monkeypatch):
+    """The epochs score 2 and 1, then 1 and 2: the first and the last are kept."""
     config = with_recipe(holding_out(tiny, "a0004"), ema_decay=0.8)
     psnr = iter([2.0, 1.0, 1.0, 2.0, 9.0])
     states = []  # of the averaged weights, which are scored and kept
@@ -251,7 +252,7 @@ def test_the_best_state_of_each_network_is_kept(tiny, monkeypatch):
     assert load_weights(config.out).provenance.figures["psnr"] == 9.0
 
 
-def test_the_last_state_is_kept_where_that_is_wanted(tiny, monkeypatch):
+def test_the_last_weights_are_kept_on_request(tiny, monkeypatch):
     config = with_recipe(holding_out(tiny, "a0004"), checkpoint="last")
     psnr = iter([2.0, 1.0, 2.0, 1.0, 9.0])
     monkeypatch.setattr(module, "score_pairs", lambda *_: Score(next(psnr), 0, 0))
@@ -262,7 +263,7 @@ def test_the_last_state_is_kept_where_that_is_wanted(tiny, monkeypatch):
     assert len(losses) == 4
 
 
-def test_the_way_back_is_learned_from_finished_photos_alone(tiny, tmp_path, write_photo, coffee):
+def test_finished_photos_alone_are_enough_to_learn_from(tiny, tmp_path, write_photo, coffee):
     for number in range(8):
         tile = coffee[100 + 30 * number : 220 + 30 * number, 150:330]
         write_photo(tmp_path / "good" / f"{number}.png", tile)
@@ -281,7 +282,7 @@ def test_the_way_back_is_learned_from_finished_photos_alone(tiny, tmp_path, writ
     assert story.recipe["data"]["sources"] == [{"kind": "photos", "path": "good", "repeats": 8.0}]
 
 
-def test_sources_of_all_kinds_learn_together(tiny, write_pairs, tmp_path, write_photo):
+def test_sources_of_all_kinds_can_be_combined(tiny, write_pairs, tmp_path, write_photo):
     write_photo(tmp_path / "good" / "a.png", scene(1, 48, 32))
     sources = (
         *tiny.data.sources,
@@ -302,7 +303,7 @@ def test_worker_processes_change_nothing(tiny):
     assert all(torch.equal(a, weights_of(other)[n]) for n, a in weights_of(config).items())
 
 
-def test_figures_and_pictures_go_to_tensorboard(tiny, tmp_path):
+def test_scores_and_images_go_to_tensorboard(tiny, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     config = replace(holding_out(tiny, "a0004"), log_dir=tmp_path / "log")
     reports = list(Trainer(config))
@@ -331,13 +332,13 @@ def test_a_full_disk_stops_the_run_in_one_line(tiny, monkeypatch):
     assert torch.load(tiny.out.with_suffix(".ckpt"), weights_only=True)["epoch"] == 1
 
 
-def test_bfloat16_learns_too(tiny):
+def test_training_in_bfloat16(tiny):
     reports = list(Trainer(with_recipe(tiny, precision="bf16")))
     assert all(0 < report.loss < 1 for report in reports)
 
 
 class TestRefused:
-    def test_nothing_to_learn_from(self, tiny):
+    def test_no_sources(self, tiny):
         with pytest.raises(UsageError, match="--fivek-root"):
             Trainer(replace(tiny, data=DataConfig()))
 
@@ -349,13 +350,13 @@ class TestRefused:
         with pytest.raises(UsageError, match="no checkpoint"):
             Trainer(replace(tiny, resume=True))
 
-    def test_a_checkpoint_of_other_settings(self, tiny):
+    def test_a_checkpoint_with_other_settings(self, tiny):
         reports = iter(Trainer(tiny))
         next(reports)
         with pytest.raises(UsageError, match="other settings"):
             Trainer(replace(with_recipe(tiny, seed=5), resume=True))
 
-    def test_weights_to_start_from_that_see_otherwise(self, tiny):
+    def test_initial_weights_of_another_geometry(self, tiny):
         for _ in Trainer(with_model(tiny, variant="prnl")):
             pass
         with pytest.raises(UsageError, match=r"model\.input_side=64"):
@@ -366,10 +367,10 @@ class TestRefused:
     def test_a_damaged_checkpoint(self, tiny):
         tiny.out.parent.mkdir()
         tiny.out.with_suffix(".ckpt").write_bytes(b"not a checkpoint")
-        with pytest.raises(TrainingError, match="not a whole checkpoint"):
+        with pytest.raises(TrainingError, match="damaged checkpoint"):
             Trainer(replace(tiny, resume=True))
 
-    def test_pretrained_weights_that_cannot_be_had(self, tiny, monkeypatch):
+    def test_pretrained_weights_that_cannot_be_downloaded(self, tiny, monkeypatch):
         def unreachable(*_, **__):
             raise URLError("no route to host")
 
@@ -378,6 +379,14 @@ class TestRefused:
             Trainer(replace(tiny, pretrained=True))
         with pytest.raises(UsageError, match="prnl has no ResNet50"):
             Trainer(with_model(replace(tiny, pretrained=True), variant="prnl"))
+
+    def test_initial_weights_without_effect(self, tiny):
+        tiny.out.parent.mkdir()
+        save_weights(tiny.out, Cascade(with_model(tiny, variant="ce").model), Provenance())
+        with pytest.raises(UsageError, match=r"--pretrained has no effect: --init .* has a CENet"):
+            Trainer(with_model(replace(tiny, init=tiny.out, pretrained=True), variant="ce"))
+        with pytest.raises(UsageError, match="has no effect: its ce has no network of prnl"):
+            Trainer(with_model(replace(tiny, init=tiny.out), variant="prnl"))
 
     def test_options_without_effect(self, tiny):
         with pytest.raises(UsageError, match="no stage of this run trains CENet"):
