@@ -259,7 +259,8 @@ def train(
         ("--seed", "seed", seed),
     ):
         changes += [] if value is None else [Change(f"{key}={value}", option)]
-    chosen = with_changes(load_recipe(recipe), changes)
+    run = tuple(name.strip() for name in stages.split(",")) if stages else None
+    chosen = with_changes(load_recipe(recipe), changes, run)
     _refuse_without_held_out(changes, split)
     config = TrainConfig(
         recipe=chosen,
@@ -271,7 +272,7 @@ def train(
             skip_bad_pairs=skip_bad_pairs,
         ),
         out=out,
-        stages=tuple(name.strip() for name in stages.split(",")) if stages else None,
+        stages=run,
         init=init,
         pretrained=pretrained,
         device=device,
