@@ -52,7 +52,7 @@ def error_boundary(command: Callable[P, None]) -> Callable[P, None]:
 
 def say(text: str) -> None:
     """Print a line to standard error; long lines are not wrapped."""
-    messages.print(escape(text), soft_wrap=True)
+    messages.print(text, markup=False, emoji=False, soft_wrap=True)
 
 
 def say_error(text: str) -> None:
