@@ -15,10 +15,10 @@ from enhance_cli.errors import EnhanceError, UsageError
 
 P = ParamSpec("P")
 
-results = Console(highlight=False)
+results = Console(highlight=False, emoji=False)
 """Standard output: results."""
 
-messages = Console(stderr=True, highlight=False)
+messages = Console(stderr=True, highlight=False, emoji=False)
 """Standard error: progress, warnings and errors."""
 
 
@@ -52,7 +52,7 @@ def error_boundary(command: Callable[P, None]) -> Callable[P, None]:
 
 def say(text: str) -> None:
     """Print a line to standard error; long lines are not wrapped."""
-    messages.print(text, markup=False, emoji=False, soft_wrap=True)
+    messages.print(text, markup=False, soft_wrap=True)
 
 
 def say_error(text: str) -> None:
