@@ -14,9 +14,16 @@ from rich.table import Table
 
 from enhance_cli.atomic_write import atomic_write
 from enhance_cli.cli.console import error_boundary, messages, results, say, say_warning
-from enhance_cli.cli.options import CACHE_DEFAULT, CACHE_HELP, choice, device_option, split_option
+from enhance_cli.cli.options import (
+    PHOTOS,
+    CacheOption,
+    ExpertOption,
+    SkipBadPairsOption,
+    device_option,
+    split_option,
+)
 from enhance_cli.cli.pair_sources import render_pairs
-from enhance_cli.config.data import DataConfig, Expert, Source
+from enhance_cli.config.data import DataConfig, Source
 from enhance_cli.config.evaluation import EvalConfig
 from enhance_cli.errors import OutputError
 
@@ -37,7 +44,7 @@ enhance eval --fivek-root ./fivek --split random250 --paper
 enhance eval --pairs ./my-edits --split held-out.txt --weights mine.safetensors --json
 """
 
-_PHOTOS, _METHODS, _OUTPUT, _RUN = "Photos", "What is scored", "Output", "Run"
+_METHODS, _OUTPUT, _RUN = "What is scored", "Output", "Run"
 
 
 @error_boundary
@@ -47,7 +54,7 @@ def evaluate(
         typer.Option(
             metavar="DIR",
             help="A copy of MIT-Adobe FiveK, in any layout in which it is distributed.",
-            rich_help_panel=_PHOTOS,
+            rich_help_panel=PHOTOS,
         ),
     ] = None,
     pairs: Annotated[
@@ -55,34 +62,19 @@ def evaluate(
         typer.Option(
             metavar="DIR",
             help="A folder of pairs, with before/ and after/. Can be repeated.",
-            rich_help_panel=_PHOTOS,
+            rich_help_panel=PHOTOS,
         ),
     ] = None,
     split: Annotated[
         str,
         split_option(
             help="Photos to score on: random250, highvar50, validation50, or a file of ids.",
-            rich_help_panel=_PHOTOS,
+            rich_help_panel=PHOTOS,
         ),
     ] = "random250",
-    expert: Annotated[
-        Expert,
-        choice(Expert, help="FiveK expert whose versions are the target.", rich_help_panel=_PHOTOS),
-    ] = DataConfig.expert,
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help=CACHE_HELP, show_default=CACHE_DEFAULT, rich_help_panel=_PHOTOS
-        ),
-    ] = None,
-    skip_bad_pairs: Annotated[
-        bool,
-        typer.Option(
-            "--skip-bad-pairs",
-            help="Skip incomplete or mismatched pairs.",
-            rich_help_panel=_PHOTOS,
-        ),
-    ] = False,
+    expert: ExpertOption = DataConfig.expert,
+    cache_dir: CacheOption = None,
+    skip_bad_pairs: SkipBadPairsOption = False,
     weights: Annotated[
         list[Path] | None,
         typer.Option(

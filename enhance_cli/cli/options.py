@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, get_args
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
 import typer
+
+from enhance_cli.config.data import Expert
 
 SYNONYMS = {
     "jpeg": "jpg",
@@ -24,9 +27,6 @@ SPLITS = ("random250", "highvar50", "validation50")
 """The named splits of :mod:`enhance_cli.data.splits`, which takes too long to import for help."""
 
 NO_SPLIT = "none"
-
-CACHE_HELP = "Folder for rendered photos."
-CACHE_DEFAULT = "your cache folder"
 
 
 def choice(literal: Any, *names: str, **options: Any) -> Any:
@@ -142,3 +142,32 @@ def _parse_split(text: str) -> str:
 
 def _parse_device(text: str) -> str:
     return text.strip().lower()
+
+
+PHOTOS = "Photos"
+"""Help panel of the options that choose photos for training and scoring."""
+
+ExpertOption = Annotated[
+    Expert,
+    choice(Expert, help="FiveK expert whose versions are the target.", rich_help_panel=PHOTOS),
+]
+"""``--expert`` of ``train`` and ``eval``."""
+
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder for rendered photos.",
+        show_default="your cache folder",
+        rich_help_panel=PHOTOS,
+    ),
+]
+"""``--cache-dir`` of ``train`` and ``eval``."""
+
+SkipBadPairsOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad-pairs", help="Skip incomplete or mismatched pairs.", rich_help_panel=PHOTOS
+    ),
+]
+"""``--skip-bad-pairs`` of ``train`` and ``eval``."""

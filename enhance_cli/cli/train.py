@@ -17,16 +17,18 @@ from enhance_cli.cli.console import (
     say_error,
 )
 from enhance_cli.cli.options import (
-    CACHE_DEFAULT,
-    CACHE_HELP,
     NO_SPLIT,
+    PHOTOS,
+    CacheOption,
+    ExpertOption,
+    SkipBadPairsOption,
     choice,
     device_option,
     number,
     split_option,
 )
 from enhance_cli.cli.pair_sources import read_source, render_pairs
-from enhance_cli.config.data import DataConfig, Expert, Source, SourceKind
+from enhance_cli.config.data import DataConfig, Source, SourceKind
 from enhance_cli.config.model import Variant
 from enhance_cli.config.recipe_file import (
     Change,
@@ -49,7 +51,7 @@ enhance train --pairs ./my-edits --split none --recipe shipped --out mine.safete
 enhance train --fivek-root ./fivek --set stages.refine.epochs=40 --print-recipe > mine.toml
 """
 
-_PHOTOS, _RECIPE, _WEIGHTS, _RUN = "Photos", "Recipe", "Weights", "Run"
+_RECIPE, _WEIGHTS, _RUN = "Recipe", "Weights", "Run"
 _RECIPES_OWN = "the recipe's"
 
 
@@ -60,7 +62,7 @@ def train(
         typer.Option(
             metavar="DIR[=REPEATS]",
             help="A copy of MIT-Adobe FiveK, in any layout in which it is distributed.",
-            rich_help_panel=_PHOTOS,
+            rich_help_panel=PHOTOS,
         ),
     ] = None,
     pairs: Annotated[
@@ -68,7 +70,7 @@ def train(
         typer.Option(
             metavar="DIR[=REPEATS]",
             help="A folder of pairs, with before/ and after/. Can be repeated.",
-            rich_help_panel=_PHOTOS,
+            rich_help_panel=PHOTOS,
         ),
     ] = None,
     photos: Annotated[
@@ -77,34 +79,19 @@ def train(
             metavar="DIR[=REPEATS]",
             help="A folder of finished photos; the networks learn to restore distorted copies. "
             "Can be repeated.",
-            rich_help_panel=_PHOTOS,
+            rich_help_panel=PHOTOS,
         ),
     ] = None,
     split: Annotated[
         str,
         split_option(
             help="Photos to hold out: random250, highvar50, validation50, a file of ids, or none.",
-            rich_help_panel=_PHOTOS,
+            rich_help_panel=PHOTOS,
         ),
     ] = "random250",
-    expert: Annotated[
-        Expert,
-        choice(Expert, help="FiveK expert whose versions are the target.", rich_help_panel=_PHOTOS),
-    ] = DataConfig.expert,
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help=CACHE_HELP, show_default=CACHE_DEFAULT, rich_help_panel=_PHOTOS
-        ),
-    ] = None,
-    skip_bad_pairs: Annotated[
-        bool,
-        typer.Option(
-            "--skip-bad-pairs",
-            help="Skip incomplete or mismatched pairs.",
-            rich_help_panel=_PHOTOS,
-        ),
-    ] = False,
+    expert: ExpertOption = DataConfig.expert,
+    cache_dir: CacheOption = None,
+    skip_bad_pairs: SkipBadPairsOption = False,
     recipe: Annotated[
         str,
         typer.Option(
