@@ -237,15 +237,7 @@ def train(
     REPEATS is how often each photo of a folder is used in an epoch, as in --pairs ./mine=3. To use
     several GPUs or machines, start the command with torchrun.
     """
-    changes = [Change(text, "--set") for text in settings or ()]
-    for option, key, value in (
-        ("--variant", "model.variant", None if variant == "all" else variant),
-        ("--epochs", "stages.*.epochs", epochs),
-        ("--batch-size", "stages.*.batch_size", batch_size),
-        ("--learning-rate", "stages.*.learning_rate", learning_rate),
-        ("--seed", "seed", seed),
-    ):
-        changes += [] if value is None else [Change(f"{key}={value}", option)]
+    changes = _changes(variant, epochs, batch_size, learning_rate, seed, settings or [])
     run = tuple(name.strip() for name in stages.split(",")) if stages else None
     chosen = with_changes(load_recipe(recipe), changes, run)
     _refuse_without_held_out(changes, split)
@@ -272,6 +264,41 @@ def train(
         print(format_recipe(chosen), end="")
         return
     _run(config, all_variants=variant == "all")
+
+
+def _changes(
+    variant: Method | None,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    seed: int | None,
+    settings: list[str],
+) -> list[Change]:
+    """Collect the changes of the recipe, from the general to the special.
+
+    ``--variant all`` is checked as CE+PRNL, the method in which every setting has an effect.
+
+    Raises:
+        UsageError: ``--set`` sets the variant beside ``--variant all``.
+    """
+    changes = [
+        Change(f"{key}={value}", option)
+        for option, key, value in (
+            ("--variant", "model.variant", "ce+prnl" if variant == "all" else variant),
+            ("--epochs", "stages.*.epochs", epochs),
+            ("--batch-size", "stages.*.batch_size", batch_size),
+            ("--learning-rate", "stages.*.learning_rate", learning_rate),
+            ("--seed", "seed", seed),
+        )
+        if value is not None
+    ]
+    set_ones = [Change(text) for text in settings]
+    if variant == "all" and any(change.key == "model.variant" for change in set_ones):
+        raise UsageError(
+            "--set: model.variant has no effect: --variant all trains all five methods; "
+            "leave it out"
+        )
+    return changes + set_ones
 
 
 def _sources(fivek_root: str | None, pairs: list[str], photos: list[str]) -> tuple[Source, ...]:
