@@ -68,7 +68,8 @@ def evaluate(
     split: Annotated[
         str,
         split_option(
-            help="Photos to score on: random250, highvar50, validation50, or a file of ids.",
+            help="Photos to score on: random250, highvar50, validation50, unseen28, a file of "
+            "ids, or several of these separated by commas.",
             rich_help_panel=PHOTOS,
         ),
     ] = "random250",

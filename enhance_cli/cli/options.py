@@ -23,7 +23,7 @@ SYNONYMS = {
 }
 """Other words for a choice, and the word for it in this program."""
 
-SPLITS = ("random250", "highvar50", "validation50")
+SPLITS = ("random250", "highvar50", "validation50", "unseen28")
 """The named splits of :mod:`enhance_cli.data.splits`, which takes too long to import for help."""
 
 NO_SPLIT = "none"
@@ -76,7 +76,7 @@ def number(
 
 
 def split_option(**options: Any) -> Any:
-    """An option that takes a named split, in any case, or a file of ids."""
+    """An option that takes named splits, in any case, and files of ids, separated by commas."""
     return typer.Option(parser=_parse_split, metavar="NAME|FILE", **options)
 
 
@@ -137,7 +137,9 @@ def _range(kind: type[int] | type[float], low: float | None, high: float | None)
 
 
 def _parse_split(text: str) -> str:
-    return text.lower() if text.lower() in {*SPLITS, NO_SPLIT} else text
+    if text.lower() == NO_SPLIT:
+        return NO_SPLIT
+    return ",".join(name.lower() if name.lower() in SPLITS else name for name in text.split(","))
 
 
 def _parse_device(text: str) -> str:

@@ -85,7 +85,8 @@ def train(
     split: Annotated[
         str,
         split_option(
-            help="Photos to hold out: random250, highvar50, validation50, a file of ids, or none.",
+            help="Photos to hold out: random250, highvar50, validation50, unseen28, a file of "
+            "ids, several of these separated by commas, or none.",
             rich_help_panel=PHOTOS,
         ),
     ] = "random250",

@@ -36,7 +36,8 @@ def _idle_in_model(model: ModelConfig) -> dict[str, str]:
     if model.fit == "squash" and not model.has_cenet:
         idle["input_side"] = f"the variant {model.variant} has no CENet to squash for"
     if not model.has_prnet:
-        keys = ("nonlocal_pool", "prnet", "prnet_input_edge", "protect_highlights")
+        keys = ("nonlocal_pool", "prnet", "prnet_input_edge")
+        keys += ("protect_highlights", "protect_shadows")
         return idle | dict.fromkeys(keys, f"the variant {model.variant} has no PRNet")
     if not model.non_local:
         idle["nonlocal_pool"] = f"the variant {model.variant} has no non-local block"

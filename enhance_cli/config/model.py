@@ -40,8 +40,10 @@ class ModelConfig:
             residual by the closest polynomial in the photo's colors, so that errors which vary
             from place to place average out, and halos and blotches with them.
         prnet_input_edge: Longer edge, in pixels, at which a global PRNet sees an unpadded photo.
-        protect_highlights: Do not let PRNet darken what is white in the photo (not in the paper).
-            Clipped skies would come out grey otherwise; the losses do not prevent it.
+        protect_highlights: Do not darken what is white in the photo (not in the paper). Clipped
+            skies would come out grey otherwise; the losses do not prevent it.
+        protect_shadows: Let no channel become black that was not (not in the paper). Experts clip
+            deep shadows, and so do networks that follow them; what is clipped is lost.
     """
 
     variant: Variant = "ce+prnl"
@@ -52,6 +54,7 @@ class ModelConfig:
     prnet: PRNetOutput = "per-pixel"
     prnet_input_edge: int = setting(128, low=1)
     protect_highlights: bool = False
+    protect_shadows: bool = False
 
     @property
     def long_edge(self) -> int:

@@ -45,6 +45,9 @@ MEMORY = 4 * 2**30
 MAX_THREADS = 8
 """Largest number of pairs rendered at the same time. Each may take a few hundred megabytes."""
 
+AT_ONCE = 256
+"""Number of pairs loaded together."""
+
 SIZE_TOLERANCE = 0.01
 """Allowed relative difference between the sides of a pair's photos, after downscaling."""
 
@@ -150,6 +153,22 @@ class PairCache:
         finally:
             executor.shutdown(cancel_futures=True)
 
+    def share(self, pairs: list[Pair], readers: int) -> None:
+        """Load pairs into memory, as many as fit, for processes that are forked afterwards.
+
+        Args:
+            pairs: The pairs, all rendered.
+            readers: Number of those processes. They divide the memory that is left.
+        """
+        with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as executor:
+            for start in range(0, len(pairs), AT_ONCE):
+                if self._free <= 0:
+                    break
+                group = pairs[start : start + AT_ONCE]
+                for pair, tensor in zip(group, executor.map(self._tensor, group), strict=True):
+                    self._keep(pair, 0, tensor)
+        self._free //= max(1, readers)
+
     def load(self, pair: Pair, halvings: int = 0) -> Tensor:
         """Load a pair from memory or disk, or render it.
 
@@ -171,12 +190,18 @@ class PairCache:
         if halvings:
             tensor = _halved(self.load(pair, halvings - 1))
         else:
-            photos = self._load_or_render(pair)
-            tensor = torch.from_numpy(photos).permute(0, 3, 1, 2).contiguous()
-        if tensor.nbytes <= self._free:
+            tensor = self._tensor(pair)
+        self._keep(pair, halvings, tensor)
+        return tensor
+
+    def _tensor(self, pair: Pair) -> Tensor:
+        photos = self._load_or_render(pair)
+        return torch.from_numpy(photos).permute(0, 3, 1, 2).contiguous()
+
+    def _keep(self, pair: Pair, halvings: int, tensor: Tensor) -> None:
+        if tensor.nbytes <= self._free and (pair, halvings) not in self._kept:
             self._free -= tensor.nbytes
             self._kept[pair, halvings] = tensor
-        return tensor
 
     def _load_or_render(self, pair: Pair) -> NDArray[np.uint8]:
         stored = self._stored(pair)

@@ -77,13 +77,16 @@ class BatchSampler:
         return self._samples // self._size
 
 
-def make_loader(dataset: PairDataset, batches: BatchSampler, workers: int) -> DataLoader[Sample]:
+def make_loader(
+    dataset: PairDataset, batches: BatchSampler, workers: int, pin_memory: bool = False
+) -> DataLoader[Sample]:
     """Make the loader of a stage.
 
     Args:
         dataset: The samples.
         batches: Their order and grouping.
         workers: Number of processes that prepare samples; 0 prepares them in this process.
+        pin_memory: Whether batches are put where a GPU can fetch them while it computes.
     """
     return DataLoader(
         dataset,
@@ -91,6 +94,7 @@ def make_loader(dataset: PairDataset, batches: BatchSampler, workers: int) -> Da
         collate_fn=_collate,
         num_workers=workers,
         persistent_workers=workers > 0,
+        pin_memory=pin_memory,
     )
 
 

@@ -13,6 +13,7 @@ NAMED_SPLITS = {
     "random250": "the 250 photos of MIT-Adobe FiveK on which the paper scores (section 3.1)",
     "highvar50": "the 50 photos of high variance of Hwang et al. (2012)",
     "validation50": "every fifth of random250, held out when the shipped weights were made",
+    "unseen28": "the photos of random250 that the published LUT systems were not trained on",
 }
 
 
@@ -21,11 +22,16 @@ def held_out_keys(split: str) -> frozenset[str]:
 
     Args:
         split: One of ``NAMED_SPLITS``, or a text file with one file name or id on each line. Blank
-            lines and lines that begin with ``#`` are ignored.
+            lines and lines that begin with ``#`` are ignored. Several, separated by commas, hold
+            out the photos of all of them.
 
     Raises:
         PairsError: There is no such split or file, or the file lists no photos.
     """
+    return frozenset().union(*(_keys_of(name.strip()) for name in split.split(",")))
+
+
+def _keys_of(split: str) -> frozenset[str]:
     if split in NAMED_SPLITS:
         text = (files("enhance_cli.data") / "held_out" / f"{split}.txt").read_text(encoding="utf-8")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,6 +18,13 @@ WHITE_FROM = 0.9
 """BT.709 luma from which a pixel counts as partly white; at 1, it counts as fully white. In a hazy
 sky with clipped red and green, luma is a little below 1."""
 
+TOE = 4 / 255
+"""Level below which a retouch may push no channel, if shadows are protected and the channel was far
+above it. A channel that was dark itself may fall further, but not to black: see TOE_SLOPE."""
+
+TOE_SLOPE = 0.75
+"""Least share of its value that remains of a channel near black, if shadows are protected."""
+
 
 class Enhancement(NamedTuple):
     """All parts of the cascade's output for a batch; nothing is clamped.
@@ -25,8 +33,8 @@ class Enhancement(NamedTuple):
         enhanced: The result ``I_r = coarse + residual``, ``(B, 3, H, W)``.
         coarse: The coarse result ``I_i + r_c``, ``(B, 3, H, W)``; the input itself if the variant
             has no CENet.
-        residual: PRNet's residual ``r_p``, ``(B, 3, H, W)``, projected and with highlights
-            protected if the config says so; None without PRNet.
+        residual: PRNet's residual ``r_p``, ``(B, 3, H, W)``, projected and with highlights and
+            shadows protected if the config says so; None without PRNet.
         mapping: CENet's color map; None if the variant has no CENet.
     """
 
@@ -81,6 +89,8 @@ class Cascade(nn.Module):
         photo, coarse = photo[..., :height, :width], coarse[..., :height, :width]
         if residual is not None and self.config.protect_highlights:
             residual = _protect_highlights(residual, coarse, photo)
+        if residual is not None and self.config.protect_shadows:
+            residual = _protect_shadows(residual, coarse, photo)
         enhanced = coarse if residual is None else coarse + residual
         return Enhancement(enhanced, coarse, residual, mapping)
 
@@ -114,14 +124,23 @@ def _resized(photo: Tensor, shape: Shape) -> Tensor:
 
 
 def _protect_highlights(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:
-    """Keep PRNet's residual from darkening what is white in the photo.
+    """Keep the retouch from darkening what is white in the photo.
 
-    PRNet sees the coarse result alone. It cannot tell a bright tone that may be darkened from a
-    clipped one, where nothing can be recovered, and would turn white skies grey.
+    Neither network can tell a bright tone that may be darkened from a clipped one, where nothing
+    can be recovered. White skies would turn grey.
     """
     white = ((luma_bt709(photo) - WHITE_FROM) / (1 - WHITE_FROM)).clamp(0, 1)
-    least = (1 - coarse).clamp(max=0)  # a coarse result above 1 may be darkened down to 1
-    return residual + white * (least - residual).clamp(min=0)
+    return residual + white * (photo - coarse - residual).clamp(min=0)
+
+
+def _protect_shadows(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:
+    """Keep the retouch from making black what was separate from black in the photo.
+
+    The least level of a channel rises with its level in the photo, so that what differed in the
+    dark still differs, and soon levels off at ``TOE``.
+    """
+    least = TOE * (1 - (-TOE_SLOPE / TOE * photo).exp())
+    return torch.maximum(residual, least - coarse)
 
 
 def pad_to_square(photo: Tensor, side: int) -> Tensor:

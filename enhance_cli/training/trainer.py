@@ -163,6 +163,8 @@ class Trainer:
         """
         for _ in self.render_missing():
             pass
+        if _workers_share_memory(self.config):
+            self.pairs.cache.share(self.pairs.train, self.config.workers)
         try:
             if self._state:
                 self.model.load_state_dict(self._state["model"])
@@ -243,7 +245,8 @@ class Trainer:
         samples = PairDataset(
             self.pairs.train, self.pairs.cache, stage.crop, stage.config, recipe.seed
         )
-        loader = make_loader(samples, batches, self.config.workers)
+        on_gpu = self.device.type == "cuda"
+        loader = make_loader(samples, batches, self.config.workers, pin_memory=on_gpu)
         loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
         for batches.epoch in range(done, stage.config.epochs):
             try:
@@ -389,8 +392,14 @@ def collect(config: TrainConfig) -> PairCollection:
     Raises:
         EnhanceError: Sources or split are not available.
     """
-    readers = max(1, config.workers) * local_world_size()
+    alone = config.workers == 0 or _workers_share_memory(config)
+    readers = (1 if alone else config.workers) * local_world_size()
     return PairCollection(config.data, config.model.long_edge, readers=readers)
+
+
+def _workers_share_memory(config: TrainConfig) -> bool:
+    """Whether the processes that prepare samples see what this process has in memory."""
+    return config.workers > 0 and torch.multiprocessing.get_start_method() == "fork"
 
 
 def _check_options(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:

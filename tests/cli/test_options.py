@@ -62,6 +62,7 @@ def config_of(monkeypatch):
         ("train", "--variant", "CE+PRNL", "recipe.model.variant", "ce+prnl"),
         ("train", "--split", "Random250", "data.split", "random250"),
         ("train", "--split", "NONE", "data.split", None),
+        ("train", "--split", "Unseen28,Mine.txt", "data.split", "unseen28,Mine.txt"),
         ("train", "--split", "Mine.txt", "data.split", "Mine.txt"),
         ("train", "--device", "CUDA:1", "device", "cuda:1"),
         ("eval", "--expert", "E", "data.expert", "e"),

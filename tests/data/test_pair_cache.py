@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from pictures import scene
 from PIL import Image
 from skimage import data
@@ -38,6 +39,18 @@ def test_a_rendered_pair_is_an_image_that_anyone_can_open(tmp_path, pairs):
     rendered(cache, pairs[:1])
     with Image.open(cache.path(pairs[0])) as sheet:
         assert sheet.size == (96, 32) and cache.path(pairs[0]).name.startswith("a0001-")
+
+
+def test_shared_pairs_are_in_memory_as_far_as_they_fit(tmp_path, pairs):
+    two = 2 * 2 * 3 * 32 * 48
+    cache = PairCache(tmp_path, memory=two)
+    rendered(cache, pairs)
+    cache.share(pairs, readers=2)
+    expected = [PairCache(tmp_path).load(pair) for pair in pairs]
+    shutil.rmtree(tmp_path)
+    assert all(torch.equal(cache.load(pair), expected[i]) for i, pair in enumerate(pairs[:2]))
+    with pytest.raises(PhotoError):
+        cache.load(pairs[2])
 
 
 def test_large_photos_are_downscaled(tmp_path, write_photo):

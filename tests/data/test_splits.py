@@ -21,6 +21,20 @@ def test_validation50_is_every_fifth_of_random250():
     assert held_out_keys("validation50") == set(ids[::5])
 
 
+def test_unseen28_lies_in_random250_and_shares_four_photos_with_validation50():
+    keys = held_out_keys("unseen28")
+    assert len(keys) == 28 and keys < held_out_keys("random250")
+    assert len(keys & held_out_keys("validation50")) == 4
+
+
+def test_several_splits_hold_out_the_photos_of_all(tmp_path):
+    (tmp_path / "mine.txt").write_text("b.png\na0001\n")
+    both = held_out_keys(f"validation50,unseen28, {tmp_path / 'mine.txt'}")
+    assert both == held_out_keys("validation50") | held_out_keys("unseen28") | {"b.png", "a0001"}
+    with pytest.raises(PairsError, match="unsene28: neither"):
+        held_out_keys("validation50,unsene28")
+
+
 def test_highvar50_is_50_ids_of_fivek():
     keys = held_out_keys("highvar50")
     assert len(keys) == 50 and keys >= {"a0004", "a0011", "a0042"}

@@ -241,7 +241,7 @@ class TestFormatVersion2:
         "config",
         [
             ModelConfig(),
-            ModelConfig("ce+prnl", 64, "squash", 256, 4, "global", 96, True),
+            ModelConfig("ce+prnl", 64, "squash", 256, 4, "global", 96, True, True),
             ModelConfig("pr", 64, "pad", 40, 2, "per-pixel", 8, True),
         ],
     )
@@ -269,6 +269,7 @@ class TestFormatVersion2:
             {"prnet_input_edge": 0},
             {"protect_highlights": 1},
             {"protect_highlights": "true"},
+            {"protect_shadows": 1},
             {"fit": "stretch"},
             {"variant": "ce+ce"},
         ],

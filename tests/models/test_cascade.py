@@ -89,7 +89,7 @@ def test_a_global_prnet_sees_a_large_photo_downscaled():
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
 def test_highlights_are_protected_and_nothing_else(fit):
-    """On white, ``r_p`` may darken a result only to white or to the coarse result, if darker."""
+    """On white, no result is darker than the photo."""
     torch.manual_seed(2)
     config = ModelConfig(input_side=64, fit=fit)
     model = with_random_output(Cascade(config)).eval()
@@ -100,7 +100,7 @@ def test_highlights_are_protected_and_nothing_else(fit):
         free = model(photo)
         model.config = replace(config, protect_highlights=True)
         protected = model(photo)
-    goal = torch.maximum(free.enhanced, free.coarse.clamp(max=1))
+    goal = torch.maximum(free.enhanced, photo)
     white, halfway = protected.enhanced[..., :20, :], protected.enhanced[..., 20:24, :]
     torch.testing.assert_close(white, goal[..., :20, :])
     torch.testing.assert_close(halfway, (free.enhanced + goal)[..., 20:24, :] / 2)
@@ -108,6 +108,33 @@ def test_highlights_are_protected_and_nothing_else(fit):
     r, g, b = photo.unbind(1)
     dark = (0.2126 * r + 0.7152 * g + 0.0722 * b < 0.9)[:, None].expand_as(photo)
     torch.testing.assert_close(protected.enhanced[dark], free.enhanced[dark])
+    torch.testing.assert_close(protected.enhanced, protected.coarse + protected.residual)
+
+
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+def test_shadows_are_protected_and_nothing_else(fit):
+    """In 8 bits, no level becomes 0, darker levels stay darker, and results above 4 are as before.
+
+    The model is made to darken everything to black or below.
+    """
+    torch.manual_seed(2)
+    config = ModelConfig(input_side=64, fit=fit)
+    model = with_random_output(Cascade(config)).eval()
+    assert model.prnet is not None and model.prnet.to_rgb.bias is not None
+    nn.init.constant_(model.prnet.to_rgb.bias, -0.5)
+    photo = torch.rand(1, 3, 40, 50)
+    photo[0, :, 0] = torch.linspace(0, 49 / 255, 50)
+    with torch.no_grad():
+        free = model(photo)
+        model.config = replace(config, protect_shadows=True)
+        protected = model(photo)
+    levels = (protected.enhanced[0, :, 0] * 255).round()
+    assert (free.enhanced[0, :, 0] < 0).all() and (levels[:, 0] == 0).all()
+    assert levels[:, 1:].min() >= 1 and levels.max() <= 4
+    assert (protected.enhanced[0, :, 0].diff() > 0).all()
+    kept = free.enhanced > 4 / 255
+    torch.testing.assert_close(protected.enhanced[kept], free.enhanced[kept])
+    assert (protected.enhanced[~kept] <= 4 / 255).all()
     torch.testing.assert_close(protected.enhanced, protected.coarse + protected.residual)
 
 
