@@ -12,7 +12,7 @@ from enhance_cli.batch.conflicts import Reason
 from enhance_cli.batch.gallery import GalleryEntry
 from enhance_cli.batch.manifest import FileSignature, Manifest
 from enhance_cli.batch.output_paths import Job
-from enhance_cli.batch.side_outputs import SideOutputs
+from enhance_cli.batch.side_outputs import SideOutputs, write_retouch_as_lut
 from enhance_cli.batch.worker_pool import BatchCancelledError, WorkerPool
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import EnhanceError, PhotoError, RetouchError
@@ -79,7 +79,7 @@ class BatchContext:
         settings_digest: Digest of the settings that affect results, for the manifest.
         enhancer: The networks.
         pool: The workers, and their budget of pixels.
-        side_outputs: Comparisons, color maps and the gallery.
+        side_outputs: Comparisons, look-up tables and the gallery.
         manifest: Records of finished results.
     """
 
@@ -115,21 +115,24 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
             before = side_outputs.preview(photo)
             unchanged = config.strength == 0 and not config.srgb
             retouch = None if unchanged else enhancer.predict(photo, config.coarse_only)
-            in_place = before is None
-            result = enhancer.apply(photo, retouch, config.strength, config.srgb, in_place)
-            after = side_outputs.preview(result)
-            metadata, lost = metadata_for_result(
-                photo.metadata,
-                result.size,
-                srgb=result.color_space.is_srgb,
-                keep=config.keep_metadata,
-            )
-            warnings = (*photo.warnings, *lost)
-            del photo  # large photos need the memory while the result is written
-            batch.pool.check_cancelled()
-            warnings += write_photo(result, job.output, config.encoding, metadata)
-            entry, problems = side_outputs.write(job, before, after, retouch)
-            warnings += problems
+            warnings, entry = photo.warnings, None
+            if not config.pictures:
+                write_retouch_as_lut(retouch, job, job.output, config)
+            else:
+                in_place = before is None
+                result = enhancer.apply(photo, retouch, config.strength, config.srgb, in_place)
+                after = side_outputs.preview(result)
+                metadata, lost = metadata_for_result(
+                    photo.metadata,
+                    result.size,
+                    srgb=result.color_space.is_srgb,
+                    keep=config.keep_metadata,
+                )
+                del photo  # large photos need the memory while the result is written
+                batch.pool.check_cancelled()
+                warnings += (*lost, *write_photo(result, job.output, config.encoding, metadata))
+                entry, problems = side_outputs.write(job, before, after, retouch)
+                warnings += problems
     except (PhotoError, RetouchError) as problem:
         return _failed(job, reason, _with_path(job, problem), started)
     except (EnhanceError, BatchCancelledError):

@@ -119,6 +119,12 @@ def _make_folder(config: ApplyConfig) -> None:
 
 
 def _refuse_missing_cenet(config: ApplyConfig, model: ModelConfig) -> None:
-    for option, asked in (("--coarse-only", config.coarse_only), ("--lut", config.lut)):
-        if asked and not model.has_cenet:
-            raise UsageError(f"{option}: weights of the variant {model.variant} have no CENet")
+    if model.has_cenet:
+        return
+    if config.coarse_only:
+        raise UsageError(f"--coarse-only: weights of the variant {model.variant} have no CENet")
+    if config.lut and not model.is_color_function:
+        raise UsageError(
+            f"--lut: these weights (variant {model.variant}) retouch each pixel by its place, "
+            "which a table cannot hold; use weights with CENet or a global PRNet"
+        )

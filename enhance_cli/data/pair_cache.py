@@ -187,10 +187,7 @@ class PairCache:
         """
         if (pair, halvings) in self._kept:
             return self._kept[pair, halvings]
-        if halvings:
-            tensor = _halved(self.load(pair, halvings - 1))
-        else:
-            tensor = self._tensor(pair)
+        tensor = _halved(self.load(pair, halvings - 1)) if halvings else self._tensor(pair)
         self._keep(pair, halvings, tensor)
         return tensor
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.Image import Resampling
 
 from enhance_cli.imaging.jit import jit
 
@@ -55,7 +56,7 @@ def resize_image(image: Image.Image, size: Size) -> Image.Image:
     """Resize a Pillow image with the Lanczos filter, fast even if it is much larger."""
     if image.size == size:
         return image
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    return image.resize(size, Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
 
 
 def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
@@ -71,13 +72,15 @@ def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
     pixels, box = _reduced(pixels, size)
     if pixels.dtype == np.uint8:
         image = Image.fromarray(pixels)
-        return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box))
+        return np.asarray(image.resize(size, Resampling.LANCZOS, box))
     if pixels.ndim == 2:
         return _resize_channel(pixels, size, box)
-    return _resize_channels(pixels, size, box)
+    return _resize_channels(pixels, size, box, Resampling.LANCZOS)
 
 
-def resize_unrounded(pixels: NDArray[Any], size: Size) -> NDArray[np.float32]:
+def resize_unrounded(
+    pixels: NDArray[Any], size: Size, resampling: Resampling = Resampling.LANCZOS
+) -> NDArray[np.float32]:
     """Resize like :func:`resize_pixels`, without rounding the result.
 
     The retouch of a large photo must not depend on how its small copy was rounded.
@@ -85,13 +88,14 @@ def resize_unrounded(pixels: NDArray[Any], size: Size) -> NDArray[np.float32]:
     Args:
         pixels: ``(H, W, 3)``, uint8 or uint16 in their full range, or floats in [0, 1].
         size: Width and height of the result.
+        resampling: Filter of Pillow's.
 
     Returns:
         ``(size.height, size.width, 3)`` in [0, 1].
     """
     pixels, box = _reduced(pixels, size)
     floats = pixels.astype(np.float32) / np.float32(max_value(pixels.dtype))
-    return _resize_channels(floats, size, box)
+    return _resize_channels(floats, size, box, resampling)
 
 
 def _reduced(pixels: NDArray[Any], size: Size) -> tuple[NDArray[Any], Box]:
@@ -108,15 +112,22 @@ def _reduced(pixels: NDArray[Any], size: Size) -> tuple[NDArray[Any], Box]:
     return (block_means(pixels, across, down) if across > 1 or down > 1 else pixels), box
 
 
-def _resize_channels(pixels: NDArray[Any], size: Size, box: Box) -> NDArray[Any]:
-    channels = np.moveaxis(pixels, 2, 0)
-    return np.stack([_resize_channel(channel, size, box) for channel in channels], axis=2)
+def _resize_channels(
+    pixels: NDArray[Any], size: Size, box: Box, resampling: Resampling
+) -> NDArray[Any]:
+    channels = (_resize_channel(one, size, box, resampling) for one in np.moveaxis(pixels, 2, 0))
+    return np.stack(list(channels), axis=2)
 
 
-def _resize_channel(channel: NDArray[Any], size: Size, box: Box) -> NDArray[Any]:
+def _resize_channel(
+    channel: NDArray[Any],
+    size: Size,
+    box: Box,
+    resampling: Resampling = Resampling.LANCZOS,
+) -> NDArray[Any]:
     integers, white = np.issubdtype(channel.dtype, np.integer), max_value(channel.dtype)
     image = Image.fromarray(np.ascontiguousarray(channel, np.float32))
-    result = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box)).clip(0, white)
+    result = np.asarray(image.resize(size, resampling, box)).clip(0, white)
     return result.round().astype(channel.dtype) if integers else result
 
 

@@ -15,7 +15,10 @@ from enhance_cli.data.crops import CropConfig, GlobalView
 from enhance_cli.data.dataset import Sample
 from enhance_cli.errors import UsageError
 from enhance_cli.models.cascade import Cascade
-from enhance_cli.models.color_polynomial import project_to_color_polynomial
+from enhance_cli.models.color_polynomial import (
+    evaluate_color_polynomial,
+    fit_color_polynomial,
+)
 from enhance_cli.training.losses import photo_losses
 
 FULL_SIZE_FROM = 0.75
@@ -114,7 +117,8 @@ def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fab
         coarse = coarse_of(batch)
         residual = net(coarse)
         if stage.projected:
-            residual = project_to_color_polynomial(residual, batch.original, batch.mask)
+            polynomial = fit_color_polynomial(residual, batch.original, batch.mask)
+            residual = evaluate_color_polynomial(polynomial, batch.original)
         return photo_losses(stage.loss, coarse + residual, batch.expert, batch.mask)
 
     assert model.prnet is not None
