@@ -22,7 +22,8 @@ from enhance_cli.imaging.metrics import Score, mean, score
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.inference.device import pick_device
 from enhance_cli.inference.enhancer import Enhancer
-from enhance_cli.inference.weights import Weights, find_weights, load_weights
+from enhance_cli.inference.weights import Weights, load_weights
+from enhance_cli.inference.weights_file import find_weights
 
 IDENTITY = "identity"
 

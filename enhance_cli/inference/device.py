@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import torch
 
+from enhance_cli.config.device import check_device_name
 from enhance_cli.config.training import Precision
-from enhance_cli.errors import DeviceError, UsageError
-
-_NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
+from enhance_cli.errors import DeviceError
 
 
 def pick_device(name: str) -> torch.device:
@@ -25,8 +22,7 @@ def pick_device(name: str) -> torch.device:
         UsageError: The name is none of these.
         DeviceError: There is no such CUDA device.
     """
-    if not _NAMES.fullmatch(name):
-        raise UsageError(f"--device {name}: not a device; use auto, cpu, cuda or cuda:N")
+    check_device_name(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)

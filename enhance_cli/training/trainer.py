@@ -22,7 +22,8 @@ from enhance_cli.errors import TrainingError, UsageError
 from enhance_cli.evaluation.scoring import comparison, score_pairs
 from enhance_cli.imaging.metrics import Score
 from enhance_cli.inference.enhancer import Enhancer
-from enhance_cli.inference.weights import Provenance, load_weights, save_weights
+from enhance_cli.inference.weights import load_weights, save_weights
+from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.training.checkpoint import (
     checkpoint_path,
