@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
 from enhance_cli.atomic_write import temporary_path
-from enhance_cli.models.cenet import ColorMapping
+
+if TYPE_CHECKING:
+    from enhance_cli.models.cenet import ColorMapping
 
 _PAGE = "gallery.html"
 _PHOTOS, _FAILED = "<!-- photos -->", "<!-- failed -->"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from enhance_cli.imaging.preview import (
     thumbnail,
     write_comparison,
 )
-from enhance_cli.inference.retouch import Retouch
+
+if TYPE_CHECKING:
+    from enhance_cli.inference.retouch import Retouch
 
 
 class SideOutput(Protocol):
