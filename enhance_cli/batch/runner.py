@@ -28,9 +28,9 @@ from enhance_cli.batch.process_photo import (
 from enhance_cli.batch.side_outputs import SideOutputs
 from enhance_cli.batch.worker_pool import WorkerPool, threads_for, torch_threads
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.config.device import check_device_name, may_be_missing
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
+from enhance_cli.inference.device import pick_device, refuse_unusable_device
 from enhance_cli.inference.weights_file import describe_weights, find_weights
 
 
@@ -53,13 +53,11 @@ class BatchRunner:
 
     def __init__(self, config: ApplyConfig) -> None:
         self.config = config
-        check_device_name(config.device)
+        refuse_unusable_device(config.device)
         self.plan = plan_outputs(config)
         side_outputs = SideOutputs(config)
         weights = describe_weights(find_weights(config.weights))
         _refuse_missing_cenet(config, weights.config)
-        if may_be_missing(config.device):
-            _refuse_missing_device(config.device)
         self._weights = weights.path
         self._batch = BatchContext(
             config=config,
@@ -129,7 +127,6 @@ class BatchRunner:
         """Load the networks; workers wait for them, or for the error."""
         pool, ready = self._batch.pool, self._batch.enhancer
         try:
-            from enhance_cli.inference.device import pick_device
             from enhance_cli.inference.enhancer import Enhancer
 
             device = pick_device(self.config.device)
@@ -164,13 +161,6 @@ def _make_folder(config: ApplyConfig) -> None:
         raise OutputError(
             f"--out {config.out}: {problem.strerror}; choose another folder"
         ) from problem
-
-
-def _refuse_missing_device(name: str) -> None:
-    """Ask PyTorch, at the cost of importing it, whether a GPU is there before anything is done."""
-    from enhance_cli.inference.device import pick_device
-
-    pick_device(name)
 
 
 def _refuse_missing_cenet(config: ApplyConfig, model: ModelConfig) -> None:

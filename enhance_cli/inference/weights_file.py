@@ -144,7 +144,7 @@ def _read_metadata(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if length <= _MAX_HEADER else None
+            header: Any = json.loads(file.read(length)) if length <= _MAX_HEADER else None
         metadata = header.pop("__metadata__", None) or {}
         end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
         whole = path.stat().st_size == 8 + length + end
