@@ -26,7 +26,7 @@ from enhance_cli.batch.process_photo import (
     skip_photo,
 )
 from enhance_cli.batch.side_outputs import SideOutputs
-from enhance_cli.batch.worker_pool import WorkerPool, threads_for, torch_threads
+from enhance_cli.batch.worker_pool import WorkerPool, in_background, threads_for, torch_threads
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
@@ -61,7 +61,7 @@ class BatchRunner:
         self._weights = weights.path
         self._batch = BatchContext(
             config=config,
-            settings_digest=settings_digest(config, weights.path),
+            settings_digest=in_background(partial(settings_digest, config, weights.path)),
             enhancer=Future(),
             pool=WorkerPool(threads_for("cpu")),
             side_outputs=side_outputs,
@@ -87,7 +87,7 @@ class BatchRunner:
         return decide(
             self.plan.jobs,
             self._batch.manifest,
-            self._batch.settings_digest,
+            self._batch.settings_digest.result,
             self.config.on_conflict,
             self._batch.side_outputs.missing,
         )

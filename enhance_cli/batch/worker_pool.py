@@ -106,6 +106,20 @@ class WorkerPool:
         return ThreadPoolExecutor(most, "photo", initializer=self._admitted.acquire)
 
 
+def in_background(function: Callable[[], Result]) -> Future[Result]:
+    """Call a function in a thread of its own."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as problem:
+            future.set_exception(problem)
+
+    threading.Thread(target=run).start()
+    return future
+
+
 class BatchCancelledError(Exception):
     """Raised in workers once the batch is cancelled."""
 
