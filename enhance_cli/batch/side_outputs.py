@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from enhance_cli.batch.gallery import Gallery, GalleryEntry
 from enhance_cli.batch.output_paths import Job, lut_name
@@ -21,7 +21,9 @@ from enhance_cli.imaging.preview import (
     thumbnail,
     write_comparison,
 )
-from enhance_cli.inference.retouch import Retouch
+
+if TYPE_CHECKING:
+    from enhance_cli.inference.retouch import Retouch
 
 
 class SideOutput(Protocol):

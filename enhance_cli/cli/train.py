@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -40,7 +41,8 @@ from enhance_cli.config.training import TrainConfig
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from enhance_cli.training.trainer import EpochReport, StepReport
+    from enhance_cli.training.ablation import Ablation
+    from enhance_cli.training.trainer import EpochReport, StepReport, Trainer
 
 Method = Literal[Variant, "all"]
 
@@ -343,13 +345,11 @@ def _refuse_without_held_out(changes: list[Change], split: str) -> None:
 
 def _run(config: TrainConfig, all_variants: bool) -> None:
     from enhance_cli.inference.device import effective_precision, pick_device
-    from enhance_cli.training.ablation import Ablation
-    from enhance_cli.training.distributed import is_main_process
-    from enhance_cli.training.trainer import Trainer
+    from enhance_cli.training.preparation import is_main_process
 
     messages.quiet = not is_main_process()
     bar = _Bar()
-    run = Ablation(config, bar.update) if all_variants else Trainer(config, on_step=bar.update)
+    run = _made(config, all_variants, bar.update)
     render_pairs(run, run.pairs)
     say(
         f"training {'all five methods' if all_variants else config.model.variant} on "
@@ -369,6 +369,22 @@ def _run(config: TrainConfig, all_variants: bool) -> None:
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from interruption
     say(f"wrote {config.out}")
+
+
+def _made(
+    config: TrainConfig, all_variants: bool, on_step: Callable[[StepReport], None]
+) -> Ablation | Trainer:
+    """Make the run; what is wrong with it is reported before the trainer imports PyTorch."""
+    if all_variants:
+        from enhance_cli.training.ablation import Ablation
+
+        return Ablation(config, on_step)
+    from enhance_cli.training.preparation import prepare
+
+    pairs = prepare(config)
+    from enhance_cli.training.trainer import Trainer
+
+    return Trainer(config, pairs, on_step)
 
 
 class _Bar:

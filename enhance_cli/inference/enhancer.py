@@ -26,10 +26,11 @@ from enhance_cli.imaging.photo import Photo, has_no_color
 from enhance_cli.imaging.resize import Resampling, Size, resize_unrounded
 from enhance_cli.inference.device import pick_device
 from enhance_cli.inference.retouch import Retouch, apply_retouch
-from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.inference.weights import load_weights
+from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade, Enhancement
 from enhance_cli.models.color_function import TOE, TOE_SLOPE, WHITE_FROM, ColorFunction
-from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
+from enhance_cli.models.fuse_batch_norm import fuse_batch_norm_in_place
 from enhance_cli.models.guided_upsampling import guided_affine_grid
 from enhance_cli.models.prnet import Shape, input_shape
 
@@ -85,7 +86,7 @@ class Enhancer:
         """
         chosen = pick_device(device)
         path = find_weights(Path(weights) if weights is not None else None)
-        model = fuse_batch_norm(load_weights(path, chosen).model)
+        model = fuse_batch_norm_in_place(load_weights(path, chosen).model)
         return cls(model, chosen, path, cpu_fallback=True)
 
     def enhance(

@@ -15,7 +15,7 @@ from PIL import Image
 import enhance_cli
 from enhance_cli import Enhancer
 from enhance_cli.batch.runner import BatchRunner
-from enhance_cli.batch.worker_pool import torch_threads, worker_pool_for
+from enhance_cli.batch.worker_pool import threads_for, torch_threads
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import RetouchError, WeightsError
 from enhance_cli.imaging.photo import Photo
@@ -103,7 +103,7 @@ class TestRules:
         list(BatchRunner(ApplyConfig((path,), tmp_path / "out", device="cpu")))
         with Image.open(path) as photo, Image.open(tmp_path / "out" / "a.png") as result:
             # Sums of floats depend, in their last bits, on the number of threads.
-            with torch_threads(worker_pool_for(torch.device("cpu")).threads):
+            with torch_threads(threads_for("cpu")):
                 result_in_memory = Enhancer.load(device="cpu").enhance(photo)
             np.testing.assert_array_equal(np.asarray(result_in_memory), np.asarray(result))
 

@@ -13,7 +13,8 @@ from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import fit_within
 from enhance_cli.inference import retouch
 from enhance_cli.inference.enhancer import Enhancer
-from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.inference.weights import load_weights
+from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.color_function import ColorFunction
 from enhance_cli.models.prnet import Shape, input_shape
