@@ -140,8 +140,9 @@ def _with_linear_part(
     return np.ascontiguousarray(whole)
 
 
-# Without "nnan" and "ninf": values that are not finite could turn into any color.
-_FAST = {"contract", "reassoc", "nsz"}
+# Without "nnan" and "ninf", since values that are not finite could turn into any color, and without
+# "reassoc", since a color could come out differently at the end of a block.
+_FAST = {"contract", "nsz"}
 
 
 @jit(fastmath=_FAST)
@@ -157,6 +158,7 @@ def _apply(source, result, matrix, polynomial, protection, levels, limits, grey)
     scale, shift = (np.float32(1), np.float32(0)) if linear else (np.float32(2), np.float32(-1))
     before = np.empty((3, _BLOCK), np.float32)
     after = np.empty((3, _BLOCK), np.float32)
+    share = np.empty(_BLOCK, np.float32)
     change = np.empty(3 * _BLOCK, np.float32)
     pixels = len(source) // 3
     for start in range(0, pixels, _BLOCK):
@@ -170,10 +172,14 @@ def _apply(source, result, matrix, polynomial, protection, levels, limits, grey)
                 _linear(matrix[channel], red, green, blue, after[channel, :n])
             else:
                 _quartic(polynomial[channel], red, green, blue, after[channel, :n])
-        if scale * white_from + shift < _brightest(red, green, blue):
-            _protect_highlights(before, white_from, scale, shift, n, after)
+        if _pixels_above(scale * white_from + shift, red, green, blue):
+            _share_of_white(red, green, blue, scale * white_from + shift, share[:n])
+            for channel in range(3):
+                _protect_highlights(
+                    before[channel, :n], share[:n], scale, shift, after[channel, :n]
+                )
         for channel in range(3):
-            if _least(after[channel, :n]) < toe:
+            if _values_below(toe, after[channel, :n]):
                 _protect_shadows(before[channel, :n], toe, slope, scale, shift, after[channel, :n])
         if plain:
             _merge(after[0, :n], after[1, :n], after[2, :n], white, limits, half, results)
@@ -220,13 +226,22 @@ def _quartic(c, red, green, blue, out):  # noqa: ANN001, ANN202
         out[x] = of_r0 + r * (of_r1 + r * (of_r2 + r * (of_r3 + r * c[34])))
 
 
+# The next two count, since the maximum of floats would not be vectorised.
 @jit(fastmath=_FAST)
-def _brightest(red, green, blue):  # noqa: ANN001, ANN202
-    """The greatest BT.709 luma of a block."""
-    greatest = np.float32(-1)
+def _pixels_above(level, red, green, blue):  # noqa: ANN001, ANN202
+    """Count the pixels with a greater BT.709 luma."""
+    count = np.int32(0)
     for x in range(len(red)):
-        greatest = max(greatest, _luma_bt709(red[x], green[x], blue[x]))
-    return greatest
+        count += np.int32(_luma_bt709(red[x], green[x], blue[x]) > level)
+    return count
+
+
+@jit(fastmath=_FAST)
+def _values_below(level, values):  # noqa: ANN001, ANN202
+    count = np.int32(0)
+    for x in range(len(values)):
+        count += np.int32(values[x] < level)
+    return count
 
 
 @jit(inline="always")
@@ -235,30 +250,29 @@ def _luma_bt709(red, green, blue):  # noqa: ANN001, ANN202
 
 
 @jit(fastmath=_FAST)
-def _least(values):  # noqa: ANN001, ANN202
-    least = np.float32(_NO_LIMIT)
-    for x in range(len(values)):
-        least = min(least, values[x])
-    return least
+def _share_of_white(red, green, blue, level, share):  # noqa: ANN001, ANN202
+    """How far each pixel is on the way from ``level`` to white, at which luma is 1."""
+    per_luma = np.float32(1) / (np.float32(1) - level)
+    for x in range(len(share)):
+        above = (_luma_bt709(red[x], green[x], blue[x]) - level) * per_luma
+        share[x] = min(max(above, np.float32(0)), np.float32(1))
 
 
 @jit(fastmath=_FAST)
-def _protect_highlights(before, white_from, scale, shift, n, after):  # noqa: ANN001, ANN202
+def _protect_highlights(before, share, scale, shift, after):  # noqa: ANN001, ANN202
     """Keep what is white in the photo from getting darker."""
-    zero, one = np.float32(0), np.float32(1)
-    for x in range(n):
-        luma = (_luma_bt709(before[0, x], before[1, x], before[2, x]) - shift) / scale
-        share = min(max((luma - white_from) / (one - white_from), zero), one)
-        for channel in range(3):
-            original = (before[channel, x] - shift) / scale
-            after[channel, x] += share * max(original - after[channel, x], zero)
+    per_value = np.float32(1) / scale
+    for x in range(len(after)):
+        darkened = (before[x] - shift) * per_value - after[x]
+        after[x] += share[x] * max(darkened, np.float32(0))
 
 
 @jit(fastmath=_FAST)
 def _protect_shadows(before, toe, slope, scale, shift, after):  # noqa: ANN001, ANN202
     """Keep a channel from becoming black that was not."""
+    per_value = slope / scale
     for x in range(len(after)):
-        scaled = slope * (before[x] - shift) / scale
+        scaled = (before[x] - shift) * per_value
         after[x] = max(after[x], scaled * toe / (scaled + toe))
 
 

@@ -4,6 +4,9 @@ import imagecodecs
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage import data
 
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import RetouchError
@@ -12,7 +15,7 @@ from enhance_cli.imaging.color_space import ColorSpace
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import fit_within
 from enhance_cli.inference import retouch
-from enhance_cli.inference.enhancer import Enhancer
+from enhance_cli.inference.enhancer import Enhancer, _network_input
 from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade
@@ -87,6 +90,50 @@ class TestColors:
         grey = np.repeat(every_color[..., :1], 3, axis=2)
         result = run(find_weights(None), Photo(grey, grey=True)).pixels
         assert (result.max(axis=2) == result.min(axis=2)).all()
+
+
+class TestColorFunction:
+    """The shipped weights give one function of color, evaluated exactly at every pixel."""
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+    def test_every_pixel_equals_the_formula(self, coffee, dtype):
+        photo = Photo(coffee)
+        if dtype == np.float32:
+            photo = Photo(coffee.astype(np.float32) / 255)
+        if dtype == np.uint16:
+            noise = np.random.default_rng(0).integers(0, 257, coffee.shape)
+            photo = Photo(np.minimum(coffee.astype(int) * 257 + noise, 65535).astype(np.uint16))
+        enhancer = Enhancer(load_weights(find_weights(None)).model, CPU)
+        with torch.inference_mode():
+            view = enhancer.model(_network_input(photo, enhancer.model.config))
+            pixels = torch.from_numpy(photo.as_srgb()).permute(2, 0, 1)[None]
+            expected = view.function(pixels)[0].permute(1, 2, 0).clamp(0, 1).numpy()
+        result = enhancer.apply(photo, enhancer.predict(photo)).pixels
+        rounding = 1e-5 if dtype == np.float32 else 0.6
+        assert np.abs(result - expected * photo.max_value).max() <= rounding
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+    @given(color=st.tuples(*[st.floats(0, 1)] * 3))
+    @settings(max_examples=20, deadline=None)
+    def test_a_photo_of_one_color_comes_out_of_one_color(self, shipped, dtype, color):
+        white = np.iinfo(dtype).max if dtype != np.float32 else 1
+        photo = Photo(np.full((61, 97, 3), np.multiply(color, white)).astype(dtype))
+        result = shipped.apply(photo, shipped.predict(photo)).pixels
+        assert (result == result[0, 0]).all()
+
+    @pytest.fixture(scope="class")
+    def shipped(self):
+        return Enhancer(load_weights(find_weights(None)).model, CPU)
+
+    def test_copies_of_a_photo_get_the_same_function(self, shipped):
+        """At full size and downscaled, colors come out the same to within a level."""
+        photo = Photo(data.astronaut())
+        levels = np.linspace(0.1, 0.9, 5, dtype=np.float32)
+        colors = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 1, 3)
+        large, small = (
+            shipped.predict(one).colors(colors) for one in (photo, photo.fit_within(256))
+        )
+        assert np.abs(large - small).mean() < 1 / 255
 
 
 class TestDepth:
