@@ -16,7 +16,7 @@ from enhance_cli.imaging.photo import Photo, to_uint8
 from enhance_cli.models.luma_bt709 import LUMA_BT709
 
 if TYPE_CHECKING:
-    from enhance_cli.batch.process_photo import PhotoOutcome
+    from enhance_cli.batch.outcome import PhotoOutcome
 
 SHEET = "before-after.jpg"
 

@@ -1,9 +1,10 @@
 """Retouch a batch of photos.
 
 PyTorch takes longer to import than everything else that happens before the first photo, and a run
-may have no use for it: nothing is to be done, or a folder or an option is wrong. So nothing that
-this module and those below it import needs PyTorch. The networks are loaded in a thread of their
-own once a photo is to be retouched, while others read the first photos.
+may have no use for it, nor for the codecs: nothing is to be done, or a folder or an option is
+wrong. So this module imports at its top only what is needed to tell. The codecs follow when a photo
+is to be read, and the networks are loaded in a thread of their own while others read the first
+photos.
 """
 
 from __future__ import annotations
@@ -13,25 +14,22 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from enhance_cli.batch.conflicts import Decision, decide
 from enhance_cli.batch.manifest import Manifest, settings_digest
+from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
 from enhance_cli.batch.output_paths import plan_outputs
-from enhance_cli.batch.process_photo import (
-    BatchContext,
-    PhotoOutcome,
-    Processed,
-    process_photo,
-    skip_photo,
-)
-from enhance_cli.batch.side_outputs import SideOutputs
 from enhance_cli.batch.worker_pool import WorkerPool, in_background, threads_for, torch_threads
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.inference.device import pick_device, refuse_unusable_device
 from enhance_cli.inference.weights_file import describe_weights, find_weights
+
+if TYPE_CHECKING:
+    from enhance_cli.batch.side_outputs import SideOutputs
 
 
 class BatchRunner:
@@ -55,27 +53,22 @@ class BatchRunner:
         self.config = config
         refuse_unusable_device(config.device)
         self.plan = plan_outputs(config)
-        side_outputs = SideOutputs(config)
+        self._side_outputs = _side_outputs_of(config) if _has_side_outputs(config) else None
         weights = describe_weights(find_weights(config.weights))
         _refuse_missing_cenet(config, weights.config)
         self._weights = weights.path
-        self._batch = BatchContext(
-            config=config,
-            settings_digest=in_background(partial(settings_digest, config, weights.path)),
-            enhancer=Future(),
-            pool=WorkerPool(threads_for("cpu")),
-            side_outputs=side_outputs,
-            manifest=Manifest(config.out),
-        )
+        self._manifest = Manifest(config.out)
+        self._pool = WorkerPool(threads_for("cpu"))
+        self._digest = in_background(partial(settings_digest, config, weights.path))
 
     def stop(self) -> None:
         """End the iteration after the photos in progress."""
-        self._batch.pool.stop()
+        self._pool.stop()
 
     @property
     def was_stopped(self) -> bool:
         """Whether :meth:`stop` has been called."""
-        return self._batch.pool.was_stopped
+        return self._pool.was_stopped
 
     def decisions(self) -> tuple[Decision, ...]:
         """What a run would do with each photo; nothing is written.
@@ -83,14 +76,12 @@ class BatchRunner:
         Raises:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
         """
-        self._batch.manifest.read()
-        return decide(
-            self.plan.jobs,
-            self._batch.manifest,
-            self._batch.settings_digest.result,
-            self.config.on_conflict,
-            self._batch.side_outputs.missing,
-        )
+        self._manifest.read()
+        settings, on_conflict = self._digest.result, self.config.on_conflict
+        if self._side_outputs is None:
+            return decide(self.plan.jobs, self._manifest, settings, on_conflict)
+        missing = self._side_outputs.missing
+        return decide(self.plan.jobs, self._manifest, settings, on_conflict, missing)
 
     def __iter__(self) -> Iterator[PhotoOutcome]:
         """Retouch every photo; one that cannot be read or written does not stop the others.
@@ -100,17 +91,39 @@ class BatchRunner:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
             WeightsError: The weights are damaged.
         """
-        batch = self._batch
         _make_folder(self.config)
-        with batch.manifest.locked():
+        with self._manifest.locked():
             decisions = self.decisions()
             idle = all(decision.skipped for decision in decisions)
+            if idle and self._side_outputs is None:
+                yield from self._skipped(decisions)
+                return
+            batch = self._batch
+            tasks = [self._task(decision) for decision in decisions]
             with (
                 batch.side_outputs.opened(),
                 contextlib.nullcontext() if idle else self._networks_loading(),
             ):
-                for processed in batch.pool.run(map(self._task, decisions)):
+                for processed in batch.pool.run(tasks):
                     yield self._report(processed)
+
+    def _skipped(self, decisions: tuple[Decision, ...]) -> Iterator[PhotoOutcome]:
+        """The outcomes of a run that has nothing to do."""
+        for job, reason in decisions:
+            if self.was_stopped:
+                return
+            yield PhotoOutcome(job.input, job.output, Status.SKIPPED, reason)
+
+    @cached_property
+    def _batch(self) -> BatchContext:
+        return BatchContext(
+            config=self.config,
+            settings_digest=self._digest,
+            enhancer=Future(),
+            pool=self._pool,
+            side_outputs=self._side_outputs or _side_outputs_of(self.config),
+            manifest=self._manifest,
+        )
 
     @contextlib.contextmanager
     def _networks_loading(self) -> Generator[None]:
@@ -126,6 +139,8 @@ class BatchRunner:
     def _load(self, settings: contextlib.ExitStack) -> None:
         """Load the networks; workers wait for them, or for the error."""
         pool, ready = self._batch.pool, self._batch.enhancer
+        if ready.done():  # the same runner is iterated again
+            return
         try:
             from enhance_cli.inference.enhancer import Enhancer
 
@@ -137,6 +152,8 @@ class BatchRunner:
             ready.set_exception(problem)
 
     def _task(self, decision: Decision) -> Callable[[], Processed]:
+        from enhance_cli.batch.process_photo import process_photo, skip_photo
+
         handle = skip_photo if decision.skipped else process_photo
         return partial(handle, decision.job, decision.reason, self._batch)
 
@@ -152,6 +169,16 @@ class BatchRunner:
         enhancer = self._batch.enhancer.result()
         warnings, enhancer.warnings = enhancer.warnings, []
         return warnings
+
+
+def _has_side_outputs(config: ApplyConfig) -> bool:
+    return any((config.lut, config.compare, config.gallery))
+
+
+def _side_outputs_of(config: ApplyConfig) -> SideOutputs:
+    from enhance_cli.batch.side_outputs import SideOutputs
+
+    return SideOutputs(config)
 
 
 def _make_folder(config: ApplyConfig) -> None:

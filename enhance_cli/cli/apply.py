@@ -34,7 +34,7 @@ from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from enhance_cli.batch.process_photo import PhotoOutcome
+    from enhance_cli.batch.outcome import PhotoOutcome
 
 
 BitDepth = Literal["8", "16"]

@@ -24,7 +24,7 @@ from enhance_cli.cli.console import messages, say, say_error, say_warning
 from enhance_cli.config.apply import ApplyConfig
 
 if TYPE_CHECKING:
-    from enhance_cli.batch.process_photo import PhotoOutcome
+    from enhance_cli.batch.outcome import PhotoOutcome
     from enhance_cli.batch.runner import BatchRunner
 
 LOADING = "loading the networks"

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from enhance_cli.batch.process_photo import Status
+from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.imaging.codecs.decode import decode

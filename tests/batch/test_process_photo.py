@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import enhance_cli
 from enhance_cli.batch import process_photo
-from enhance_cli.batch.process_photo import Status
+from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.cli.main import app
 from enhance_cli.config.apply import ApplyConfig

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from enhance_cli.batch import manifest, process_photo
-from enhance_cli.batch.process_photo import Status
+from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError, UsageError

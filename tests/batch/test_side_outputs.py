@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from enhance_cli.batch.gallery import Gallery, GalleryEntry
-from enhance_cli.batch.process_photo import Status
+from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError, UsageError
