@@ -27,7 +27,7 @@ class Plan:
 
     Attributes:
         jobs: The photos and their output paths, in the order of processing.
-        warnings: A line for each folder that could not be read.
+        warnings: A line for each folder that could not be read, and for what a run leaves out.
     """
 
     jobs: tuple[Job, ...]

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from enhance_cli.batch.side_outputs import SideOutputs
 
 
+TABLES_ARE_COARSE = (
+    "--lut: the tables hold CENet's map alone; these weights also refine each pixel by its place, "
+    "which a table cannot hold"
+)
+
+
 class BatchRunner:
     """One run over a batch. Iterating over it yields a :class:`PhotoOutcome` for each photo.
 
@@ -43,7 +49,7 @@ class BatchRunner:
 
     Attributes:
         config: The run's settings.
-        plan: All photos and their output paths.
+        plan: All photos and their output paths, and what is to be said beforehand.
 
     Raises:
         EnhanceError: Inputs, output folder, weights or device cannot be used.
@@ -56,6 +62,8 @@ class BatchRunner:
         self._side_outputs = _side_outputs_of(config) if _has_side_outputs(config) else None
         weights = describe_weights(find_weights(config.weights))
         _refuse_missing_cenet(config, weights.config)
+        if config.lut and not config.coarse_only and not weights.config.is_color_function:
+            self.plan = replace(self.plan, warnings=(*self.plan.warnings, TABLES_ARE_COARSE))
         self._weights = weights.path
         self._manifest = Manifest(config.out)
         self._pool = WorkerPool(threads_for("cpu"))

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -9,9 +10,14 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance_cli.batch.process_photo import Status
-from enhance_cli.batch.runner import BatchRunner
+from enhance_cli.batch.outcome import Status
+from enhance_cli.batch.runner import TABLES_ARE_COARSE, BatchRunner
 from enhance_cli.config.apply import HALD_SIZE, ApplyConfig
+from enhance_cli.config.model import ModelConfig
+from enhance_cli.errors import UsageError
+from enhance_cli.inference.weights import save_weights
+from enhance_cli.inference.weights_file import Provenance
+from enhance_cli.models.cascade import Cascade
 
 PHOTOS = {"coffee": data.coffee, "astronaut": data.astronaut, "chelsea": data.chelsea}
 
@@ -122,3 +128,43 @@ def test_a_second_run_writes_only_tables_of_another_size(results, tmp_path):
     )
     run(larger)
     assert "LUT_3D_SIZE 6" in (tmp_path / "coffee.png.cube").read_text()
+
+
+class TestOtherWeights:
+    """Weights whose result is no function of color."""
+
+    @pytest.fixture
+    def weights(self, tmp_path):
+        def save(variant, prnet="per-pixel"):
+            path = tmp_path / f"{variant}-{prnet}.safetensors"
+            model = Cascade(ModelConfig(variant, input_side=64, fit="squash", prnet=prnet))
+            save_weights(path, model, Provenance())
+            return path
+
+        return save
+
+    @pytest.mark.parametrize("variant", ["ce+pr", "ce+prnl"])
+    def test_what_a_table_leaves_out_is_said(self, tmp_path, weights, variant):
+        config = self.config(tmp_path, weights(variant))
+        assert BatchRunner(config).plan.warnings == (TABLES_ARE_COARSE,)
+        assert not BatchRunner(replace(config, coarse_only=True)).plan.warnings
+        assert not BatchRunner(replace(config, lut=None, pictures=True)).plan.warnings
+
+    @pytest.mark.parametrize(("variant", "prnet"), [("ce", "per-pixel"), ("ce+prnl", "global")])
+    def test_nothing_is_said_of_a_whole_table(self, tmp_path, weights, variant, prnet):
+        assert not BatchRunner(self.config(tmp_path, weights(variant, prnet))).plan.warnings
+
+    @pytest.mark.parametrize("variant", ["pr", "prnl"])
+    def test_tables_need_cenet_or_a_global_prnet(self, tmp_path, weights, variant):
+        with pytest.raises(UsageError, match="--lut"):
+            BatchRunner(self.config(tmp_path, weights(variant)))
+        run(self.config(tmp_path, weights(variant, "global")))
+        lines = (tmp_path / "luts" / "a.png.cube").read_text().splitlines()
+        assert lines[4] == "0.000000 0.000000 0.000000", "an untrained network changes nothing"
+
+    def config(self, folder, weights):
+        Image.fromarray(data.coffee()[::4, ::4]).save(folder / "a.png")
+        luts = folder / "luts"
+        return ApplyConfig(
+            (folder / "a.png",), luts, weights=weights, device="cpu", lut=luts, pictures=False
+        )

@@ -267,3 +267,29 @@ def test_short_options(photos, tmp_path, identity_weights):
     assert "1 to write" in apply(*arguments, "-f", "PNG", "-n").stderr
     assert apply(*arguments, "-f", "PNG", "-q").exit_code == 0
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "--out DIR is missing"),
+        (["--no-pictures"], "give their folder, --lut DIR"),
+        (["--no-pictures", "--lut", "l", "--out", "o"], "leave out --out"),
+        (["--no-pictures", "--lut", "l", "--compare", "c"], "leave out --compare and --gallery"),
+        (["--out", "o", "--lut-format", "hald"], "--lut-format has no effect without --lut"),
+        (["--out", "o", "--lut-size", "17"], "--lut-size has no effect without --lut"),
+        (
+            ["--out", "o", "--lut", "l", "--lut-format", "hald", "--lut-size", "33"],
+            "a HaldCLUT has 4, 9, 16, 25, 36",
+        ),
+    ],
+)
+def test_options_of_look_up_tables_that_make_no_sense(
+    options, said, tmp_path, monkeypatch, write_photo
+):
+    monkeypatch.chdir(tmp_path)
+    write_photo(tmp_path / "a.png")
+    result = runner.invoke(app, ["apply", "a.png", *options])
+    assert result.exit_code == 2
+    assert said in result.stderr and result.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
