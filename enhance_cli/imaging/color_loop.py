@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from enhance_cli.imaging.jit import jit
 from enhance_cli.imaging.luma_bt601 import equalize_to_luma
 
-_BLOCK = 512
-"""Pixels that are processed at a time; all their values fit into the L1 cache."""
+_BLOCK = 1024
+"""Pixels that are processed at a time; their values fit into the L1 cache."""
 
 _NO_LIMIT = 3e38
 """A limit that no value reaches."""
@@ -106,7 +106,7 @@ def _run(
         matrix = _of_centered(matrix)
         polynomial = _with_linear_part(function.polynomial, matrix)
     white_from = np.inf if function.white_from is None else function.white_from
-    toe, slope = function.toe or (-np.inf, 0)
+    toe, slope = function.toe or (0, 0)
     _apply(
         pixels.reshape(-1),
         result.reshape(-1),
@@ -172,14 +172,14 @@ def _apply(source, result, matrix, polynomial, protection, levels, limits, grey)
                 _linear(matrix[channel], red, green, blue, after[channel, :n])
             else:
                 _quartic(polynomial[channel], red, green, blue, after[channel, :n])
-        if _pixels_above(scale * white_from + shift, red, green, blue):
+        if white_from < 1 and _pixels_above(scale * white_from + shift, red, green, blue):
             _share_of_white(red, green, blue, scale * white_from + shift, share[:n])
             for channel in range(3):
                 _protect_highlights(
                     before[channel, :n], share[:n], scale, shift, after[channel, :n]
                 )
         for channel in range(3):
-            if _values_below(toe, after[channel, :n]):
+            if toe > 0 and _values_below(toe, after[channel, :n]):
                 _protect_shadows(before[channel, :n], toe, slope, scale, shift, after[channel, :n])
         if plain:
             _merge(after[0, :n], after[1, :n], after[2, :n], white, limits, half, results)

@@ -29,7 +29,7 @@ from enhance_cli.inference.retouch import Retouch, apply_retouch
 from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade, Enhancement
-from enhance_cli.models.color_function import TOE, TOE_SLOPE, WHITE_FROM, ColorFunction
+from enhance_cli.models.color_function import TOE, TOE_SLOPE, WHITE_FROM
 from enhance_cli.models.fuse_batch_norm import fuse_batch_norm_in_place
 from enhance_cli.models.guided_upsampling import guided_affine_grid
 from enhance_cli.models.prnet import Shape, input_shape
@@ -236,12 +236,12 @@ def _retouch_from(small: Enhancement, shape: Shape, grey: bool) -> Retouch:
     Raises:
         RetouchError: The result is not finite.
     """
-    function = small.function or ColorFunction(small.mapping)
-    matrix, grid = function.matrix().to(small.coarse.device), None
+    function, grid = small.function, None
+    matrix = function.matrix().to(small.photo.device)
     parts = [matrix]
     if function.polynomial is not None:
         parts.append(function.polynomial[0].mT)
-    if small.function is None:
+    if small.per_pixel is not None:
         assert small.residual is not None
         grid = guided_affine_grid(small.coarse[0], small.residual[0], matrix, shape)
         parts.append(grid)

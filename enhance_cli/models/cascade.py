@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,25 +15,45 @@ from enhance_cli.models.color_polynomial import fit_color_polynomial
 from enhance_cli.models.prnet import PRNet, Shape, input_shape
 
 
-class Enhancement(NamedTuple):
-    """All parts of the cascade's output for a batch; nothing is clamped.
+@dataclass(frozen=True)
+class Enhancement:
+    """The cascade's output for a batch; its parts are computed when they are asked for.
 
     Attributes:
-        enhanced: The result ``I_r = coarse + residual``, ``(B, 3, H, W)``.
-        coarse: The coarse result ``I_i + r_c``, ``(B, 3, H, W)``; the input itself if the variant
-            has no CENet.
-        residual: PRNet's residual ``r_p``, ``(B, 3, H, W)``, projected and with highlights and
-            shadows protected if the config says so; None without PRNet.
-        mapping: CENet's color map; None if the variant has no CENet.
-        function: The whole enhancement as one function of color; None if PRNet's residual differs
-            from place to place.
+        photo: The batch, ``(B, 3, H, W)``, sRGB in [0, 1].
+        function: The whole enhancement as one function of color. If PRNet's residual differs from
+            place to place, it is CENet's part alone, with the protection of the whole.
+        per_pixel: PRNet's residual ``r_p``, ``(B, 3, H, W)``, if it differs from place to place;
+            else None.
+        refined: Whether PRNet has taken part.
     """
 
-    enhanced: Tensor
-    coarse: Tensor
-    residual: Tensor | None
-    mapping: ColorMapping | None
-    function: ColorFunction | None = None
+    photo: Tensor
+    function: ColorFunction
+    per_pixel: Tensor | None = None
+    refined: bool = False
+
+    @property
+    def mapping(self) -> ColorMapping | None:
+        """CENet's color map; None if the variant has no CENet."""
+        return self.function.mapping
+
+    @cached_property
+    def coarse(self) -> Tensor:
+        """The coarse result ``I_i + r_c``, ``(B, 3, H, W)``; without CENet, the input itself."""
+        return self.function.coarse(self.photo)
+
+    @cached_property
+    def enhanced(self) -> Tensor:
+        """The result ``I_r = coarse + residual``, ``(B, 3, H, W)``, not clamped."""
+        if self.per_pixel is None:
+            return self.function(self.photo)
+        return self.function.protect(self.coarse + self.per_pixel, self.photo)
+
+    @property
+    def residual(self) -> Tensor | None:
+        """PRNet's residual with highlights and shadows protected; None if it took no part."""
+        return self.enhanced - self.coarse if self.refined else None
 
 
 class Cascade(nn.Module):
@@ -71,20 +92,16 @@ class Cascade(nn.Module):
         seen = pad_to_square(photo, self.config.input_side) if self.config.fit == "pad" else photo
         mapping = None if self.cenet is None else self.cenet(self._square(seen))
         function = ColorFunction(mapping)
-        coarse = function.coarse(photo)
         if self.prnet is None or coarse_only:
-            return Enhancement(coarse, coarse, None, mapping, function)
+            return Enhancement(photo, function)
         function = function._replace(
             highlights=self.config.protect_highlights, shadows=self.config.protect_shadows
         )
         if self.config.is_global:
             polynomial = self._polynomial(self.prnet, function, photo, seen)
-            function = function._replace(polynomial=polynomial)
-            enhanced = function(photo)
-            return Enhancement(enhanced, coarse, enhanced - coarse, mapping, function)
+            return Enhancement(photo, function._replace(polynomial=polynomial), refined=True)
         residual = _cropped(self.prnet(function.coarse(seen)).float(), photo)
-        enhanced = function.protect(coarse + residual, photo)
-        return Enhancement(enhanced, coarse, enhanced - coarse, mapping, None)
+        return Enhancement(photo, function, residual, refined=True)
 
     def _polynomial(
         self, prnet: PRNet, function: ColorFunction, photo: Tensor, seen: Tensor

@@ -79,11 +79,10 @@ def _encode(pixels: NDArray[np.uint8], encoding: Encoding, blocks: dict[str, Any
     segments = _segments(header.getvalue())
     described = b"".join(segment for marker, segment in segments if _is_metadata(marker))
     subsampling = encoding.subsampling.replace(":", "")
-    encoded = bytes(
-        imagecodecs.jpeg8_encode(pixels, level=encoding.quality, subsampling=subsampling)
-    )
+    encoded = imagecodecs.jpeg8_encode(pixels, level=encoding.quality, subsampling=subsampling)
     own = sum(len(segment) for marker, segment in _segments(encoded) if _is_metadata(marker))
-    return encoded[:2] + described + encoded[2 + own :]
+    view = memoryview(encoded)  # without copies: a photo may take tens of megabytes
+    return b"".join([view[:2], described, view[2 + own :]])
 
 
 def _blocks(photo: Photo, metadata: Metadata) -> dict[str, Any]:
@@ -128,13 +127,13 @@ def _is_metadata(marker: int) -> bool:
     return marker == _COMMENT or _FIRST_APP <= marker <= _LAST_APP
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+def _segments(content: bytes | bytearray) -> Iterator[tuple[int, bytes]]:
     """The segments before the pixel data, each with its marker (ITU-T T.81, B.1.1)."""
     at = 2
     while at + 4 <= len(content) and content[at] == 0xFF:
         marker = content[at + 1]
         length = 2 + struct.unpack_from(">H", content, at + 2)[0]
-        yield marker, content[at : at + length]
+        yield marker, bytes(content[at : at + length])
         if marker == _SOS:
             return
         at += length
@@ -148,6 +147,4 @@ def _is_whole(content: bytes) -> bool:
     if not segments or segments[-1][0] != _SOS:
         return False
     start = 2 + sum(len(segment) for _, segment in segments)
-    after = np.frombuffer(content, np.uint8, offset=start)
-    markers = np.flatnonzero(after[:-1] == 0xFF)
-    return bool((after[markers + 1] == _EOI).any())
+    return content.rfind(bytes((0xFF, _EOI)), start) >= 0
