@@ -16,7 +16,8 @@ from PIL import Image
 from skimage import data
 
 from enhance_cli.config.model import ModelConfig
-from enhance_cli.inference.weights import Provenance, save_weights
+from enhance_cli.inference.weights import save_weights
+from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.resnet import ResNet
 

@@ -47,7 +47,7 @@ class Decision(NamedTuple):
 def decide(
     jobs: tuple[Job, ...],
     manifest: Manifest,
-    settings: str,
+    settings: Callable[[], str],
     on_conflict: OnConflict,
     side_output_missing: Callable[[Job], bool] = lambda _job: False,
 ) -> tuple[Decision, ...]:
@@ -61,7 +61,8 @@ def decide(
     Args:
         jobs: The photos and their output paths.
         manifest: Records of earlier runs.
-        settings: Digest of the settings that affect results.
+        settings: Returns the digest of the settings that affect results; called if an earlier run
+            has left a result.
         on_conflict: What to do about foreign files.
         side_output_missing: Tells whether a side output of a photo is missing.
 
@@ -86,7 +87,7 @@ def decide(
 def _decide_one(
     job: Job,
     manifest: Manifest,
-    settings: str,
+    settings: Callable[[], str],
     on_conflict: OnConflict,
     taken: set[str],
 ) -> Decision:
@@ -103,11 +104,11 @@ def _decide_one(
     return Decision(job, _staleness(record, job, settings))
 
 
-def _staleness(record: Record, job: Job, settings: str) -> Reason:
+def _staleness(record: Record, job: Job, settings: Callable[[], str]) -> Reason:
     same_photo = record.input == str(job.input.resolve())
     if not same_photo or record.source != FileSignature.of(job.input):
         return Reason.PHOTO_CHANGED
-    return Reason.UP_TO_DATE if record.settings == settings else Reason.SETTINGS_CHANGED
+    return Reason.UP_TO_DATE if record.settings == settings() else Reason.SETTINGS_CHANGED
 
 
 def _is_unchanged(record: Record, output: Path) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from enhance_cli.batch.process_photo import PhotoOutcome
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.contact_sheet import before_after_sheet
 from enhance_cli.imaging.photo import Photo, to_uint8
 from enhance_cli.models.luma_bt709 import LUMA_BT709
+
+if TYPE_CHECKING:
+    from enhance_cli.batch.process_photo import PhotoOutcome
 
 SHEET = "before-after.jpg"
 

@@ -12,8 +12,10 @@ from string import Template
 from typing import TextIO
 from urllib.parse import quote
 
+import numpy as np
+from numpy.typing import NDArray
+
 from enhance_cli.atomic_write import temporary_path
-from enhance_cli.models.cenet import ColorMapping
 
 _PAGE = "gallery.html"
 _PHOTOS, _FAILED = "<!-- photos -->", "<!-- failed -->"
@@ -29,7 +31,7 @@ class GalleryEntry:
         after: Thumbnail after retouching, a WebP file.
         size: Width and height of the thumbnails.
         output: The result, to which the page links.
-        mapping: CENet's map, or None.
+        coarse: CENet's map, ``(3, 4)``, from R, G, B and 1; None if there is none.
     """
 
     name: str
@@ -37,7 +39,7 @@ class GalleryEntry:
     after: bytes
     size: tuple[int, int]
     output: Path
-    mapping: ColorMapping | None
+    coarse: NDArray[np.float32] | None
 
 
 class Gallery:
@@ -68,14 +70,13 @@ class Gallery:
     def add(self, entry: GalleryEntry) -> None:
         """Add a photo."""
         self._count += 1
-        mapping = entry.mapping
         values = {
             "name": html.escape(entry.name),
             "before": _data_url(entry.before),
             "after": _data_url(entry.after),
             "ratio": f"{entry.size[0]} / {entry.size[1]}",
             "link": html.escape(_link(entry.output, self.path.parent)),
-            "map": _table_of(mapping) if mapping is not None else "",
+            "map": _table_of(entry.coarse) if entry.coarse is not None else "",
         }
         self._file.write(_PHOTO.substitute(values))
 
@@ -119,13 +120,11 @@ def _link(output: Path, folder: Path) -> str:
         return output.resolve().as_uri()
 
 
-def _table_of(mapping: ColorMapping) -> str:
+def _table_of(coarse: NDArray[np.float32]) -> str:
     """A table of ``coarse = (1 + W_s) p + b_s``, row by row (eq. 1 and 3)."""
     rows = []
     for channel, name in enumerate("RGB"):
-        row = [*mapping.matrix[0, channel].tolist(), mapping.offset[0, channel].item()]
-        row[channel] += 1
-        cells = "".join(f"<td>{value:+.3f}</td>" for value in row)
+        cells = "".join(f"<td>{value:+.3f}</td>" for value in coarse[channel].tolist())
         rows.append(f"<tr><th>{name}</th>{cells}</tr>")
     head = "<tr><th></th><th>R</th><th>G</th><th>B</th><th>1</th></tr>"
     return f"<details><summary>coarse map</summary><table>{head}{''.join(rows)}</table></details>"

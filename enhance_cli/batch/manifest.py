@@ -165,6 +165,8 @@ _NO_EFFECT_ON_RESULTS = (
 )
 """Settings that select photos, devices and folders, but do not change any result."""
 
+_NO_EFFECT_ON_PICTURES = ("lut_format", "lut_size", "pictures")
+
 
 def settings_digest(config: ApplyConfig, weights: Path) -> str:
     """Digest of everything that affects a result: options, weights, and the program's version.
@@ -174,7 +176,7 @@ def settings_digest(config: ApplyConfig, weights: Path) -> str:
         weights: Its weights file.
     """
     options = asdict(config)
-    for name in _NO_EFFECT_ON_RESULTS:
+    for name in (*_NO_EFFECT_ON_RESULTS, *(_NO_EFFECT_ON_PICTURES if config.pictures else ())):
         del options[name]
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     with weights.open("rb") as file:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance_cli.batch.discovery import discover_photos
-from enhance_cli.config.apply import ApplyConfig, Format
+from enhance_cli.config.apply import LUT_SUFFIXES, ApplyConfig, Format, LutFormat
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.formats import AVIF, JPEG, PNG, TIFF, WEBP, WRITTEN
 
@@ -47,9 +47,16 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     """
     found, warnings = discover_photos(config)
     names = _result_names([photo.relative for photo in found], config.format)
+    if not config.pictures:
+        names = [lut_name(name, config.lut_format) for name in names]
     jobs = [Job(photo.path, config.out / name) for photo, name in zip(found, names, strict=True)]
     _refuse_replacing_inputs(jobs)
     return Plan(tuple(jobs), tuple(warnings))
+
+
+def lut_name(name: Path, kind: LutFormat) -> Path:
+    """The name of a result's look-up table; it keeps its suffix, so that no two are equal."""
+    return name.with_name(name.name + LUT_SUFFIXES[kind])
 
 
 def _result_names(relatives: list[Path], kind: Format) -> list[Path]:

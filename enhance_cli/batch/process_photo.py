@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 import traceback
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from enhance_cli.batch.conflicts import Reason
 from enhance_cli.batch.gallery import GalleryEntry
 from enhance_cli.batch.manifest import FileSignature, Manifest
 from enhance_cli.batch.output_paths import Job
-from enhance_cli.batch.side_outputs import SideOutputs
+from enhance_cli.batch.side_outputs import SideOutputs, write_retouch_as_lut
 from enhance_cli.batch.worker_pool import BatchCancelledError, WorkerPool
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import EnhanceError, PhotoError, RetouchError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
-from enhance_cli.inference.enhancer import Enhancer
+
+if TYPE_CHECKING:
+    from enhance_cli.inference.enhancer import Enhancer
 
 
 class Status(StrEnum):
@@ -76,16 +80,17 @@ class BatchContext:
 
     Attributes:
         config: The batch's settings.
-        settings_digest: Digest of the settings that affect results, for the manifest.
-        enhancer: The networks.
+        settings_digest: Digest of the settings that affect results, for the manifest; computing it
+            takes a tenth of a second.
+        enhancer: The networks, which load while the first photos are read.
         pool: The workers, and their budget of pixels.
-        side_outputs: Comparisons, color maps and the gallery.
+        side_outputs: Comparisons, look-up tables and the gallery.
         manifest: Records of finished results.
     """
 
     config: ApplyConfig
-    settings_digest: str
-    enhancer: Enhancer
+    settings_digest: Future[str]
+    enhancer: Future[Enhancer]
     pool: WorkerPool
     side_outputs: SideOutputs
     manifest: Manifest
@@ -105,31 +110,35 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
         EnhanceError: Every further photo would fail in the same way, for example on a full disk.
         BatchCancelledError: The batch has been cancelled.
     """
-    config, enhancer, side_outputs = batch.config, batch.enhancer, batch.side_outputs
+    config, side_outputs = batch.config, batch.side_outputs
     started, source = time.perf_counter(), FileSignature.of(job.input)
     try:
         with batch.pool.budget.reservation() as reserve:
             batch.pool.check_cancelled()
             photo = decode(job.input, config.long_edge, config.max_pixels, reserve)
-            batch.pool.check_cancelled()
             before = side_outputs.preview(photo)
+            enhancer = batch.enhancer.result()
+            batch.pool.check_cancelled()
             unchanged = config.strength == 0 and not config.srgb
             retouch = None if unchanged else enhancer.predict(photo, config.coarse_only)
-            in_place = before is None
-            result = enhancer.apply(photo, retouch, config.strength, config.srgb, in_place)
-            after = side_outputs.preview(result)
-            metadata, lost = metadata_for_result(
-                photo.metadata,
-                result.size,
-                srgb=result.color_space.is_srgb,
-                keep=config.keep_metadata,
-            )
-            warnings = (*photo.warnings, *lost)
-            del photo  # large photos need the memory while the result is written
-            batch.pool.check_cancelled()
-            warnings += write_photo(result, job.output, config.encoding, metadata)
-            entry, problems = side_outputs.write(job, before, after, retouch)
-            warnings += problems
+            warnings, entry = photo.warnings, None
+            if not config.pictures:
+                write_retouch_as_lut(retouch, job, job.output, config)
+            else:
+                in_place = before is None
+                result = enhancer.apply(photo, retouch, config.strength, config.srgb, in_place)
+                after = side_outputs.preview(result)
+                metadata, lost = metadata_for_result(
+                    photo.metadata,
+                    result.size,
+                    srgb=result.color_space.is_srgb,
+                    keep=config.keep_metadata,
+                )
+                del photo  # large photos need the memory while the result is written
+                batch.pool.check_cancelled()
+                warnings += (*lost, *write_photo(result, job.output, config.encoding, metadata))
+                entry, problems = side_outputs.write(job, before, after, retouch)
+                warnings += problems
     except (PhotoError, RetouchError) as problem:
         return _failed(job, reason, _with_path(job, problem), started)
     except (EnhanceError, BatchCancelledError):
@@ -137,7 +146,7 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
     except Exception as problem:
         return _failed(job, reason, _bug_report(job, problem), started)
     if source is not None:
-        batch.manifest.add(job.input, source, job.output, batch.settings_digest)
+        batch.manifest.add(job.input, source, job.output, batch.settings_digest.result())
     outcome = PhotoOutcome(
         job.input, job.output, Status.DONE, reason, None, _since(started), warnings
     )

@@ -1,8 +1,17 @@
-"""Retouch a batch of photos."""
+"""Retouch a batch of photos.
+
+PyTorch takes longer to import than everything else that happens before the first photo, and a run
+may have no use for it: nothing is to be done, or a folder or an option is wrong. So nothing that
+this module and those below it import needs PyTorch. The networks are loaded in a thread of their
+own once a photo is to be retouched, while others read the first photos.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
@@ -17,18 +26,19 @@ from enhance_cli.batch.process_photo import (
     skip_photo,
 )
 from enhance_cli.batch.side_outputs import SideOutputs
-from enhance_cli.batch.worker_pool import torch_threads, worker_pool_for
+from enhance_cli.batch.worker_pool import WorkerPool, in_background, threads_for, torch_threads
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
-from enhance_cli.inference.enhancer import Enhancer
-from enhance_cli.inference.weights import find_weights
+from enhance_cli.inference.device import pick_device, refuse_unusable_device
+from enhance_cli.inference.weights_file import describe_weights, find_weights
 
 
 class BatchRunner:
     """One run over a batch. Iterating over it yields a :class:`PhotoOutcome` for each photo.
 
-    Whatever is wrong with the whole run is reported at once, before a photo is read.
+    Whatever is wrong with the whole run is reported at once, before a photo is read. What only the
+    tensors of damaged weights can tell is reported before a photo is written.
 
     Args:
         config: The run's settings.
@@ -43,16 +53,17 @@ class BatchRunner:
 
     def __init__(self, config: ApplyConfig) -> None:
         self.config = config
+        refuse_unusable_device(config.device)
         self.plan = plan_outputs(config)
         side_outputs = SideOutputs(config)
-        enhancer = Enhancer.load(config.weights, config.device)
-        _refuse_missing_cenet(config, enhancer.model.config)
-        weights = enhancer.weights_path or find_weights(config.weights)
+        weights = describe_weights(find_weights(config.weights))
+        _refuse_missing_cenet(config, weights.config)
+        self._weights = weights.path
         self._batch = BatchContext(
             config=config,
-            settings_digest=settings_digest(config, weights),
-            enhancer=enhancer,
-            pool=worker_pool_for(enhancer.device),
+            settings_digest=in_background(partial(settings_digest, config, weights.path)),
+            enhancer=Future(),
+            pool=WorkerPool(threads_for("cpu")),
             side_outputs=side_outputs,
             manifest=Manifest(config.out),
         )
@@ -76,7 +87,7 @@ class BatchRunner:
         return decide(
             self.plan.jobs,
             self._batch.manifest,
-            self._batch.settings_digest,
+            self._batch.settings_digest.result,
             self.config.on_conflict,
             self._batch.side_outputs.missing,
         )
@@ -87,14 +98,43 @@ class BatchRunner:
         Raises:
             OutputError: Nothing more can be written, or another run is writing to the folder.
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
+            WeightsError: The weights are damaged.
         """
         batch = self._batch
         _make_folder(self.config)
         with batch.manifest.locked():
-            tasks = [self._task(decision) for decision in self.decisions()]
-            with batch.side_outputs.opened(), torch_threads(batch.pool.threads):
-                for processed in batch.pool.run(tasks):
+            decisions = self.decisions()
+            idle = all(decision.skipped for decision in decisions)
+            with (
+                batch.side_outputs.opened(),
+                contextlib.nullcontext() if idle else self._networks_loading(),
+            ):
+                for processed in batch.pool.run(map(self._task, decisions)):
                     yield self._report(processed)
+
+    @contextlib.contextmanager
+    def _networks_loading(self) -> Generator[None]:
+        """Load the networks in a thread, and restore PyTorch's settings at the end."""
+        with contextlib.ExitStack() as settings:
+            loading = threading.Thread(target=self._load, args=(settings,), name="networks")
+            loading.start()
+            try:
+                yield
+            finally:
+                loading.join()
+
+    def _load(self, settings: contextlib.ExitStack) -> None:
+        """Load the networks; workers wait for them, or for the error."""
+        pool, ready = self._batch.pool, self._batch.enhancer
+        try:
+            from enhance_cli.inference.enhancer import Enhancer
+
+            device = pick_device(self.config.device)
+            pool.grow(threads_for(device.type))
+            settings.enter_context(torch_threads(pool.threads))
+            ready.set_result(Enhancer.load(self._weights, str(device)))
+        except BaseException as problem:
+            ready.set_exception(problem)
 
     def _task(self, decision: Decision) -> Callable[[], Processed]:
         handle = skip_photo if decision.skipped else process_photo
@@ -102,11 +142,16 @@ class BatchRunner:
 
     def _report(self, processed: Processed) -> PhotoOutcome:
         """Add a photo to the gallery, and the warnings of the whole run to its own."""
-        enhancer = self._batch.enhancer
         self._batch.side_outputs.show(processed.job, processed.entry, processed.not_shown)
+        return replace(processed.outcome, warnings=(*processed.outcome.warnings, *self._warnings()))
+
+    def _warnings(self) -> list[str]:
+        """Take the warnings of the networks that have not been reported yet."""
+        if not self._batch.enhancer.done():
+            return []
+        enhancer = self._batch.enhancer.result()
         warnings, enhancer.warnings = enhancer.warnings, []
-        outcome = processed.outcome
-        return replace(outcome, warnings=(*outcome.warnings, *warnings))
+        return warnings
 
 
 def _make_folder(config: ApplyConfig) -> None:
@@ -119,6 +164,12 @@ def _make_folder(config: ApplyConfig) -> None:
 
 
 def _refuse_missing_cenet(config: ApplyConfig, model: ModelConfig) -> None:
-    for option, asked in (("--coarse-only", config.coarse_only), ("--lut", config.lut)):
-        if asked and not model.has_cenet:
-            raise UsageError(f"{option}: weights of the variant {model.variant} have no CENet")
+    if model.has_cenet:
+        return
+    if config.coarse_only:
+        raise UsageError(f"--coarse-only: weights of the variant {model.variant} have no CENet")
+    if config.lut and not model.is_color_function:
+        raise UsageError(
+            f"--lut: these weights (variant {model.variant}) retouch each pixel by its place, "
+            "which a table cannot hold; use weights with CENet or a global PRNet"
+        )

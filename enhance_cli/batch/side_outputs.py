@@ -1,21 +1,19 @@
-"""What a run writes beside its results: comparisons, color maps, a gallery."""
+"""What a run writes beside its results: comparisons, look-up tables, a gallery."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from enhance_cli.batch.gallery import Gallery, GalleryEntry
-from enhance_cli.batch.output_paths import Job
+from enhance_cli.batch.output_paths import Job, lut_name
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError, PhotoError, UsageError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.color_space import Floats
-from enhance_cli.imaging.cube import write_cube
+from enhance_cli.imaging.lut import write_lut
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.preview import (
     COMPARISON_EDGE,
@@ -23,7 +21,9 @@ from enhance_cli.imaging.preview import (
     thumbnail,
     write_comparison,
 )
-from enhance_cli.inference.retouch import Retouch
+
+if TYPE_CHECKING:
+    from enhance_cli.inference.retouch import Retouch
 
 
 class SideOutput(Protocol):
@@ -71,15 +71,20 @@ class Comparison:
             write_comparison(before, after, self.path(job.output.relative_to(self._out)))
 
 
-class ColorMapFile:
-    """CENet's map of each photo as a ``.cube`` file."""
+class LutFile:
+    """The retouch of each photo as a look-up table.
 
-    def __init__(self, folder: Path, out: Path, strength: float) -> None:
-        self._folder, self._out, self._strength = folder, out, strength
+    Args:
+        config: The run's settings, with a folder for the tables.
+        folder: That folder.
+    """
+
+    def __init__(self, config: ApplyConfig, folder: Path) -> None:
+        self._config, self._folder = config, folder
 
     def path(self, relative: Path) -> Path:
         """See :meth:`SideOutput.path`."""
-        return self._folder / relative.with_name(f"{relative.name}.cube")
+        return self._folder / lut_name(relative, self._config.lut_format)
 
     def write(
         self,
@@ -89,18 +94,32 @@ class ColorMapFile:
         retouch: Retouch | None,
     ) -> None:
         """See :meth:`SideOutput.write`."""
+        path = self.path(job.output.relative_to(self._config.out))
+        write_retouch_as_lut(retouch, job, path, self._config)
 
-        def mapping(colors: Floats) -> Floats:
-            if retouch is None:
-                return colors
-            change = retouch.coarse(colors) - colors
-            return colors + np.multiply(change, self._strength, dtype=np.float32)
 
-        path = self.path(job.output.relative_to(self._out))
-        try:
-            write_cube(mapping, path, job.input.name)
-        except OSError as problem:
-            raise _unwritable("--lut", path, problem) from problem
+def write_retouch_as_lut(
+    retouch: Retouch | None, job: Job, path: Path, config: ApplyConfig
+) -> None:
+    """Write a photo's retouch as a look-up table, at the strength of the run.
+
+    Args:
+        retouch: The retouch; None leaves all colors unchanged.
+        job: The photo.
+        path: The file.
+        config: The run's settings.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+
+    def function(colors: Floats) -> Floats:
+        return colors if retouch is None else retouch.colors(colors, config.strength)
+
+    try:
+        write_lut(function, path, job.input.name, config.lut_format, config.lut_size)
+    except OSError as problem:
+        raise _unwritable("--lut", path, problem) from problem
 
 
 class SideOutputs:
@@ -116,8 +135,8 @@ class SideOutputs:
     def __init__(self, config: ApplyConfig) -> None:
         self._out = config.out
         self._files: list[SideOutput] = []
-        if config.lut:
-            self._files.append(ColorMapFile(config.lut, config.out, config.strength))
+        if config.lut and config.pictures:
+            self._files.append(LutFile(config, config.lut))
         if config.compare:
             self._files.append(Comparison(config.compare, config.out))
         self._needs_preview = bool(config.compare or config.gallery)
@@ -218,7 +237,7 @@ class SideOutputs:
             after=thumbnail(small),
             size=small.size,
             output=job.output,
-            mapping=retouch.mapping if retouch else None,
+            coarse=retouch.function.matrix if retouch and retouch.has_cenet else None,
         )
 
 

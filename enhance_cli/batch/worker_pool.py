@@ -11,8 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-import torch
-
 Result = TypeVar("Result")
 
 MAX_THREADS = 8
@@ -37,15 +35,26 @@ class WorkerPool:
         threads: Number of threads.
 
     Attributes:
-        threads: Number of threads.
+        threads: Number of threads; it may grow.
         budget: Limits the pixels that all of them hold in memory.
     """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.budget = PixelBudget(threads * PIXELS_PER_THREAD)
+        self._growing = threading.Lock()
+        self._admitted = threading.Semaphore(threads)
         self._stopping = threading.Event()
         self._cancelled = threading.Event()
+
+    def grow(self, threads: int) -> None:
+        """Run up to this many tasks side by side, from now on; the number never falls."""
+        with self._growing:
+            more = threads - self.threads
+            if more > 0:
+                self.threads = threads
+                self.budget.grow(more * PIXELS_PER_THREAD)
+                self._admitted.release(more)
 
     def stop(self) -> None:
         """Start no further task; running tasks are finished."""
@@ -73,7 +82,7 @@ class WorkerPool:
         """
         upcoming = iter(tasks)
         pending: deque[Future[Result]] = deque()
-        executor = ThreadPoolExecutor(self.threads, "photo")
+        executor = self._start()
         try:
             while True:
                 if not self.was_stopped:
@@ -86,7 +95,29 @@ class WorkerPool:
             self._cancelled.set()
             raise
         finally:
+            self._admitted.release(MAX_GPU_THREADS)  # those that still wait find no task and end
             executor.shutdown(cancel_futures=True)
+
+    def _start(self) -> ThreadPoolExecutor:
+        """Threads for a pool of any size; those that it does not have yet wait to be admitted."""
+        with self._growing:
+            self._admitted = threading.Semaphore(self.threads)
+            most = max(self.threads, MAX_GPU_THREADS)
+        return ThreadPoolExecutor(most, "photo", initializer=self._admitted.acquire)
+
+
+def in_background(function: Callable[[], Result]) -> Future[Result]:
+    """Call a function in a thread of its own."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as problem:
+            future.set_exception(problem)
+
+    threading.Thread(target=run).start()
+    return future
 
 
 class BatchCancelledError(Exception):
@@ -104,6 +135,12 @@ class PixelBudget:
         self._limit = pixels
         self._reserved = 0
         self._changed = threading.Condition()
+
+    def grow(self, pixels: int) -> None:
+        """Raise the limit by a number of pixels."""
+        with self._changed:
+            self._limit += pixels
+            self._changed.notify_all()
 
     @contextlib.contextmanager
     def reservation(self) -> Generator[Callable[[int], None]]:
@@ -130,12 +167,14 @@ class PixelBudget:
                 self._changed.notify_all()
 
 
-def worker_pool_for(device: torch.device) -> WorkerPool:
-    """A pool with a thread for each core, or two if the networks run on a GPU."""
+def threads_for(device_type: str) -> int:
+    """Number of workers: one for each core, or two if the networks run on a GPU.
+
+    Args:
+        device_type: ``cpu`` or ``cuda``.
+    """
     cores = available_cores()
-    if device.type == "cpu":
-        return WorkerPool(min(cores, MAX_THREADS))
-    return WorkerPool(min(2 * cores, MAX_GPU_THREADS))
+    return min(cores, MAX_THREADS) if device_type == "cpu" else min(2 * cores, MAX_GPU_THREADS)
 
 
 def available_cores() -> int:
@@ -148,6 +187,8 @@ def available_cores() -> int:
 @contextlib.contextmanager
 def torch_threads(workers: int) -> Generator[None]:
     """Divide the cores among the workers' networks; restore PyTorch's setting afterwards."""
+    import torch  # late: see enhance_cli.batch.runner
+
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, available_cores() // workers))
     try:

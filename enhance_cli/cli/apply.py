@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,9 +20,12 @@ from enhance_cli.cli.console import (
 )
 from enhance_cli.cli.options import choice, device_option, number
 from enhance_cli.config.apply import (
+    CUBE_SIZE,
+    HALD_SIZE,
     ApplyConfig,
     Encoding,
     Format,
+    LutFormat,
     OnConflict,
     RawPairs,
     Subsampling,
@@ -73,15 +77,16 @@ def apply(
         number(int, "N", low=1, help="Refuse photos with more pixels.", rich_help_panel=_PHOTOS),
     ] = ApplyConfig.max_pixels,
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--out",
             "-o",
             metavar="DIR",
             help="Folder for the results; created if missing.",
+            show_default="required",
             rich_help_panel=_RESULT,
         ),
-    ],
+    ] = None,
     full_size: Annotated[
         bool,
         typer.Option("--full-size", help="Keep the size of every photo.", rich_help_panel=_RESULT),
@@ -171,10 +176,39 @@ def apply(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Also write each photo's coarse color map as a .cube file.",
+            help="Also write each photo's retouch as a look-up table (LUT) for photo editors.",
             rich_help_panel=_RESULT,
         ),
     ] = None,
+    lut_format: Annotated[
+        LutFormat | None,
+        choice(
+            LutFormat,
+            help="A .cube file, or a HaldCLUT (PNG) for RawTherapee, GIMP and digiKam.",
+            show_default=ApplyConfig.lut_format,
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    lut_size: Annotated[
+        int | None,
+        number(
+            int,
+            "N",
+            low=2,
+            high=144,
+            help="Grid points along each axis of a LUT; a square number for HaldCLUTs.",
+            show_default=f"{CUBE_SIZE}, HaldCLUT: {HALD_SIZE}",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    no_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--no-pictures",
+            help="Write the LUTs alone, into the folder of --lut.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = False,
     strength: Annotated[
         float,
         number(
@@ -246,10 +280,14 @@ def apply(
         raise UsageError("--full-size and --long-edge: give one of the two")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose: give one of the two")
+    if no_pictures and (compare or gallery):
+        raise UsageError("--no-pictures: leave out --compare and --gallery, which show results")
     size = None if full_size else long_edge or LONG_EDGE
+    table = _lut_format(lut, lut_format, lut_size)
+    folder = _result_folder(out, lut, no_pictures)
     config = ApplyConfig(
         inputs=tuple(inputs),
-        out=out,
+        out=folder,
         coarse_only=coarse_only,
         weights=weights,
         device=device,
@@ -264,6 +302,9 @@ def apply(
         exclude=tuple(exclude or ()),
         max_pixels=max_pixels,
         lut=lut,
+        lut_format=table,
+        lut_size=lut_size or (HALD_SIZE if table == "hald" else CUBE_SIZE),
+        pictures=not no_pictures,
         compare=compare,
         gallery=gallery,
     )
@@ -275,12 +316,46 @@ def apply(
     if as_json:
         print(json.dumps(_document(outcomes), ensure_ascii=False, indent=2))
     elif not quiet:
-        results.print(_summary(outcomes, out, size), markup=False, soft_wrap=True)
+        results.print(_summary(outcomes, config), markup=False, soft_wrap=True)
     if interrupted:
         say_error("interrupted; the same command continues from here")
         raise typer.Exit(ExitCode.INTERRUPTED)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _result_folder(out: Path | None, lut: Path | None, no_pictures: bool) -> Path:
+    """The folder for results, or for look-up tables if they are all that is written.
+
+    Raises:
+        UsageError: A folder is missing, or there is one too many.
+    """
+    if not no_pictures:
+        if out is None:
+            raise UsageError("--out DIR is missing: the folder for the results")
+        return out
+    if lut is None:
+        raise UsageError("--no-pictures writes LUTs alone: give their folder, --lut DIR")
+    if out is not None:
+        raise UsageError("--no-pictures writes into the folder of --lut alone; leave out --out")
+    return lut
+
+
+def _lut_format(lut: Path | None, chosen: LutFormat | None, size: int | None) -> LutFormat:
+    """The format of look-up tables.
+
+    Raises:
+        UsageError: No tables are wanted, or their size does not fit the format.
+    """
+    if lut is None and (chosen or size):
+        option = "--lut-format" if chosen else "--lut-size"
+        raise UsageError(f"{option} has no effect without --lut DIR")
+    if chosen == "hald" and size and math.isqrt(size) ** 2 != size:
+        raise UsageError(
+            f"--lut-size {size}: a HaldCLUT has 4, 9, 16, 25, 36, 49, 64, 81, 100, 121 or 144 "
+            "grid points along each axis"
+        )
+    return chosen or ApplyConfig.lut_format
 
 
 def _show_plan(config: ApplyConfig, as_json: bool) -> None:
@@ -311,12 +386,13 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
     say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
 
 
-def _summary(outcomes: list[PhotoOutcome], out: Path, long_edge: int | None) -> str:
+def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> str:
     from enhance_cli.batch.conflicts import Reason
 
     count = _counts(outcomes)
     lines = [
-        f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; in {out}"
+        f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; "
+        f"in {config.out}"
     ]
     foreign = sum(outcome.reason is Reason.FOREIGN_FILE for outcome in outcomes)
     if foreign:
@@ -326,11 +402,11 @@ def _summary(outcomes: list[PhotoOutcome], out: Path, long_edge: int | None) -> 
         )
     if count["failed"]:
         lines.append("Failed photos are listed above, each with the reason.")
-    if long_edge:
-        default = " (the default)" if long_edge == LONG_EDGE else ""
+    if config.long_edge and config.pictures:
+        default = " (the default)" if config.long_edge == LONG_EDGE else ""
         lines.append(
-            f"Results measure {long_edge} px on the longer edge{default}; smaller photos keep "
-            "their size. Use --full-size to keep the size of all."
+            f"Results measure {config.long_edge} px on the longer edge{default}; smaller photos "
+            "keep their size. Use --full-size to keep the size of all."
         )
     return "\n".join(lines)
 

@@ -18,6 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.status import Status
 
 from enhance_cli.cli.console import messages, say, say_error, say_warning
 from enhance_cli.config.apply import ApplyConfig
@@ -25,6 +26,9 @@ from enhance_cli.config.apply import ApplyConfig
 if TYPE_CHECKING:
     from enhance_cli.batch.process_photo import PhotoOutcome
     from enhance_cli.batch.runner import BatchRunner
+
+LOADING = "loading the networks"
+"""Shown on a terminal until the first photo is done: importing PyTorch takes two seconds."""
 
 MAX_REPEATS = 3
 """How often the same warning is printed photo by photo."""
@@ -49,9 +53,10 @@ def run_batch(
     Raises:
         EnhanceError: The run cannot start or go on.
     """
-    from enhance_cli.batch.runner import BatchRunner
+    with _spinner("looking for photos", verbosity):
+        from enhance_cli.batch.runner import BatchRunner
 
-    runner = BatchRunner(config)
+        runner = BatchRunner(config)
     for warning in runner.plan.warnings:
         say_warning(warning)
     outcomes: list[PhotoOutcome] = []
@@ -63,6 +68,13 @@ def run_batch(
     except KeyboardInterrupt:
         return outcomes, True
     return outcomes, runner.was_stopped
+
+
+def _spinner(text: str, verbosity: Verbosity) -> contextlib.AbstractContextManager[Status | None]:
+    """A text with a spinner for as long as a context lasts; nothing if stderr is no terminal."""
+    if verbosity is Verbosity.QUIET or not messages.is_terminal:
+        return contextlib.nullcontext()
+    return messages.status(text)
 
 
 @contextlib.contextmanager
@@ -110,9 +122,12 @@ class ApplyProgress:
             disable=not with_bar,
         )
         self._with_lines = not with_bar and verbosity is not Verbosity.QUIET
-        self._task = self._bar.add_task("", total=total, rate="")
+        self._task = self._bar.add_task(LOADING, total=total, rate="")
+        self._loading = contextlib.ExitStack()
 
     def __enter__(self) -> ApplyProgress:
+        if self._verbosity is Verbosity.VERBOSE:
+            self._loading.enter_context(_spinner(LOADING, self._verbosity))
         self._bar.start()
         return self
 
@@ -122,6 +137,7 @@ class ApplyProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._loading.close()
         self._bar.stop()
         for warning, count in self._warned.items():
             if count > MAX_REPEATS:
@@ -130,6 +146,7 @@ class ApplyProgress:
 
     def update(self, outcome: PhotoOutcome) -> None:
         """Show the outcome of one more photo."""
+        self._loading.close()
         self._done += 1
         if outcome.error:
             say_error(outcome.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -40,7 +41,8 @@ from enhance_cli.config.training import TrainConfig
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from enhance_cli.training.trainer import EpochReport, StepReport
+    from enhance_cli.training.ablation import Ablation
+    from enhance_cli.training.trainer import EpochReport, StepReport, Trainer
 
 Method = Literal[Variant, "all"]
 
@@ -238,15 +240,7 @@ def train(
     REPEATS is how often each photo of a folder is used in an epoch, as in --pairs ./mine=3. To use
     several GPUs or machines, start the command with torchrun.
     """
-    changes = [Change(text, "--set") for text in settings or ()]
-    for option, key, value in (
-        ("--variant", "model.variant", None if variant == "all" else variant),
-        ("--epochs", "stages.*.epochs", epochs),
-        ("--batch-size", "stages.*.batch_size", batch_size),
-        ("--learning-rate", "stages.*.learning_rate", learning_rate),
-        ("--seed", "seed", seed),
-    ):
-        changes += [] if value is None else [Change(f"{key}={value}", option)]
+    changes = _changes(variant, epochs, batch_size, learning_rate, seed, settings or [])
     run = tuple(name.strip() for name in stages.split(",")) if stages else None
     chosen = with_changes(load_recipe(recipe), changes, run)
     _refuse_without_held_out(changes, split)
@@ -273,6 +267,41 @@ def train(
         print(format_recipe(chosen), end="")
         return
     _run(config, all_variants=variant == "all")
+
+
+def _changes(
+    variant: Method | None,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    seed: int | None,
+    settings: list[str],
+) -> list[Change]:
+    """Collect the changes of the recipe, from the general to the special.
+
+    ``--variant all`` is checked as CE+PRNL, the method in which every setting has an effect.
+
+    Raises:
+        UsageError: ``--set`` sets the variant beside ``--variant all``.
+    """
+    changes = [
+        Change(f"{key}={value}", option)
+        for option, key, value in (
+            ("--variant", "model.variant", "ce+prnl" if variant == "all" else variant),
+            ("--epochs", "stages.*.epochs", epochs),
+            ("--batch-size", "stages.*.batch_size", batch_size),
+            ("--learning-rate", "stages.*.learning_rate", learning_rate),
+            ("--seed", "seed", seed),
+        )
+        if value is not None
+    ]
+    set_ones = [Change(text) for text in settings]
+    if variant == "all" and any(change.key == "model.variant" for change in set_ones):
+        raise UsageError(
+            "--set: model.variant has no effect: --variant all trains all five methods; "
+            "leave it out"
+        )
+    return changes + set_ones
 
 
 def _sources(fivek_root: str | None, pairs: list[str], photos: list[str]) -> tuple[Source, ...]:
@@ -316,13 +345,11 @@ def _refuse_without_held_out(changes: list[Change], split: str) -> None:
 
 def _run(config: TrainConfig, all_variants: bool) -> None:
     from enhance_cli.inference.device import effective_precision, pick_device
-    from enhance_cli.training.ablation import Ablation
-    from enhance_cli.training.distributed import is_main_process
-    from enhance_cli.training.trainer import Trainer
+    from enhance_cli.training.preparation import is_main_process
 
     messages.quiet = not is_main_process()
     bar = _Bar()
-    run = Ablation(config, bar.update) if all_variants else Trainer(config, on_step=bar.update)
+    run = _made(config, all_variants, bar.update)
     render_pairs(run, run.pairs)
     say(
         f"training {'all five methods' if all_variants else config.model.variant} on "
@@ -342,6 +369,22 @@ def _run(config: TrainConfig, all_variants: bool) -> None:
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from interruption
     say(f"wrote {config.out}")
+
+
+def _made(
+    config: TrainConfig, all_variants: bool, on_step: Callable[[StepReport], None]
+) -> Ablation | Trainer:
+    """Make the run; what is wrong with it is reported before the trainer imports PyTorch."""
+    if all_variants:
+        from enhance_cli.training.ablation import Ablation
+
+        return Ablation(config, on_step)
+    from enhance_cli.training.preparation import prepare
+
+    pairs = prepare(config)
+    from enhance_cli.training.trainer import Trainer
+
+    return Trainer(config, pairs, on_step)
 
 
 class _Bar:

@@ -13,9 +13,17 @@ Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 KeepMetadata = Literal["all", "no-gps", "none"]
 RawPairs = Literal["raw", "jpeg", "both"]
 OnConflict = Literal["skip", "overwrite", "rename", "error"]
+LutFormat = Literal["cube", "hald"]
 
 MAX_PIXELS = 500_000_000
 """Larger photos are refused: a few kilobytes can claim to be gigapixels."""
+
+
+LUT_SUFFIXES: dict[LutFormat, str] = {"cube": ".cube", "hald": ".hald.png"}
+"""Suffixes of look-up tables."""
+
+CUBE_SIZE, HALD_SIZE = 33, 64
+"""Usual grid points along each axis of a ``.cube`` file and of a HaldCLUT."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,11 @@ class ApplyConfig:
         pairs: Which one to retouch if a RAW file has the camera's JPEG beside it.
         exclude: Patterns for names, or for paths below an input folder, to leave out.
         max_pixels: Largest photo to read, in pixels.
-        lut: Folder for each photo's coarse color map as a ``.cube`` file.
+        lut: Folder for each photo's retouch as a look-up table (LUT).
+        lut_format: File format of the tables.
+        lut_size: Grid points along each axis of a table.
+        pictures: Whether to write results. If not, the tables are all that is written, and ``out``
+            is their folder.
         compare: Folder for a before-and-after picture of each photo.
         gallery: HTML file that shows all photos before and after.
     """
@@ -77,5 +89,8 @@ class ApplyConfig:
     exclude: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
     lut: Path | None = None
+    lut_format: LutFormat = "cube"
+    lut_size: int = CUBE_SIZE
+    pictures: bool = True
     compare: Path | None = None
     gallery: Path | None = None

@@ -31,7 +31,11 @@ def without_effect(recipe: Recipe) -> dict[str, str]:
 
 def _idle_in_model(model: ModelConfig) -> dict[str, str]:
     idle: dict[str, str] = {}
-    if model.max_input_edge > model.long_edge:
+    if model.fit == "squash" and model.is_color_function:
+        idle["max_input_edge"] = (
+            f"the result is a function of color, for which {model.input_edge} pixels are enough"
+        )
+    elif model.max_input_edge > model.long_edge:
         idle["max_input_edge"] = f"the networks see photos of at most {model.long_edge} pixels"
     if model.fit == "squash" and not model.has_cenet:
         idle["input_side"] = f"the variant {model.variant} has no CENet to squash for"

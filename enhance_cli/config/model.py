@@ -31,14 +31,15 @@ class ModelConfig:
             ignored, for CENet alone; PRNet then sees the photo unpadded. A global color map does
             not need the aspect ratio, and no pixel of the square is wasted.
         max_input_edge: Longer edge, in pixels, to which larger photos are downscaled before the
-            networks see them. The result is carried to the full size afterwards. A network does
-            best at the size at which it was trained.
+            networks see them. PRNet's residual is carried to the full size afterwards. A network
+            does best at the size at which it was trained.
         nonlocal_pool: Side, in positions, of the squares that the non-local block averages before
             attending to them. 1 attends to every position, as the paper does; 2 takes a quarter
             of the time.
         prnet: ``"per-pixel"`` is the paper's PRNet. ``"global"`` (not in the paper) replaces its
             residual by the closest polynomial in the photo's colors, so that errors which vary
-            from place to place average out, and halos and blotches with them.
+            from place to place average out, and halos and blotches with them. The whole result is
+            then one function of color, which is evaluated at every pixel of the full-size photo.
         prnet_input_edge: Longer edge, in pixels, at which a global PRNet sees an unpadded photo.
         protect_highlights: Do not darken what is white in the photo (not in the paper). Clipped
             skies would come out grey otherwise; the losses do not prevent it.
@@ -64,7 +65,10 @@ class ModelConfig:
     @property
     def input_edge(self) -> int:
         """Longer edge, in pixels, at which the networks see a photo."""
-        return min(self.max_input_edge, self.long_edge)
+        if self.fit == "pad" or not self.is_color_function:
+            return min(self.max_input_edge, self.long_edge)
+        # The square of CENet should not have more pixels a side than the shorter edge.
+        return max(2 * self.input_side * self.has_cenet, self.prnet_input_edge * self.has_prnet)
 
     @property
     def has_cenet(self) -> bool:
@@ -80,6 +84,11 @@ class ModelConfig:
     def is_global(self) -> bool:
         """Whether PRNet's residual is projected onto polynomials of color."""
         return self.has_prnet and self.prnet == "global"
+
+    @property
+    def is_color_function(self) -> bool:
+        """Whether the whole result is one function of color, the same at every place."""
+        return not self.has_prnet or self.is_global
 
     @property
     def non_local(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from importlib.resources import files
 from pathlib import Path
@@ -143,7 +143,7 @@ def with_changes(
 
     Args:
         recipe: The recipe.
-        changes: The changes, in order; of two changes of one setting the last one counts.
+        changes: The changes, in order.
         run: Names of the stages that will run; None if all will.
 
     Raises:
@@ -153,14 +153,8 @@ def with_changes(
     for change in changes:
         recipe = _with_change(recipe, change)
     for change in changes:
-        _refuse_without_effect(recipe, [change.key], change.option)
-        group, _, rest = change.key.partition(".")
-        name = rest.partition(".")[0]
-        if run is not None and group == "stages" and name not in {ALL, *run}:
-            raise UsageError(
-                f"{change.option}: {change.key} has no effect: --stages leaves out {name}; "
-                "leave it out"
-            )
+        _refuse_without_effect(recipe, [change.key], change.option, run)
+    _refuse_overridden(recipe, changes)
     return recipe
 
 
@@ -201,26 +195,54 @@ def format_recipe(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _refuse_without_effect(recipe: Recipe, given: Iterable[str], where: str) -> None:
+def _refuse_without_effect(
+    recipe: Recipe, given: Iterable[str], where: str, run: Collection[str] | None = None
+) -> None:
     reasons = without_effect(recipe)
     for key in given:
-        reason = _reason(key, recipe, reasons)
+        reason = _reason(key, recipe, reasons, run)
         if reason and not _at_default(key, recipe):
             raise UsageError(f"{where}: {key} has no effect: {reason}; leave it out")
 
 
-def _reason(key: str, recipe: Recipe, reasons: Mapping[str, str]) -> str | None:
-    """Return why a key has no effect; one with ``*`` must have no effect in every stage."""
+def _reason(
+    key: str, recipe: Recipe, reasons: Mapping[str, str], run: Collection[str] | None
+) -> str | None:
+    """Return why a key has no effect; one with ``*`` must have none in every stage that runs."""
     group, _, rest = key.partition(".")
     if group != "stages":
         return reasons.get(key)
     name, _, setting = rest.partition(".")
-    stages = [stage.name for stage in recipe.stages] if name == ALL else [name]
+    if run is not None and name not in {ALL, *run}:
+        return f"--stages leaves out {name}"
+    names = [stage.name for stage in recipe.stages if run is None or stage.name in run]
     found = [
         reasons.get(f"stages.{stage}") or reasons.get(f"stages.{stage}.{setting}")
-        for stage in stages
+        for stage in (names if name == ALL else [name])
     ]
-    return found[0] if all(found) else None
+    return found[0] if found and all(found) else None
+
+
+def _refuse_overridden(recipe: Recipe, changes: Sequence[Change]) -> None:
+    """Refuse a change if later ones set all that it sets."""
+    later: dict[str, Change] = {}
+    for change in reversed(changes):
+        keys = _keys(change.key, recipe)
+        overriding = [later[key] for key in keys if key in later]
+        if len(overriding) == len(keys):
+            raise UsageError(
+                f"{change.option}: {change.key} has no effect: {overriding[0].option} "
+                f"{overriding[0].text} sets it again; leave one of them out"
+            )
+        later |= dict.fromkeys(keys, change)
+
+
+def _keys(key: str, recipe: Recipe) -> list[str]:
+    """List the settings that a key stands for: one, or one of every stage if it has a ``*``."""
+    start = f"stages.{ALL}."
+    if not key.startswith(start):
+        return [key]
+    return [f"stages.{stage.name}.{key.removeprefix(start)}" for stage in recipe.stages]
 
 
 def _at_default(key: str, recipe: Recipe) -> bool:

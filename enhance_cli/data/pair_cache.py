@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.data.pairs import BadPair, Pair
@@ -32,6 +30,9 @@ from enhance_cli.imaging.codecs.png import read_png_rgb
 from enhance_cli.imaging.photo import Photo, to_uint8
 from enhance_cli.imaging.resize import resize_pixels, size_of
 from enhance_cli.imaging.same_photo import same_photo
+
+if TYPE_CHECKING:
+    from torch import Tensor  # late, since finding and rendering pairs needs no PyTorch
 
 RENDERING_VERSION = 2
 """Raise this whenever rendering changes, so that older files are no longer used."""
@@ -187,14 +188,13 @@ class PairCache:
         """
         if (pair, halvings) in self._kept:
             return self._kept[pair, halvings]
-        if halvings:
-            tensor = _halved(self.load(pair, halvings - 1))
-        else:
-            tensor = self._tensor(pair)
+        tensor = _halved(self.load(pair, halvings - 1)) if halvings else self._tensor(pair)
         self._keep(pair, halvings, tensor)
         return tensor
 
     def _tensor(self, pair: Pair) -> Tensor:
+        import torch
+
         photos = self._load_or_render(pair)
         return torch.from_numpy(photos).permute(0, 3, 1, 2).contiguous()
 
@@ -255,6 +255,9 @@ def render_pair(pair: Pair, long_edge: int = LONG_EDGE) -> NDArray[np.uint8]:
 
 
 def _halved(photos: Tensor) -> Tensor:
+    import torch
+    from torch.nn import functional as F
+
     means = F.avg_pool2d(photos.float(), 2, ceil_mode=True, count_include_pad=False)
     return means.round().to(torch.uint8)
 

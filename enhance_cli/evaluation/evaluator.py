@@ -1,12 +1,15 @@
-"""Scores weights, and other systems' pictures, on held-out pairs, as in tables 1 and 2."""
+"""Scores weights, and other systems' pictures, on held-out pairs, as in tables 1 and 2.
+
+PyTorch, which takes more than a second to import, is imported with the tensors: by then, all
+folders have been looked at, and all weights files have said what they hold.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from enhance_cli.config.evaluation import EvalConfig
 from enhance_cli.config.model import LONG_EDGE, VARIANTS
@@ -20,9 +23,11 @@ from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.contact_sheet import contact_sheet
 from enhance_cli.imaging.metrics import Score, mean, score
 from enhance_cli.imaging.photo import Photo
-from enhance_cli.inference.device import pick_device
-from enhance_cli.inference.enhancer import Enhancer
-from enhance_cli.inference.weights import Weights, find_weights, load_weights
+from enhance_cli.inference.device import pick_device, refuse_unusable_device
+from enhance_cli.inference.weights_file import WeightsFile, describe_weights, find_weights
+
+if TYPE_CHECKING:
+    from enhance_cli.inference.enhancer import Enhancer
 
 IDENTITY = "identity"
 
@@ -97,7 +102,6 @@ class Evaluator:
         config: The run's settings.
 
     Attributes:
-        device: The device that the weights were loaded onto.
         entries: The models, in the order of the table.
         collection: All pairs of the run.
         outputs: The other systems' results, by folder.
@@ -113,14 +117,12 @@ class Evaluator:
     """
 
     def __init__(self, config: EvalConfig) -> None:
-        self.device = pick_device(config.device)
-        loaded = _load_all(config, self.device)
-        self.entries = [
-            entry
-            for weights in loaded
-            for entry in _entries(weights, self.device, config.with_coarse)
-        ]
-        long_edge = min((weights.model.config.long_edge for weights in loaded), default=LONG_EDGE)
+        refuse_unusable_device(config.device)
+        self._device = config.device
+        self._enhancers: dict[Path, Enhancer] = {}
+        described = _describe_all(config)
+        self.entries = [entry for file in described for entry in _entries(file, config.with_coarse)]
+        long_edge = min((file.config.long_edge for file in described), default=LONG_EDGE)
         self.collection = PairCollection(config.data, long_edge, training=False)
         self.outputs = {str(folder): SystemOutputs(folder) for folder in config.outputs}
         self.panels = config.panels
@@ -135,9 +137,13 @@ class Evaluator:
     def render_missing(self) -> Iterator[RenderProgress]:
         """Render the pairs that are not in the cache. Without this call, iterating does it first.
 
+        The weights are loaded before, since rendering may take hours.
+
         Raises:
-            EnhanceError: Pairs do not match, outputs are missing, or the disk is full.
+            EnhanceError: Weights are damaged, pairs do not match, outputs are missing, or the disk
+                is full.
         """
+        self._load_weights()
         yield from self.collection.render_missing()
         self.pairs, self.bad = self._with_outputs()
 
@@ -162,7 +168,7 @@ class Evaluator:
                 self.scores[name].append(photo_score)
                 yield PhotoScore(name, pair.key, photo_score, done, len(self.pairs))
             for (name, scores), entry in zip(self.changes.items(), self.entries, strict=False):
-                photo_score = score(entry.enhance(expert), expert)
+                photo_score = score(self._enhance(entry, expert), expert)
                 scores.append(photo_score)
                 yield PhotoScore(name, pair.key, photo_score, done, len(self.pairs), given="expert")
             if self.panels:
@@ -174,9 +180,9 @@ class Evaluator:
         rows = [ResultRow(IDENTITY, mean(self.scores[IDENTITY]), len(self.scores[IDENTITY]))]
         keys = {pair.key for pair in self.pairs}
         for name, entry in zip(self.methods, self.entries, strict=False):
-            known = len(keys & set(entry.weights.provenance.trained_on))
+            known = len(keys & set(entry.file.provenance.trained_on))
             scores = self.scores[name]
-            rows.append(ResultRow(name, mean(scores), len(scores), known, str(entry.weights.path)))
+            rows.append(ResultRow(name, mean(scores), len(scores), known, str(entry.file.path)))
         for name, folder in zip(self.methods[len(self.entries) :], self.outputs, strict=True):
             scores = self.scores[name]
             rows.append(ResultRow(name, mean(scores), len(scores), outputs=folder))
@@ -195,8 +201,21 @@ class Evaluator:
             for name, scores in self.changes.items()
         ]
 
+    def _load_weights(self) -> None:
+        from enhance_cli.inference.enhancer import Enhancer
+        from enhance_cli.inference.weights import load_weights
+
+        device = pick_device(self._device)
+        for path in {entry.file.path: None for entry in self.entries}:
+            if path not in self._enhancers:
+                self._enhancers[path] = Enhancer(load_weights(path, device).model, device, path)
+
+    def _enhance(self, entry: ScoredModel, pixels: Pixels) -> Pixels:
+        """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1]; the result is clamped."""
+        return enhance_pixels(self._enhancers[entry.file.path], pixels, entry.coarse_only)
+
     def _results(self, pair: Pair, original: Pixels) -> dict[str, Pixels]:
-        made = [entry.enhance(original) for entry in self.entries]
+        made = [self._enhance(entry, original) for entry in self.entries]
         given = [outputs.pixels(pair, original.shape[:2]) for outputs in self.outputs.values()]
         return dict(zip(self.methods, [*made, *given], strict=True))
 
@@ -234,58 +253,50 @@ class ScoredModel:
     """A model in the table: both networks, or CENet alone.
 
     Attributes:
-        weights: The weights.
-        enhancer: The model of the weights, on the device of the run.
+        file: The weights file.
         coarse_only: Whether PRNet is skipped.
     """
 
-    weights: Weights
-    enhancer: Enhancer
+    file: WeightsFile
     coarse_only: bool = False
 
     @property
     def name(self) -> str:
         """Name in the table."""
-        variant = self.weights.model.config.variant
+        variant = self.file.config.variant
         return f"{variant}, coarse only" if self.coarse_only else variant
 
-    def enhance(self, pixels: Pixels) -> Pixels:
-        """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1]; the result is clamped."""
-        return enhance_pixels(self.enhancer, pixels, self.coarse_only)
 
-
-def _load_all(config: EvalConfig, device: torch.device) -> list[Weights]:
-    """Load the given weights, or the default ones if nothing else is scored."""
+def _describe_all(config: EvalConfig) -> list[WeightsFile]:
+    """Describe the given weights, or the default ones if nothing else is scored."""
     if not config.weights and not config.outputs:
-        return [load_weights(find_weights(None), device)]
-    loaded: list[Weights] = []
+        return [describe_weights(find_weights(None))]
+    described: list[WeightsFile] = []
     for path in config.weights:
         if path.is_dir():
-            loaded += _load_folder(path, device)
+            described += _describe_folder(path)
         else:
-            loaded.append(load_weights(find_weights(path), device))
-    return loaded
+            described.append(describe_weights(find_weights(path)))
+    return described
 
 
-def _entries(weights: Weights, device: torch.device, with_coarse: bool) -> list[ScoredModel]:
-    config, enhancer = weights.model.config, Enhancer(weights.model, device, weights.path)
-    both = with_coarse and config.has_cenet and config.has_prnet
-    coarse = [ScoredModel(weights, enhancer, coarse_only=True)] if both else []
-    return [*coarse, ScoredModel(weights, enhancer)]
+def _entries(file: WeightsFile, with_coarse: bool) -> list[ScoredModel]:
+    both = with_coarse and file.config.has_cenet and file.config.has_prnet
+    return [*([ScoredModel(file, coarse_only=True)] if both else []), ScoredModel(file)]
 
 
-def _load_folder(folder: Path, device: torch.device) -> list[Weights]:
-    """Load all weights of a folder, in the order of table 1."""
-    found = [load_weights(path, device) for path in sorted(folder.glob("*.safetensors"))]
+def _describe_folder(folder: Path) -> list[WeightsFile]:
+    """Describe all weights of a folder, in the order of table 1."""
+    found = [describe_weights(path) for path in sorted(folder.glob("*.safetensors"))]
     if not found:
         raise WeightsError(f"--weights {folder}: no weights file (.safetensors) in this folder")
-    return sorted(found, key=lambda weights: VARIANTS.index(weights.model.config.variant))
+    return sorted(found, key=lambda file: VARIANTS.index(file.config.variant))
 
 
 def _row_names(entries: list[ScoredModel], folders: list[Path]) -> list[str]:
     """Name the rows by variant or folder; add the file's name or its path where names repeat."""
     wanted = [
-        *((entry.name, entry.weights.path) for entry in entries),
+        *((entry.name, entry.file.path) for entry in entries),
         *((folder.resolve().name, folder) for folder in folders),
     ]
     short = [name for name, _ in wanted]

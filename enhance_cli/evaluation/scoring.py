@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from enhance_cli.data.pairs import Pair
 from enhance_cli.imaging.contact_sheet import contact_sheet
 from enhance_cli.imaging.metrics import Score, mean, score
 from enhance_cli.imaging.photo import Photo
-from enhance_cli.inference.enhancer import Enhancer
+
+if TYPE_CHECKING:
+    from enhance_cli.inference.enhancer import Enhancer
 
 Pixels = NDArray[np.float32]
 

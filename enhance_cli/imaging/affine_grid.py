@@ -13,16 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance_cli.imaging.jit import jit
+from enhance_cli.imaging.luma_bt601 import equalize_to_luma
 
 AffineGrid = NDArray[np.float32]
 """``(h, w, 3, 4)``: at each grid point, a 3 x 4 matrix that maps (R, G, B, 1) to the R, G and B of
 the result. Between grid points, the matrices are interpolated bilinearly."""
-
-LUMA_BT601 = np.array((0.299, 0.587, 0.114), np.float32)
-"""Weights of R, G and B in luma (ITU-R BT.601); used for grey photos alone."""
-
-PER_CHANNEL = np.zeros(3, np.float32)
-"""In place of luma weights: each channel changes by itself."""
 
 _BLOCK = 256
 """Pixels of a row that are processed at a time; their coefficients fit into the L1 cache."""
@@ -69,7 +64,7 @@ def apply_affine_grid(
         (0, len(pixels)),
         (np.float32(strength), np.float32(white), np.float32(half)),
         (np.float32(0), np.float32(white)),
-        LUMA_BT601 if grey else PER_CHANNEL,
+        grey,
     )
     return result
 
@@ -103,7 +98,7 @@ def affine_grid_delta(
         (top, height),
         (np.float32(strength), np.float32(1), np.float32(0)),
         (-_NO_LIMIT, _NO_LIMIT),
-        LUMA_BT601 if grey else PER_CHANNEL,
+        grey,
     )
     return result - pixels
 
@@ -116,7 +111,7 @@ def _scaled(grid: AffineGrid, white: int) -> AffineGrid:
 
 # Without "nnan" and "ninf": values that are not finite could turn into any color.
 @jit(fastmath={"contract", "reassoc", "nsz"})
-def _apply(source, result, grid, rows, levels, limits, luma):  # noqa: ANN001, ANN202
+def _apply(source, result, grid, rows, levels, limits, grey):  # noqa: ANN001, ANN202
     """Apply the matrices row by row, a block of pixels at a time.
 
     The values stay interleaved, R, G, B, R, G, B, ..., which is fastest. A value of the result then
@@ -153,8 +148,8 @@ def _apply(source, result, grid, rows, levels, limits, luma):  # noqa: ANN001, A
                 for number in range(3 * n):
                     color[number] = before[number]
                 _change(colors, first, slope, share, levels, change)
-                if luma[1] > 0:
-                    _luma_only(change, luma)
+                if grey:
+                    equalize_to_luma(change)
                 after = results[row, 3 * left : 3 * (left + n)]
                 for number in range(3 * n):
                     value = min(max(color[number] + change[number], low), high)
@@ -208,11 +203,3 @@ def _change(colors, first, slope, share, levels, change):  # noqa: ANN001, ANN20
         )
         value = min(max(value, np.float32(0)), white)
         change[number] = strength * (value - c[number])
-
-
-@jit()
-def _luma_only(change, luma):  # noqa: ANN001, ANN202
-    """Give all channels of a pixel the change of its luma."""
-    for x in range(0, len(change), 3):
-        common = luma[0] * change[x] + luma[1] * change[x + 1] + luma[2] * change[x + 2]
-        change[x] = change[x + 1] = change[x + 2] = common

@@ -1,7 +1,8 @@
 """PSNR, L2 Lab and SSIM (section 3.4).
 
 All three compare two float arrays of the same shape, ``(H, W, 3)``, sRGB in [0, 1]. Only
-:func:`score` clamps its arguments to [0, 1], as writing a file does.
+:func:`score` clamps its arguments to [0, 1], as writing a file does. scikit-image is imported when
+the first photo is scored: it takes half a second, also where folders or options are wrong.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import rgb2lab
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 SSIM_SETTINGS = "Gaussian window, sigma 1.5, per channel"
 """Printed with every SSIM: the figure depends on it."""
@@ -45,17 +44,23 @@ def score(photo: NDArray[np.float32], expert: NDArray[np.float32]) -> Score:
 
 def psnr(photo: NDArray[np.float32], expert: NDArray[np.float32]) -> float:
     """Peak signal-to-noise ratio over all RGB values, in dB, peak 1."""
+    from skimage.metrics import peak_signal_noise_ratio
+
     with np.errstate(divide="ignore"):
         return float(peak_signal_noise_ratio(expert, photo, data_range=1))
 
 
 def l2_lab(photo: NDArray[np.float32], expert: NDArray[np.float32]) -> float:
     """Mean over pixels of the Euclidean distance in CIELab (D65, 2 degree observer)."""
+    from skimage.color import rgb2lab
+
     return float(np.linalg.norm(rgb2lab(photo) - rgb2lab(expert), axis=-1).mean())
 
 
 def ssim(photo: NDArray[np.float32], expert: NDArray[np.float32]) -> float:
     """Structural similarity (Wang et al. 2004), mean over pixels and channels."""
+    from skimage.metrics import structural_similarity
+
     similarity: Any = structural_similarity(
         expert,
         photo,

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from enhance_cli.imaging.jit import jit
+from PIL.Image import Resampling
 
 REDUCING_GAP = 3.0
 """Before the Lanczos filter, blocks of pixels are averaged, as long as the photo stays this many
@@ -55,7 +54,7 @@ def resize_image(image: Image.Image, size: Size) -> Image.Image:
     """Resize a Pillow image with the Lanczos filter, fast even if it is much larger."""
     if image.size == size:
         return image
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    return image.resize(size, Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
 
 
 def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
@@ -71,13 +70,15 @@ def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
     pixels, box = _reduced(pixels, size)
     if pixels.dtype == np.uint8:
         image = Image.fromarray(pixels)
-        return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box))
+        return np.asarray(image.resize(size, Resampling.LANCZOS, box))
     if pixels.ndim == 2:
         return _resize_channel(pixels, size, box)
-    return _resize_channels(pixels, size, box)
+    return _resize_channels(pixels, size, box, Resampling.LANCZOS)
 
 
-def resize_unrounded(pixels: NDArray[Any], size: Size) -> NDArray[np.float32]:
+def resize_unrounded(
+    pixels: NDArray[Any], size: Size, resampling: Resampling = Resampling.LANCZOS
+) -> NDArray[np.float32]:
     """Resize like :func:`resize_pixels`, without rounding the result.
 
     The retouch of a large photo must not depend on how its small copy was rounded.
@@ -85,13 +86,14 @@ def resize_unrounded(pixels: NDArray[Any], size: Size) -> NDArray[np.float32]:
     Args:
         pixels: ``(H, W, 3)``, uint8 or uint16 in their full range, or floats in [0, 1].
         size: Width and height of the result.
+        resampling: Filter of Pillow's.
 
     Returns:
         ``(size.height, size.width, 3)`` in [0, 1].
     """
     pixels, box = _reduced(pixels, size)
     floats = pixels.astype(np.float32) / np.float32(max_value(pixels.dtype))
-    return _resize_channels(floats, size, box)
+    return _resize_channels(floats, size, box, resampling)
 
 
 def _reduced(pixels: NDArray[Any], size: Size) -> tuple[NDArray[Any], Box]:
@@ -105,60 +107,27 @@ def _reduced(pixels: NDArray[Any], size: Size) -> tuple[NDArray[Any], Box]:
         max(1, int(n / m / REDUCING_GAP)) for n, m in zip((width, height), size, strict=True)
     )
     box = (0, 0, width / across, height / down)
-    return (block_means(pixels, across, down) if across > 1 or down > 1 else pixels), box
+    if across == down == 1:
+        return pixels, box
+    from enhance_cli.imaging.block_means import block_means  # late: Numba takes long to import
+
+    return block_means(pixels, across, down), box
 
 
-def _resize_channels(pixels: NDArray[Any], size: Size, box: Box) -> NDArray[Any]:
-    channels = np.moveaxis(pixels, 2, 0)
-    return np.stack([_resize_channel(channel, size, box) for channel in channels], axis=2)
+def _resize_channels(
+    pixels: NDArray[Any], size: Size, box: Box, resampling: Resampling
+) -> NDArray[Any]:
+    channels = (_resize_channel(one, size, box, resampling) for one in np.moveaxis(pixels, 2, 0))
+    return np.stack(list(channels), axis=2)
 
 
-def _resize_channel(channel: NDArray[Any], size: Size, box: Box) -> NDArray[Any]:
+def _resize_channel(
+    channel: NDArray[Any],
+    size: Size,
+    box: Box,
+    resampling: Resampling = Resampling.LANCZOS,
+) -> NDArray[Any]:
     integers, white = np.issubdtype(channel.dtype, np.integer), max_value(channel.dtype)
     image = Image.fromarray(np.ascontiguousarray(channel, np.float32))
-    result = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box)).clip(0, white)
+    result = np.asarray(image.resize(size, resampling, box)).clip(0, white)
     return result.round().astype(channel.dtype) if integers else result
-
-
-def block_means(pixels: NDArray[Any], across: int, down: int) -> NDArray[Any]:
-    """Average blocks of pixels, as Pillow's ``Image.reduce`` does, without copying the photo.
-
-    Args:
-        pixels: ``(H, W)`` or ``(H, W, C)``.
-        across: Width of a block in pixels.
-        down: Height of a block in pixels.
-
-    Returns:
-        The averages, of the same dtype; integers are rounded. Width and height are rounded up,
-        since the blocks at the right and at the bottom may be partial.
-    """
-    height, width = pixels.shape[:2]
-    channels = pixels.shape[2] if pixels.ndim > 2 else 1
-    shape = (-(-height // down), -(-width // across), channels)
-    means = np.empty(shape, pixels.dtype)
-    half = 0.5 if np.issubdtype(pixels.dtype, np.integer) else 0.0
-    source = np.ascontiguousarray(pixels).reshape(height, width * channels)
-    _block_means(source, means, across, down, np.float32(half))
-    return means if pixels.ndim > 2 else means[..., 0]
-
-
-@jit()
-def _block_means(source, means, across, down, half):  # noqa: ANN001, ANN202
-    height = source.shape[0]
-    tall, wide, channels = means.shape
-    width = source.shape[1] // channels
-    sums = np.empty(source.shape[1], np.float32)
-    for y in range(tall):
-        top, bottom = y * down, min((y + 1) * down, height)
-        sums[:] = 0
-        for row in range(top, bottom):
-            for number in range(source.shape[1]):
-                sums[number] += source[row, number]
-        for x in range(wide):
-            left, right = x * across, min((x + 1) * across, width)
-            count = np.float32((bottom - top) * (right - left))
-            for channel in range(channels):
-                total = np.float32(0)
-                for column in range(left, right):
-                    total += sums[column * channels + channel]
-                means[y, x, channel] = total / count + half

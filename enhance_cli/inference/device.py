@@ -1,15 +1,34 @@
-"""The device that the networks run on."""
+"""The device that the networks run on; PyTorch is imported only where it has to be asked."""
 
 from __future__ import annotations
 
 import re
-
-import torch
+from typing import TYPE_CHECKING
 
 from enhance_cli.config.training import Precision
 from enhance_cli.errors import DeviceError, UsageError
 
+if TYPE_CHECKING:
+    import torch
+
 _NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def refuse_unusable_device(name: str) -> None:
+    """Refuse a name that is not a device's, and a GPU that is not there.
+
+    PyTorch is asked, and imported for it, about a GPU that the user has named.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UsageError: The name is none of these.
+        DeviceError: There is no such CUDA device.
+    """
+    _check_name(name)
+    if name not in {"auto", "cpu"}:
+        pick_device(name)
 
 
 def pick_device(name: str) -> torch.device:
@@ -25,8 +44,9 @@ def pick_device(name: str) -> torch.device:
         UsageError: The name is none of these.
         DeviceError: There is no such CUDA device.
     """
-    if not _NAMES.fullmatch(name):
-        raise UsageError(f"--device {name}: not a device; use auto, cpu, cuda or cuda:N")
+    import torch
+
+    _check_name(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
@@ -50,5 +70,12 @@ def effective_precision(asked: Precision, device: torch.device) -> Precision:
         asked: The precision that the recipe asks for.
         device: The device that the networks run on.
     """
+    import torch
+
     slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in {"NO AVX", "AVX2"}
     return "32" if slow else asked
+
+
+def _check_name(name: str) -> None:
+    if not _NAMES.fullmatch(name):
+        raise UsageError(f"--device {name}: not a device; use auto, cpu, cuda or cuda:N")

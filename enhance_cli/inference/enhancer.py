@@ -14,21 +14,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from enhance_cli.config.model import LONG_EDGE
+from enhance_cli.config.model import LONG_EDGE, ModelConfig
 from enhance_cli.errors import RetouchError
 from enhance_cli.imaging.codecs.pillow_image import (
     PillowImage,
     image_from_photo,
     photo_from_image,
 )
+from enhance_cli.imaging.color_loop import ColorCoefficients
 from enhance_cli.imaging.photo import Photo, has_no_color
-from enhance_cli.imaging.resize import Size, resize_unrounded
+from enhance_cli.imaging.resize import Resampling, Size, resize_unrounded
 from enhance_cli.inference.device import pick_device
 from enhance_cli.inference.retouch import Retouch, apply_retouch
-from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.inference.weights import load_weights
+from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade, Enhancement
-from enhance_cli.models.cenet import ColorMapping
-from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
+from enhance_cli.models.color_function import TOE, TOE_SLOPE, WHITE_FROM, ColorFunction
+from enhance_cli.models.fuse_batch_norm import fuse_batch_norm_in_place
 from enhance_cli.models.guided_upsampling import guided_affine_grid
 from enhance_cli.models.prnet import Shape, input_shape
 
@@ -84,7 +86,7 @@ class Enhancer:
         """
         chosen = pick_device(device)
         path = find_weights(Path(weights) if weights is not None else None)
-        model = fuse_batch_norm(load_weights(path, chosen).model)
+        model = fuse_batch_norm_in_place(load_weights(path, chosen).model)
         return cls(model, chosen, path, cpu_fallback=True)
 
     def enhance(
@@ -147,13 +149,13 @@ class Enhancer:
         """
         shape = Shape(*photo.pixels.shape[:2])
         with _memory_errors_reported():
-            view = _network_input(photo, input_shape(shape, self.model.config.input_edge))
+            view = _network_input(photo, self.model.config)
             with self._one_at_a_time():
                 failures = 0
                 while True:
                     try:
                         small = self.model(view.to(self.device), coarse_only)
-                        return _retouch_from(small, shape)
+                        return _retouch_from(small, shape, photo.grey)
                     except torch.OutOfMemoryError:
                         failures += 1
                         small = None  # frees its memory before the next try
@@ -213,24 +215,47 @@ class Enhancer:
         self.warnings.append("the GPU is out of memory; the run goes on without it, more slowly")
 
 
-def _network_input(photo: Photo, shape: Shape) -> Tensor:
-    """Downscale a photo for the networks: ``(1, 3, *shape)``, sRGB in [0, 1], on the CPU."""
-    pixels = resize_unrounded(photo.pixels, Size(shape.width, shape.height))
+def _network_input(photo: Photo, config: ModelConfig) -> Tensor:
+    """Downscale a photo for the networks: ``(1, 3, h, w)``, sRGB in [0, 1], on the CPU."""
+    shape = input_shape(Shape(*photo.pixels.shape[:2]), config.input_edge)
+    # A residual that is enlarged needs the filter that photos are downscaled with. Otherwise, the
+    # networks get the filter that they learned with.
+    enlarged = config.fit == "pad" or not config.is_color_function
+    pixels = resize_unrounded(
+        photo.pixels,
+        Size(shape.width, shape.height),
+        Resampling.LANCZOS if enlarged else Resampling.BILINEAR,
+    )
     view = replace(photo, pixels=pixels, alpha=None).as_srgb()
     return torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
 
 
-def _retouch_from(small: Enhancement, shape: Shape) -> Retouch:
+def _retouch_from(small: Enhancement, shape: Shape, grey: bool) -> Retouch:
     """Turn the networks' result on the view into a retouch, on the CPU, for a photo of ``shape``.
 
     Raises:
         RetouchError: The result is not finite.
     """
-    grid = guided_affine_grid(small, shape)
-    if not grid.isfinite().all():
+    function = small.function or ColorFunction(small.mapping)
+    matrix, grid = function.matrix().to(small.coarse.device), None
+    parts = [matrix]
+    if function.polynomial is not None:
+        parts.append(function.polynomial[0].mT)
+    if small.function is None:
+        assert small.residual is not None
+        grid = guided_affine_grid(small.coarse[0], small.residual[0], matrix, shape)
+        parts.append(grid)
+    if not all(part.isfinite().all() for part in parts):
         raise RetouchError("the network's result is not finite")
-    mapping = small.mapping and ColorMapping(*(part.cpu() for part in small.mapping))
-    return Retouch(grid.cpu().numpy(), mapping)
+    on_cpu = [part.cpu().numpy() for part in parts]
+    coefficients = ColorCoefficients(
+        on_cpu[0],
+        on_cpu[1] if function.polynomial is not None else None,
+        WHITE_FROM if function.highlights else None,
+        (TOE, TOE_SLOPE) if function.shadows else None,
+    )
+    has_cenet = small.mapping is not None
+    return Retouch(coefficients, on_cpu[-1] if grid is not None else None, has_cenet, grey)
 
 
 @contextlib.contextmanager

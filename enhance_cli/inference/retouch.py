@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from enhance_cli.imaging.affine_grid import AffineGrid, affine_grid_delta, apply_affine_grid
+from enhance_cli.imaging.color_loop import (
+    ColorCoefficients,
+    apply_color_function,
+    color_function_delta,
+)
 from enhance_cli.imaging.color_space import SRGB, ColorSpace, Floats
 from enhance_cli.imaging.photo import Photo, quantize
-from enhance_cli.models.cenet import ColorMapping
 
 STRIP = 2**20
 """Number of pixels whose color space is converted at a time: about 100 MB, whatever the photo."""
@@ -20,27 +24,30 @@ class Retouch:
     """The networks' prediction for one photo.
 
     Attributes:
-        grid: The whole change, of CENet and PRNet together, as an affine color map at each point of
-            a grid over the photo: float32, ``(h, w, 3, 4)``, or ``(1, 1, 3, 4)`` for one map.
-        mapping: CENet's global map alone, on the CPU; None if the model has no CENet.
+        function: The whole change as a function of color, which is valid for the photo at any size.
+            If PRNet's residual differs from place to place, it is CENet's linear map alone.
+        grid: The whole change as an affine color map at each point of a grid over the photo,
+            float32, ``(h, w, 3, 4)``, if PRNet's residual differs from place to place; else None.
+        has_cenet: Whether ``function`` begins with a map that CENet has predicted.
+        grey: Whether the photo has no color, so that only its luma changes.
     """
 
-    grid: AffineGrid
-    mapping: ColorMapping | None
+    function: ColorCoefficients
+    grid: AffineGrid | None = None
+    has_cenet: bool = True
+    grey: bool = False
 
-    def coarse(self, colors: Floats) -> Floats:
-        """Apply CENet's map alone (eq. 1 and 3) to colors.
+    def colors(self, colors: Floats, strength: float = 1.0) -> Floats:
+        """Take colors through ``function``, as the pixels of the photo.
 
         Args:
-            colors: ``(..., 3)``, float, sRGB in [0, 1].
+            colors: ``(..., 3)``, float32, sRGB in [0, 1].
+            strength: As in :func:`apply_retouch`.
 
         Returns:
-            The coarse colors, ``(..., 3)``, not clamped; ``colors`` itself without CENet.
+            ``(..., 3)``, as in the result of :func:`apply_retouch`, but not clamped.
         """
-        if self.mapping is None:
-            return colors
-        matrix, offset = self.mapping.matrix[0].numpy(), self.mapping.offset[0].numpy()
-        return colors + colors @ matrix.T + offset
+        return colors + color_function_delta(colors, self.function, strength, self.grey)
 
 
 def apply_retouch(
@@ -70,7 +77,12 @@ def apply_retouch(
     source = np.ascontiguousarray(photo.pixels)
     pixels = source if in_place and source.flags.writeable else np.empty_like(source)
     if photo.color_space.is_srgb:
-        apply_affine_grid(source, retouch.grid, strength, photo.grey, photo.max_value, pixels)
+        if retouch.grid is None:
+            apply_color_function(
+                source, retouch.function, strength, photo.grey, photo.max_value, pixels
+            )
+        else:
+            apply_affine_grid(source, retouch.grid, strength, photo.grey, photo.max_value, pixels)
         return replace(photo, pixels=pixels, color_space=target)
     height, width = pixels.shape[:2]
     rows = max(1, STRIP // width)
@@ -87,7 +99,11 @@ def _retouch_strip(
     """Retouch the rows ``before`` of a photo that is not in sRGB, beginning at row ``top``."""
     original = photo.color_space.to_srgb(before)
     within = np.ascontiguousarray(original.clip(0, 1))
-    delta = affine_grid_delta(within, retouch.grid, top, photo.size.height, strength, photo.grey)
+    if retouch.grid is None:
+        delta = color_function_delta(within, retouch.function, strength, photo.grey)
+    else:
+        height = photo.size.height
+        delta = affine_grid_delta(within, retouch.grid, top, height, strength, photo.grey)
     enhanced = original + delta
     if target.is_srgb:
         return enhanced

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.models.cenet import CENet, ColorMapping
-from enhance_cli.models.color_polynomial import project_to_color_polynomial
-from enhance_cli.models.luma_bt709 import luma_bt709
+from enhance_cli.models.color_function import ColorFunction
+from enhance_cli.models.color_polynomial import fit_color_polynomial
 from enhance_cli.models.prnet import PRNet, Shape, input_shape
-
-WHITE_FROM = 0.9
-"""BT.709 luma from which a pixel counts as partly white; at 1, it counts as fully white. In a hazy
-sky with clipped red and green, luma is a little below 1."""
-
-TOE = 4 / 255
-"""Level below which a retouch may push no channel, if shadows are protected and the channel was far
-above it. A channel that was dark itself may fall further, but not to black: see TOE_SLOPE."""
-
-TOE_SLOPE = 0.75
-"""Least share of its value that remains of a channel near black, if shadows are protected."""
 
 
 class Enhancement(NamedTuple):
@@ -36,12 +24,15 @@ class Enhancement(NamedTuple):
         residual: PRNet's residual ``r_p``, ``(B, 3, H, W)``, projected and with highlights and
             shadows protected if the config says so; None without PRNet.
         mapping: CENet's color map; None if the variant has no CENet.
+        function: The whole enhancement as one function of color; None if PRNet's residual differs
+            from place to place.
     """
 
     enhanced: Tensor
     coarse: Tensor
     residual: Tensor | None
     mapping: ColorMapping | None
+    function: ColorFunction | None = None
 
 
 class Cascade(nn.Module):
@@ -77,39 +68,47 @@ class Cascade(nn.Module):
         Raises:
             ValueError: The fit is ``"pad"`` and the photos are larger than the square.
         """
-        height, width = photo.shape[-2:]
-        if self.config.fit == "pad":
-            photo = pad_to_square(photo, self.config.input_side)
-        coarse, mapping, residual = photo, None, None
-        if self.cenet is not None:
-            mapping = self.cenet(self._square(photo))
-            coarse = photo + mapping.residual(photo)
-        if self.prnet is not None and not coarse_only:
-            residual = self._residual(self.prnet, coarse, photo, Shape(height, width))
-        photo, coarse = photo[..., :height, :width], coarse[..., :height, :width]
-        if residual is not None and self.config.protect_highlights:
-            residual = _protect_highlights(residual, coarse, photo)
-        if residual is not None and self.config.protect_shadows:
-            residual = _protect_shadows(residual, coarse, photo)
-        enhanced = coarse if residual is None else coarse + residual
-        return Enhancement(enhanced, coarse, residual, mapping)
+        seen = pad_to_square(photo, self.config.input_side) if self.config.fit == "pad" else photo
+        mapping = None if self.cenet is None else self.cenet(self._square(seen))
+        function = ColorFunction(mapping)
+        coarse = function.coarse(photo)
+        if self.prnet is None or coarse_only:
+            return Enhancement(coarse, coarse, None, mapping, function)
+        function = function._replace(
+            highlights=self.config.protect_highlights, shadows=self.config.protect_shadows
+        )
+        if self.config.is_global:
+            polynomial = self._polynomial(self.prnet, function, photo, seen)
+            function = function._replace(polynomial=polynomial)
+            enhanced = function(photo)
+            return Enhancement(enhanced, coarse, enhanced - coarse, mapping, function)
+        residual = _cropped(self.prnet(function.coarse(seen)).float(), photo)
+        enhanced = function.protect(coarse + residual, photo)
+        return Enhancement(enhanced, coarse, enhanced - coarse, mapping, None)
 
-    def _residual(self, prnet: PRNet, coarse: Tensor, photo: Tensor, shape: Shape) -> Tensor:
-        """Predict ``r_p``, ``(B, 3, *shape)``; with the fit ``"pad"``, the photos are padded."""
-        photo_only = (..., slice(shape.height), slice(shape.width))
-        if not self.config.is_global:
-            return prnet(coarse).float()[photo_only]
+    def _polynomial(
+        self, prnet: PRNet, function: ColorFunction, photo: Tensor, seen: Tensor
+    ) -> Tensor:
+        """Predict ``r_p`` and project it onto polynomials of color: ``(B, 35, 3)``.
+
+        With the fit ``"pad"``, PRNet sees the padded photo ``seen``, else a downscaled one.
+        """
         if self.config.fit == "pad":
-            residual = prnet(coarse).float()[photo_only]
-            return project_to_color_polynomial(residual, photo[photo_only])
-        edge = self.config.prnet_input_edge
-        small, small_photo = _downscaled(coarse, edge), _downscaled(photo, edge)
-        return project_to_color_polynomial(prnet(small).float(), small_photo, at=photo)
+            residual = _cropped(prnet(function.coarse(seen)), photo)
+            return fit_color_polynomial(residual, photo)
+        small = _downscaled(photo, self.config.prnet_input_edge)
+        return fit_color_polynomial(prnet(function.coarse(small)), small)
 
     def _square(self, photo: Tensor) -> Tensor:
         """Return CENet's input: ``(B, 3, S, S)``."""
         side = self.config.input_side
         return photo if self.config.fit == "pad" else _resized(photo, Shape(side, side))
+
+
+def _cropped(padded: Tensor, photo: Tensor) -> Tensor:
+    """Remove the padding, as far as there is any."""
+    height, width = photo.shape[-2:]
+    return padded[..., :height, :width]
 
 
 def _downscaled(photo: Tensor, edge: int) -> Tensor:
@@ -121,26 +120,6 @@ def _resized(photo: Tensor, shape: Shape) -> Tensor:
     if photo.shape[-2:] == shape:
         return photo
     return F.interpolate(photo, shape, mode="bilinear", align_corners=False, antialias=True)
-
-
-def _protect_highlights(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:
-    """Keep the retouch from darkening what is white in the photo.
-
-    Neither network can tell a bright tone that may be darkened from a clipped one, where nothing
-    can be recovered. White skies would turn grey.
-    """
-    white = ((luma_bt709(photo) - WHITE_FROM) / (1 - WHITE_FROM)).clamp(0, 1)
-    return residual + white * (photo - coarse - residual).clamp(min=0)
-
-
-def _protect_shadows(residual: Tensor, coarse: Tensor, photo: Tensor) -> Tensor:
-    """Keep the retouch from making black what was separate from black in the photo.
-
-    The least level of a channel rises with its level in the photo, so that what differed in the
-    dark still differs, and soon levels off at ``TOE``.
-    """
-    least = TOE * (1 - (-TOE_SLOPE / TOE * photo).exp())
-    return torch.maximum(residual, least - coarse)
 
 
 def pad_to_square(photo: Tensor, side: int) -> Tensor:

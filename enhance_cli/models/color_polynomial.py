@@ -1,6 +1,9 @@
-"""Projection of a residual onto polynomials of color, the same at every place of a photo."""
+"""Polynomials of color: a residual that is the same function of color at every place of a photo."""
 
 from __future__ import annotations
+
+import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -21,47 +24,71 @@ _EXPONENTS = tuple(
 )
 
 
-def project_to_color_polynomial(
-    residual: Tensor, photo: Tensor, mask: Tensor | None = None, at: Tensor | None = None
-) -> Tensor:
-    """Replace a residual by the closest polynomial in the photo's colors.
+def fit_color_polynomial(residual: Tensor, photo: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Find the polynomial of color that is closest to a residual.
 
-    The polynomial has degree 4 in red, green and blue, and is fitted by least squares over the
-    pixels of each photo. Errors that vary from place to place average out. It is differentiable
-    with respect to ``residual``. Not in the paper.
+    It has degree 4 in red, green and blue, and is fitted by least squares over the pixels of each
+    photo. Errors that vary from place to place average out. It is differentiable with respect to
+    ``residual``. Not in the paper.
 
     Args:
         residual: ``(B, 3, H, W)``, float.
         photo: ``(B, 3, H, W)``, sRGB in [0, 1]; values outside are clamped.
         mask: ``(B, 1, H, W)``, 1 at pixels of the photo and 0 in its padding; None if there is no
             padding.
-        at: ``(B, 3, H', W')``, the same photos at another size, at whose pixels the polynomial is
-            evaluated; None evaluates it at ``photo``.
 
     Returns:
-        ``(B, 3, H', W')``, float32: the value of the polynomial at each pixel's color.
+        Coefficients, ``(B, 35, 3)``, float32: column ``i`` gives channel ``i`` of the residual from
+        the monomials of degree 0 to 4 in ``2 p - 1``. The exponents of R, G and B are in
+        lexicographic order: (0, 0, 0), (0, 0, 1), ..., (0, 1, 0), ..., (4, 0, 0).
     """
     with torch.autocast(photo.device.type, enabled=False):
-        terms = _terms(photo)
+        # The ridge penalty needs terms that are nearly orthogonal.
+        basis = _legendre().to(photo.device)
+        monomials = color_monomials(photo)
+        terms = basis @ monomials
         weighted = terms if mask is None else terms * mask.flatten(2)
         pixels = terms.shape[-1] if mask is None else mask.sum((1, 2, 3))[:, None, None]
         gram = (weighted @ terms.mT / pixels).double()
         gram += _RIDGE * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
         moments = (weighted @ residual.float().flatten(2).mT / pixels).double()
-        coefficients = solve(gram, moments).float()  # (B, 35, 3)
-        target = photo if at is None else at
-        values = coefficients.mT @ (terms if at is None else _terms(at))
-        return unflatten(values, 2, target.shape[2:])
+        return (basis.mT.double() @ solve(gram, moments)).float()
 
 
-def _terms(photo: Tensor) -> Tensor:
-    """Return products of Legendre polynomials, which are nearly orthogonal: ``(B, 35, H * W)``."""
+def evaluate_color_polynomial(coefficients: Tensor, photo: Tensor) -> Tensor:
+    """Evaluate a polynomial at the color of every pixel.
+
+    Args:
+        coefficients: ``(B, 35, 3)``, as :func:`fit_color_polynomial` returns them.
+        photo: ``(B, 3, H, W)``, sRGB in [0, 1]; values outside are clamped.
+
+    Returns:
+        ``(B, 3, H, W)``, float32.
+    """
+    with torch.autocast(photo.device.type, enabled=False):
+        values = coefficients.mT @ color_monomials(photo)
+        return unflatten(values, 2, photo.shape[2:])
+
+
+def color_monomials(photo: Tensor) -> Tensor:
+    """Return the monomials ``r^i g^j b^k`` of ``2 p - 1`` at every pixel: ``(B, 35, H * W)``."""
     centered = 2 * photo.float().clamp(0, 1).flatten(2) - 1
     powers = [torch.ones_like(centered), centered]
-    for n in range(1, DEGREE):
-        powers.append(((2 * n + 1) * centered * powers[n] - n * powers[n - 1]) / (n + 1))
+    for _ in range(1, DEGREE):
+        powers.append(powers[-1] * centered)
     products = [
         powers[red][:, 0] * powers[green][:, 1] * powers[blue][:, 2]
         for red, green, blue in _EXPONENTS
     ]
     return torch.stack(products, 1)
+
+
+@lru_cache(maxsize=1)
+def _legendre() -> Tensor:
+    """Products of Legendre polynomials of R, G and B in terms of the monomials: ``(35, 35)``."""
+    one = torch.zeros(DEGREE + 1, DEGREE + 1)  # row n: coefficients of the polynomial of degree n
+    for n in range(DEGREE + 1):
+        for m in range(n // 2 + 1):
+            one[n, n - 2 * m] = (-1) ** m * math.comb(n, m) * math.comb(2 * n - 2 * m, n) / 2**n
+    rows = [[one[r, i] * one[g, j] * one[b, k] for i, j, k in _EXPONENTS] for r, g, b in _EXPONENTS]
+    return torch.tensor([[float(value) for value in row] for row in rows])

@@ -7,7 +7,7 @@ import itertools
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from enhance_cli.models.cascade import Cascade
 
@@ -21,19 +21,42 @@ def fuse_batch_norm(model: Cascade) -> Cascade:
     Returns:
         A cascade in eval mode with the output of ``model``, up to rounding; it cannot be trained.
     """
-    copied = copy.deepcopy(model)
-    for module in list(copied.modules()):
-        _fuse_children(module)
-    return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return fuse_batch_norm_in_place(copy.deepcopy(model))
+
+
+def fuse_batch_norm_in_place(model: Cascade) -> Cascade:
+    """Fuse batch norm as :func:`fuse_batch_norm` does, but change the model itself.
+
+    Copying the modules takes three times as long as all the rest.
+
+    Args:
+        model: A cascade in eval mode.
+
+    Returns:
+        ``model``.
+    """
+    with torch.no_grad():
+        for module in list(model.modules()):
+            _fuse_children(module)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _fuse_children(module: nn.Module) -> None:
     """Fuse each batch norm that directly follows a convolution among a module's children."""
     children = list(module.named_children())
-    for (name, convolution), (norm_name, norm) in itertools.pairwise(children):
+    for (_, convolution), (norm_name, norm) in itertools.pairwise(children):
         if isinstance(norm, nn.BatchNorm2d) and isinstance(
             convolution, nn.Conv2d | nn.ConvTranspose2d
         ):
-            transposed = isinstance(convolution, nn.ConvTranspose2d)
-            setattr(module, name, fuse_conv_bn_eval(convolution, norm, transpose=transposed))
+            assert norm.running_mean is not None and norm.running_var is not None
+            convolution.weight, convolution.bias = fuse_conv_bn_weights(
+                convolution.weight,
+                convolution.bias,
+                norm.running_mean,
+                norm.running_var,
+                norm.eps,
+                norm.weight,
+                norm.bias,
+                transpose=isinstance(convolution, nn.ConvTranspose2d),
+            )
             setattr(module, norm_name, nn.Identity())

@@ -1,4 +1,4 @@
-"""Guided upsampling: carries the enhancement of a downscaled photo to the full-size one."""
+"""Guided upsampling: carries a per-pixel residual of a downscaled photo to the full-size one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from enhance_cli.models.cascade import Enhancement
 from enhance_cli.models.prnet import Shape
 from enhance_cli.models.typed_torch import solve, split, unflatten
 
@@ -25,50 +24,40 @@ LOBES = 3
 """Number of lobes of the Lanczos filter with which photos are downscaled."""
 
 
-def guided_affine_grid(small: Enhancement, shape: Shape) -> Tensor:
+def guided_affine_grid(coarse: Tensor, residual: Tensor, matrix: Tensor, shape: Shape) -> Tensor:
     """Describe the enhancement of a photo by a grid of affine color maps (not in the paper).
 
-    CENet's map is the same everywhere. If the networks saw the photo at its own size, PRNet's
-    residual is added to the offsets. Otherwise, the residual is fitted, at the small size, by a
-    local affine function of the coarse color, as in the guided filter (He et al. 2013): in a window
-    around each pixel, ``residual = A coarse + b``. ``A`` and ``b`` are smooth and can be upsampled
-    bilinearly, and the result takes its edges from the large photo. The remainder of the fit is
-    upsampled separately. It is sharpened beforehand, so that the large result, downscaled, equals
-    the small one.
+    It is for the paper's PRNet, whose residual differs from place to place. CENet's map is the same
+    everywhere. If the networks saw the photo at its own size, the residual is added to the offsets.
+    Otherwise, the residual is fitted, at the small size, by a local affine function of the coarse
+    color, as in the guided filter (He et al. 2013): in a window around each pixel,
+    ``residual = A coarse + b``. ``A`` and ``b`` are smooth and can be upsampled bilinearly, and the
+    result takes its edges from the large photo. The remainder of the fit is upsampled separately.
+    It is sharpened beforehand, so that the large result, downscaled, equals the small one.
 
     Args:
-        small: Enhancement of one downscaled photo; coarse result and residual are
-            ``(1, 3, h, w)``.
+        coarse: The coarse result for a downscaled photo, ``(3, h, w)``.
+        residual: PRNet's residual, ``(3, h, w)``.
+        matrix: The map that gave the coarse result, ``(3, 4)``: row ``i`` gives channel ``i`` from
+            R, G, B and 1.
         shape: Height and width of the full-size photo.
 
     Returns:
-        ``(h, w, 3, 4)``, or ``(1, 1, 3, 4)`` without a residual. Row ``i`` of each 3 x 4 matrix
-        gives channel ``i`` of the result from the photo's red, green, blue and 1, sRGB in [0, 1].
+        ``(h, w, 3, 4)``. Row ``i`` of each 3 x 4 matrix gives channel ``i`` of the result from the
+        photo's red, green, blue and 1, sRGB in [0, 1].
     """
-    coarse = _coarse_map(small)
-    if small.residual is None:
-        return coarse[None, None]
-    residual = small.residual[0]
     if residual.shape[1:] == shape:
-        grid = coarse.expand(*shape, 3, 4).clone()
+        grid = matrix.expand(*shape, 3, 4).clone()
         grid[..., 3] += residual.permute(1, 2, 0)
         return grid
-    slopes, offsets = _local_affine(small.coarse[0], residual)
-    remainder = residual - (slopes * small.coarse[0]).sum(1) - offsets
+    slopes, offsets = _local_affine(coarse, residual)
+    remainder = residual - (slopes * coarse).sum(1) - offsets
     local = torch.cat([slopes, (offsets + _sharpened(remainder, shape))[:, None]], dim=1)
     local = local.permute(2, 3, 0, 1)
     # r = A c + b and e = c + r, where c is the coarse color.
-    grid = coarse + local[..., :3] @ coarse
+    grid = matrix + local[..., :3] @ matrix
     grid[..., 3] += local[..., 3]
     return grid
-
-
-def _coarse_map(small: Enhancement) -> Tensor:
-    """Return the matrix of ``coarse = (1 + W_s) p + b_s`` (eq. 1 and 3): ``(3, 4)``."""
-    identity = torch.eye(3, 4, device=small.coarse.device)
-    if small.mapping is None:
-        return identity
-    return identity + torch.cat([small.mapping.matrix[0], small.mapping.offset[0, :, None]], dim=1)
 
 
 def _local_affine(coarse: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:

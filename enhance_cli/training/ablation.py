@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from enhance_cli.config.model import VARIANTS, Variant
 from enhance_cli.config.training import TrainConfig
 from enhance_cli.data.pair_cache import RenderProgress
 from enhance_cli.errors import UsageError
+from enhance_cli.inference.device import refuse_unusable_device
 from enhance_cli.training.checkpoint import checkpoint_path
-from enhance_cli.training.stages import stages_to_run
-from enhance_cli.training.trainer import EpochReport, StepReport, Trainer, collect
+from enhance_cli.training.preparation import collect, stages_to_run
+
+if TYPE_CHECKING:
+    from enhance_cli.training.trainer import EpochReport, StepReport
 
 
 class Ablation:
@@ -40,6 +44,7 @@ class Ablation:
             )
         if config.out.suffix:
             raise UsageError(f"--out {config.out}: with --variant all give a folder")
+        refuse_unusable_device(config.device)
         self.config = config
         self._on_step = on_step
         for variant in VARIANTS:
@@ -56,6 +61,8 @@ class Ablation:
         Raises:
             EnhanceError: As raised by :class:`Trainer`.
         """
+        from enhance_cli.training.trainer import Trainer  # late: see training.preparation
+
         for variant in VARIANTS:
             config = self._config_of(variant)
             if not (self.config.resume and _is_done(config)):

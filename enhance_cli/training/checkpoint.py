@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from enhance_cli.atomic_write import atomic_write
 from enhance_cli.config.training import TrainConfig
 from enhance_cli.errors import TrainingError, UsageError
@@ -23,6 +21,18 @@ def checkpoint_path(config: TrainConfig) -> Path:
     return config.out.with_suffix(".ckpt")
 
 
+def existing_checkpoint(config: TrainConfig) -> Path:
+    """Return the path of a run's checkpoint.
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = checkpoint_path(config)
+    if not path.is_file():
+        raise UsageError(f"--resume: there is no checkpoint {path}; train without --resume")
+    return path
+
+
 def read_checkpoint(config: TrainConfig) -> dict[str, Any]:
     """Read the checkpoint of a run.
 
@@ -30,9 +40,9 @@ def read_checkpoint(config: TrainConfig) -> dict[str, Any]:
         UsageError: There is no checkpoint, or it belongs to a run with other settings.
         TrainingError: The checkpoint is damaged.
     """
-    path = checkpoint_path(config)
-    if not path.is_file():
-        raise UsageError(f"--resume: there is no checkpoint {path}; train without --resume")
+    path = existing_checkpoint(config)
+    import torch  # late: see enhance_cli.training.preparation
+
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         settings = state["config"]
@@ -50,6 +60,8 @@ def write_checkpoint(config: TrainConfig, state: dict[str, Any]) -> None:
         TrainingError: The checkpoint cannot be written.
     """
     path = checkpoint_path(config)
+    import torch
+
     buffer = io.BytesIO()  # torch.save to a file does not tell a full disk from other failures
     torch.save({"config": fingerprint(config), **state}, buffer)
     try:

@@ -16,19 +16,10 @@ from torch import Tensor, distributed, nn
 from enhance_cli.config.training import Precision
 from enhance_cli.errors import UsageError
 from enhance_cli.inference.device import effective_precision, pick_device
+from enhance_cli.training.preparation import local_world_size
 
 TIMEOUT = timedelta(hours=6)
 """How long processes wait for another that is still rendering pairs or scoring."""
-
-
-def is_main_process() -> bool:
-    """Return whether this process is the one that reports and writes files."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def local_world_size() -> int:
-    """Return the number of this run's processes on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def make_fabric(device: str, precision: Precision) -> Fabric:

@@ -9,13 +9,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from enhance_cli.config.effects import active_stages
-from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
+from enhance_cli.config.training import Recipe, StageConfig
 from enhance_cli.data.crops import CropConfig, GlobalView
 from enhance_cli.data.dataset import Sample
-from enhance_cli.errors import UsageError
 from enhance_cli.models.cascade import Cascade
-from enhance_cli.models.color_polynomial import project_to_color_polynomial
+from enhance_cli.models.color_polynomial import (
+    evaluate_color_polynomial,
+    fit_color_polynomial,
+)
 from enhance_cli.training.losses import photo_losses
 
 FULL_SIZE_FROM = 0.75
@@ -38,28 +39,6 @@ class Stage:
     net: nn.Module
     crop: CropConfig
     losses: Callable[[nn.Module, Sample], Tensor]
-
-
-def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
-    """Return the stages of a run, in order.
-
-    Raises:
-        UsageError: A requested stage is not in the recipe, or the model lacks its network; or no
-            stages are left.
-    """
-    stages = active_stages(config.recipe)
-    names = [stage.name for stage in stages]
-    if config.stages is not None:
-        unknown = [name for name in config.stages if name not in names]
-        if unknown:
-            raise UsageError(
-                f"--stages {unknown[0]}: the recipe has no such stage for "
-                f"{config.model.variant}; choose from {', '.join(names)}"
-            )
-        stages = tuple(stage for stage in stages if stage.name in config.stages)
-    if not stages:
-        raise UsageError(f"the recipe has no stage that trains {config.model.variant}")
-    return stages
 
 
 def make_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabric) -> Stage:
@@ -114,7 +93,8 @@ def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fab
         coarse = coarse_of(batch)
         residual = net(coarse)
         if stage.projected:
-            residual = project_to_color_polynomial(residual, batch.original, batch.mask)
+            polynomial = fit_color_polynomial(residual, batch.original, batch.mask)
+            residual = evaluate_color_polynomial(polynomial, batch.original)
         return photo_losses(stage.loss, coarse + residual, batch.expert, batch.mask)
 
     assert model.prnet is not None

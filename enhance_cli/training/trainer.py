@@ -22,7 +22,8 @@ from enhance_cli.errors import TrainingError, UsageError
 from enhance_cli.evaluation.scoring import comparison, score_pairs
 from enhance_cli.imaging.metrics import Score
 from enhance_cli.inference.enhancer import Enhancer
-from enhance_cli.inference.weights import Provenance, load_weights, save_weights
+from enhance_cli.inference.weights import load_weights, save_weights
+from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.training.checkpoint import (
     checkpoint_path,
@@ -31,12 +32,18 @@ from enhance_cli.training.checkpoint import (
     write_checkpoint,
 )
 from enhance_cli.training.distributed import (
-    local_world_size,
     make_fabric,
     with_global_batch_norm,
 )
 from enhance_cli.training.optimizer import StageState
-from enhance_cli.training.stages import Stage, make_stage, stages_to_run
+from enhance_cli.training.preparation import (
+    check_options,
+    check_output,
+    collect,
+    stages_to_run,
+    workers_share_memory,
+)
+from enhance_cli.training.stages import Stage, make_stage
 from enhance_cli.training.tensorboard_log import TensorBoardLog
 
 LOGGED_PHOTOS = 4
@@ -128,9 +135,9 @@ class Trainer:
         self.config = config
         self.stages = stages_to_run(config)
         self._on_step = on_step
-        _check_options(config, self.stages)
+        check_options(config, self.stages)
         self.pairs = pairs or collect(config)
-        self._check_output()
+        check_output(config)
         self._state = read_checkpoint(config) if config.resume else {}
         self.fabric = make_fabric(config.device, config.recipe.precision)
         self.device = self.fabric.device
@@ -163,7 +170,7 @@ class Trainer:
         """
         for _ in self.render_missing():
             pass
-        if _workers_share_memory(self.config):
+        if workers_share_memory(self.config):
             self.pairs.cache.share(self.pairs.train, self.config.workers)
         try:
             if self._state:
@@ -369,14 +376,6 @@ class Trainer:
             return state["epoch"], {} if state["epoch"] >= stage.epochs else state
         return stage.epochs, {}  # the checkpoint belongs to a later stage
 
-    def _check_output(self) -> None:
-        if self.config.out.suffix != ".safetensors":
-            raise UsageError(f"--out {self.config.out}: weights files end in .safetensors")
-        try:
-            self.config.out.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise UsageError(f"--out {self.config.out}: {problem}") from problem
-
     def _write(self, figures: dict[str, Any]) -> None:
         if not self.fabric.is_global_zero:
             return
@@ -384,31 +383,3 @@ class Trainer:
         keys = tuple(sorted({*self._inherited_training_ids, *own}))
         recipe = json.loads(fingerprint(self.config))
         save_weights(self.config.out, self.model, Provenance(keys, recipe, figures))
-
-
-def collect(config: TrainConfig) -> PairCollection:
-    """Collect the pairs of a run.
-
-    Raises:
-        EnhanceError: Sources or split are not available.
-    """
-    alone = config.workers == 0 or _workers_share_memory(config)
-    readers = (1 if alone else config.workers) * local_world_size()
-    return PairCollection(config.data, config.model.long_edge, readers=readers)
-
-
-def _workers_share_memory(config: TrainConfig) -> bool:
-    """Whether the processes that prepare samples see what this process has in memory."""
-    return config.workers > 0 and torch.multiprocessing.get_start_method() == "fork"
-
-
-def _check_options(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:
-    """Refuse options that have no effect in this run."""
-    trains_cenet = any(stage.trains == "cenet" for stage in stages)
-    if config.pretrained and not config.model.has_cenet:
-        raise UsageError(f"--pretrained: the variant {config.model.variant} has no ResNet50")
-    if config.pretrained and not trains_cenet:
-        raise UsageError("--pretrained: no stage of this run trains CENet")
-    fivek = any(source.kind == "fivek" for source in config.data.sources)
-    if config.data.expert != "c" and not fivek:
-        raise UsageError("--expert has no effect without --fivek-root; leave it out")

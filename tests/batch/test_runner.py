@@ -166,7 +166,8 @@ def test_an_output_folder_that_cannot_be_created_is_an_error(tmp_path, run, writ
 
 def test_coarse_only_needs_weights_with_cenet(tmp_path, run, write_photo):
     from enhance_cli.config.model import ModelConfig
-    from enhance_cli.inference.weights import Provenance, save_weights
+    from enhance_cli.inference.weights import save_weights
+    from enhance_cli.inference.weights_file import Provenance
     from enhance_cli.models.cascade import Cascade
 
     path, weights = write_photo(tmp_path / "a.jpg"), tmp_path / "prnl.safetensors"

@@ -25,12 +25,12 @@ def run(tmp_path, brightening_weights):
     return run
 
 
-def test_the_cube_file_holds_the_coarse_map_at_the_given_strength(tmp_path, run, write_photo):
+def test_the_cube_file_holds_the_retouch_at_the_given_strength(tmp_path, run, write_photo):
     write_photo(tmp_path / "in" / "day 1" / "a.png")
     run(tmp_path / "in", lut=tmp_path / "luts", strength=0.5)
     lines = (tmp_path / "luts" / "day 1" / "a.png.cube").read_text().splitlines()
     assert lines[4] == "0.050000 0.050000 0.050000", "half of the 0.1 that the weights add"
-    assert lines[-1] == "1.050000 1.050000 1.050000"
+    assert lines[-1] == "1.000000 1.000000 1.000000", "a result above white is white"
 
 
 def test_a_comparison_shows_before_and_after(tmp_path, run, write_photo):

@@ -13,8 +13,8 @@ from enhance_cli.batch.worker_pool import (
     BatchCancelledError,
     PixelBudget,
     WorkerPool,
+    threads_for,
     torch_threads,
-    worker_pool_for,
 )
 
 
@@ -78,7 +78,44 @@ def test_an_exception_cancels_the_other_tasks(end):
     assert 1 in ended and max(ended) < 2 * AHEAD
 
 
+def test_as_many_tasks_run_side_by_side_as_the_pool_has_threads():
+    pool, running, most = WorkerPool(2), 0, 0
+    lock = threading.Lock()
+
+    def work(_number: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+
+    list(run(pool, work, range(20)))
+    assert most == 2
+
+
+def test_a_pool_can_grow_while_its_first_tasks_wait():
+    pool, both = WorkerPool(1), threading.Barrier(2, timeout=20)
+
+    def work(number: int) -> int:
+        if number == 0:
+            pool.grow(2)
+        return both.wait()
+
+    assert sum(run(pool, work, range(4))) == 2
+    pool.grow(1)
+    assert pool.threads == 2, "it never shrinks"
+
+
 class TestPixelBudget:
+    def test_it_can_grow(self):
+        budget = PixelBudget(10)
+        with budget.reservation() as first, budget.reservation() as second:
+            first(10)
+            budget.grow(10)
+            second(10)  # would wait for ever
+
     def test_the_limit_is_kept_and_a_larger_photo_is_processed_alone(self):
         budget, lock = PixelBudget(100), threading.Lock()
         inside: list[int] = []
@@ -109,7 +146,7 @@ class TestPixelBudget:
 
 def test_the_networks_share_the_cores():
     before = torch.get_num_threads()
-    pool = worker_pool_for(torch.device("cpu"))
-    with torch_threads(pool.threads):
-        assert torch.get_num_threads() * pool.threads <= max(before, pool.threads)
+    threads = threads_for("cpu")
+    with torch_threads(threads):
+        assert torch.get_num_threads() * threads <= max(before, threads)
     assert torch.get_num_threads() == before

@@ -18,7 +18,8 @@ from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude
 
 from enhance_cli.imaging.affine_grid import apply_affine_grid
 from enhance_cli.imaging.resize import Size, resize_pixels
-from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.inference.weights import load_weights
+from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models import guided_upsampling
 from enhance_cli.models.cascade import Cascade, Enhancement
 from enhance_cli.models.prnet import Shape

@@ -12,7 +12,8 @@ from measuring import machine
 
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.inference.device import pick_device
-from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.inference.weights import load_weights
+from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
 
 ROUNDS = 20

@@ -120,6 +120,12 @@ def test_a_printed_built_in_recipe_is_the_same_recipe(configs, tmp_path, recipe)
     assert configs[0].recipe == load_recipe(recipe)
 
 
+def test_a_setting_of_one_stage_stands_beside_an_option_for_all(configs):
+    run("train", "--pairs", "x", "--recipe", "shipped", "--set", "stages.refine.epochs=7",
+        "--epochs", "3")  # fmt: skip
+    assert [stage.epochs for stage in configs[0].recipe.stages] == [3, 7, 3]
+
+
 def effective(config):
     """The recipe without the settings that have no effect in it."""
     return format_recipe(config.recipe)
@@ -145,6 +151,10 @@ def effective(config):
         (["--set", "stages.refine.epochs=0"], "a whole number of at least 1"),
         (["--set", "stages.refine.loss=l2"], '"mse", "l1", "lab"'),
         (["--set", "seed"], "give KEY=VALUE"),
+        (["--variant", "all", "--set", "model.variant=ce"], "--variant all trains all five"),
+        (["--seed", "1", "--set", "seed=2"], "--seed: seed has no effect: --set seed=2 sets it"),
+        (["--stages", "coarse", "--set", "stages.*.crop=64"], "CENet sees"),
+        (["--stages", "polish", "--epochs", "3"], "coarse, refine, refine_projected"),
         (["--recipe", "gone.toml"], "neither paper nor shipped"),
     ],
 )

@@ -234,6 +234,40 @@ class TestChange:
         with pytest.raises(UsageError, match=r"refine\.epochs has no effect: --stages leaves out"):
             with_changes(SHIPPED, changes, run=("coarse",))
 
+    @pytest.mark.parametrize(
+        ("key", "run", "said"),
+        [
+            ("crop=96", ("coarse",), "CENet sees"),
+            ("initial_crop=64", ("coarse", "refine_projected"), None),
+            ("projected=true", ("coarse",), "it concerns PRNet"),
+            ("decay=0.5", ("refine", "refine_projected"), "the schedule is"),
+        ],
+    )
+    def test_a_star_needs_an_effect_in_a_stage_that_runs(self, key, run, said):
+        change = Change(f"stages.*.{key}")
+        if said is None:
+            with_changes(SHIPPED, [change], run)
+            return
+        with pytest.raises(UsageError, match=said):
+            with_changes(SHIPPED, [change], run)
+
+    @pytest.mark.parametrize(
+        ("first", "then"),
+        [
+            ("seed=1", "seed=2"),
+            ("model.variant=ce", "model.variant=pr"),
+            ("stages.refine.epochs=7", "stages.*.epochs=9"),
+            ("stages.*.epochs=9", "stages.*.epochs=9"),
+        ],
+    )
+    def test_a_change_that_a_later_one_replaces_is_refused(self, first, then):
+        with pytest.raises(UsageError, match=r"no effect: --set .* sets it again"):
+            with_changes(SHIPPED, [Change(first, "--first"), Change(then)])
+
+    def test_a_change_of_all_stages_and_then_of_one(self):
+        changes = [Change("stages.*.epochs=9"), Change("stages.refine.epochs=7")]
+        assert [stage.epochs for stage in with_changes(SHIPPED, changes).stages] == [9, 7, 9]
+
 
 def test_a_file_is_read_and_its_path_stands_in_messages(tmp_path):
     path = tmp_path / "mine.toml"

@@ -14,7 +14,8 @@ from enhance_cli.evaluation.evaluator import Evaluator
 from enhance_cli.evaluation.published import PUBLISHED
 from enhance_cli.evaluation.scoring import score_pairs
 from enhance_cli.inference.enhancer import Enhancer
-from enhance_cli.inference.weights import Provenance, load_weights, save_weights
+from enhance_cli.inference.weights import load_weights, save_weights
+from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enhance_cli.imaging.block_means import block_means
 from enhance_cli.imaging.resize import (
-    block_means,
     fit_within,
     resize_image,
     resize_pixels,

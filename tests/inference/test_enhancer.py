@@ -15,12 +15,11 @@ from PIL import Image
 import enhance_cli
 from enhance_cli import Enhancer
 from enhance_cli.batch.runner import BatchRunner
-from enhance_cli.batch.worker_pool import torch_threads, worker_pool_for
+from enhance_cli.batch.worker_pool import threads_for, torch_threads
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import RetouchError, WeightsError
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.inference import enhancer as module
-from enhance_cli.models.guided_upsampling import guided_affine_grid
 
 STEP = 26
 """A tenth of 255, rounded."""
@@ -104,7 +103,7 @@ class TestRules:
         list(BatchRunner(ApplyConfig((path,), tmp_path / "out", device="cpu")))
         with Image.open(path) as photo, Image.open(tmp_path / "out" / "a.png") as result:
             # Sums of floats depend, in their last bits, on the number of threads.
-            with torch_threads(worker_pool_for(torch.device("cpu")).threads):
+            with torch_threads(threads_for("cpu")):
                 result_in_memory = Enhancer.load(device="cpu").enhance(photo)
             np.testing.assert_array_equal(np.asarray(result_in_memory), np.asarray(result))
 
@@ -136,6 +135,7 @@ class TestMemory:
 
         def play(failures: int, part: str = "networks") -> None:
             forward, to = brightening.model.forward, torch.Tensor.to
+            retouch_from = module._retouch_from
 
             def fail() -> None:
                 tried.append(brightening.device.type)
@@ -146,14 +146,14 @@ class TestMemory:
                 fail()
                 return forward(photo, coarse_only)
 
-            def grid(small, shape):
+            def retouch(small, shape, grey):
                 fail()
-                return guided_affine_grid(small, shape)
+                return retouch_from(small, shape, grey)
 
             if part == "networks":
                 monkeypatch.setattr(brightening.model, "forward", networks)
             else:
-                monkeypatch.setattr(module, "guided_affine_grid", grid)
+                monkeypatch.setattr(module, "_retouch_from", retouch)
             monkeypatch.setattr(
                 torch.Tensor,
                 "to",
@@ -180,7 +180,7 @@ class TestMemory:
         enhancer.predict(Photo(np.full((8, 8, 3), 100, np.uint8)))
         assert device_during_move == ["cuda", "cuda"] and enhancer.device.type == "cpu"
 
-    @pytest.mark.parametrize("part", ["networks", "grid"])
+    @pytest.mark.parametrize("part", ["networks", "retouch"])
     def test_two_tries_on_the_gpu_and_then_the_cpu_for_the_rest_of_the_run(self, on_gpu, part):
         enhancer, play, tried = on_gpu
         play(failures=100, part=part)
@@ -265,9 +265,8 @@ class TestThreads:
             with ThreadPoolExecutor(4) as threads:
                 together = list(threads.map(enhancer.predict, photos * 2))
         for expected, found in zip(alone * 2, together, strict=True):
-            np.testing.assert_array_equal(found.grid, expected.grid)
-            assert torch.equal(found.mapping.matrix, expected.mapping.matrix)
-            assert torch.equal(found.mapping.offset, expected.mapping.offset)
+            np.testing.assert_array_equal(found.function.matrix, expected.function.matrix)
+            np.testing.assert_array_equal(found.function.polynomial, expected.function.polynomial)
 
 
 def test_a_jpeg_read_from_memory(brightening, coffee):

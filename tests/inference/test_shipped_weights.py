@@ -12,7 +12,8 @@ from enhance_cli import Enhancer
 from enhance_cli.data.splits import held_out_keys
 from enhance_cli.evaluation.scoring import enhance_pixels
 from enhance_cli.imaging.photo import Photo
-from enhance_cli.inference.weights import find_weights, load_weights
+from enhance_cli.inference.weights import load_weights
+from enhance_cli.inference.weights_file import find_weights
 
 SIDE = 64
 

@@ -10,8 +10,9 @@ from torch import nn
 
 from enhance_cli.config.model import VARIANTS, ModelConfig
 from enhance_cli.errors import WeightsError
-from enhance_cli.inference import weights as module
-from enhance_cli.inference.weights import Provenance, find_weights, load_weights, save_weights
+from enhance_cli.inference import weights_file as module
+from enhance_cli.inference.weights import load_weights, save_weights
+from enhance_cli.inference.weights_file import Provenance, find_weights
 from enhance_cli.models.cascade import Cascade
 
 

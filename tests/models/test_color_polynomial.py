@@ -3,7 +3,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from enhance_cli.models.color_polynomial import project_to_color_polynomial as project
+from enhance_cli.models.color_polynomial import evaluate_color_polynomial, fit_color_polynomial
+
+
+def project(residual, photo, mask=None, at=None):
+    coefficients = fit_color_polynomial(residual, photo, mask)
+    return evaluate_color_polynomial(coefficients, photo if at is None else at)
 
 
 def least_squares(residual, photo):

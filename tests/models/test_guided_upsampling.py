@@ -5,8 +5,8 @@ from PIL import Image
 from torch.nn import functional as F
 
 from enhance_cli.imaging.affine_grid import apply_affine_grid
-from enhance_cli.models.cascade import Enhancement
 from enhance_cli.models.cenet import ColorMapping
+from enhance_cli.models.color_function import ColorFunction
 from enhance_cli.models.guided_upsampling import (
     RADIUS,
     _downscaling,
@@ -26,8 +26,8 @@ def smooth(height, width):
 
 def upsampled(small, residual, large):
     """The residual as it is applied to the large photo."""
-    result = Enhancement((small + residual)[None], small[None], residual[None], None)
-    grid = guided_affine_grid(result, Shape(*large.shape[1:])).numpy()
+    shape = Shape(*large.shape[1:])
+    grid = guided_affine_grid(small, residual, torch.eye(3, 4), shape).numpy()
     pixels = large.permute(1, 2, 0).contiguous().numpy()
     return torch.from_numpy(apply_affine_grid(pixels, grid) - pixels).permute(2, 0, 1)
 
@@ -42,10 +42,10 @@ def test_the_grid_includes_the_coarse_map():
     mapping = ColorMapping(torch.randn(1, 3, 3) * 0.1, torch.randn(1, 3) * 0.05)
     for size in ((36, 48), (90, 120)):
         photo, large = smooth(36, 48), smooth(*size)
-        coarse = photo[None] + mapping.residual(photo[None])
-        residual = torch.full((1, 3, 36, 48), 0.03)
-        small_result = Enhancement(coarse + residual, coarse, residual, mapping)
-        grid = guided_affine_grid(small_result, Shape(*size))
+        function = ColorFunction(mapping)
+        coarse = function.coarse(photo[None])[0]
+        residual = torch.full((3, 36, 48), 0.03)
+        grid = guided_affine_grid(coarse, residual, function.matrix(), Shape(*size))
         pixels = large.permute(1, 2, 0).contiguous()
         expected = pixels + pixels @ mapping.matrix[0].T + mapping.offset[0] + 0.03
         ours = apply_affine_grid(pixels.numpy(), grid.numpy())

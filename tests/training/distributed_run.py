@@ -12,7 +12,7 @@ from enhance_cli.config.model import ModelConfig
 from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.models import cenet
 from enhance_cli.models.resnet import ResNet
-from enhance_cli.training.distributed import is_main_process
+from enhance_cli.training.preparation import is_main_process
 from enhance_cli.training.trainer import Trainer
 
 

@@ -11,10 +11,10 @@ from torch import nn
 from enhance_cli.errors import UsageError
 from enhance_cli.training.distributed import (
     GlobalBatchNorm2d,
-    is_main_process,
     make_fabric,
     with_global_batch_norm,
 )
+from enhance_cli.training.preparation import is_main_process
 
 SCRIPT = Path(__file__).with_name("distributed_run.py")
 

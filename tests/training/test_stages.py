@@ -9,7 +9,8 @@ from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.data.dataset import Sample
 from enhance_cli.errors import UsageError
 from enhance_cli.models.cascade import Cascade
-from enhance_cli.training.stages import FULL_SIZE_FROM, make_stage, stages_to_run
+from enhance_cli.training.preparation import stages_to_run
+from enhance_cli.training.stages import FULL_SIZE_FROM, make_stage
 
 RECIPE = Recipe(model=ModelConfig(input_side=32, fit="squash"))
 COARSE = StageConfig(name="coarse", trains="cenet")

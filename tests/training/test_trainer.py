@@ -13,7 +13,8 @@ from enhance_cli.config.recipe_file import load_recipe
 from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.errors import PairsError, TrainingError, UsageError
 from enhance_cli.imaging.metrics import Score
-from enhance_cli.inference.weights import Provenance, load_weights, save_weights
+from enhance_cli.inference.weights import load_weights, save_weights
+from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.training import trainer as module
 from enhance_cli.training.losses import photo_losses

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from enhance_cli.imaging.cube import SIDE, write_cube
+from enhance_cli.config.apply import CUBE_SIZE as SIDE
+from enhance_cli.imaging.lut import write_lut
 
 MATRIX = np.array([[1.2, -0.1, 0.05], [0.02, 0.9, 0.1], [-0.05, 0.15, 1.1]], np.float32)
 OFFSET = np.array([0.03, -0.02, 0.01], np.float32)
@@ -17,7 +18,7 @@ def linear(colors):
 
 def test_pillow_applies_the_file_like_the_map_itself(tmp_path, coffee):
     path = tmp_path / "maps" / "a.cube"
-    write_cube(linear, path, 'a "quoted" Zoë')
+    write_lut(linear, path, 'a "quoted" Zoë', "cube", SIDE)
     lines = path.read_text(encoding="ascii").splitlines()
     assert lines[:2] == ["TITLE \"a 'quoted' Zo?\"", f"LUT_3D_SIZE {SIDE}"]
     table = [float(value) for line in lines[4:] for value in line.split()]
@@ -29,7 +30,7 @@ def test_pillow_applies_the_file_like_the_map_itself(tmp_path, coffee):
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
 def test_ffmpeg_applies_the_file_like_the_map_itself(tmp_path, coffee):
-    write_cube(linear, tmp_path / "a.cube", "a")
+    write_lut(linear, tmp_path / "a.cube", "a", "cube", SIDE)
     Image.fromarray(coffee).save(tmp_path / "a.png")
     command = ["ffmpeg", "-loglevel", "error", "-i", "a.png", "-vf", "lut3d=a.cube", "b.png"]
     subprocess.run(command, cwd=tmp_path, check=True)

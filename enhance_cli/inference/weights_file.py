@@ -1,0 +1,179 @@
+"""Finding a weights file, and reading what it says about itself.
+
+Nothing here needs PyTorch, which takes more than a second to import: a run that has nothing to do,
+or whose weights cannot be used, is over by then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from enhance_cli.config.model import ModelConfig
+from enhance_cli.config.settings import updated
+from enhance_cli.errors import UsageError, WeightsError
+
+FORMAT_VERSION = 2
+"""Version of the files that are written; older ones are read as well."""
+
+FILE_NAME = "enhance.safetensors"
+ENVIRONMENT = "ENHANCE_WEIGHTS"
+
+_MAX_HEADER = 100_000_000
+"""Longest header, in bytes, that the safetensors library accepts."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How weights were made.
+
+    Attributes:
+        trained_on: Keys of the pairs that the networks were trained on.
+        recipe: Settings of the training run, as JSON values.
+        figures: Scores at the end of training, by name.
+    """
+
+    trained_on: tuple[str, ...] = ()
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """What a weights file says about itself.
+
+    Attributes:
+        path: The file.
+        config: Architecture and input geometry of its model.
+        provenance: How the weights were made.
+    """
+
+    path: Path
+    config: ModelConfig
+    provenance: Provenance
+
+
+def find_weights(chosen: Path | None) -> Path:
+    """Find the weights file: ``chosen``, or else the first one of these that is there.
+
+    The file that ``ENHANCE_WEIGHTS`` names, the one in the user's data folder, and the one that
+    comes with the package. If ``chosen`` or ``ENHANCE_WEIGHTS`` is given, no other file is used.
+
+    Args:
+        chosen: The file that the user asked for, or None.
+
+    Raises:
+        WeightsError: There is no such file.
+    """
+    if chosen is not None:
+        return _existing(chosen, "--weights")
+    if os.environ.get(ENVIRONMENT):
+        return _existing(Path(os.environ[ENVIRONMENT]), ENVIRONMENT)
+    own = user_data_path("enhance", appauthor=False) / FILE_NAME
+    package = Path(str(files("enhance_cli")))
+    shipped = (package / "weights" / FILE_NAME, package.parent / "weights" / FILE_NAME)
+    for path in (own, *shipped):
+        if path.is_file():
+            return path
+    raise WeightsError(
+        f"no weights: {own} does not exist and the package has none; give --weights FILE"
+    )
+
+
+def describe_weights(path: Path) -> WeightsFile:
+    """Read the description of a weights file of format version 1 or 2, without its tensors.
+
+    Args:
+        path: The file.
+
+    Raises:
+        WeightsError: The file is missing, not whole, no weights file, or of another version, or its
+            settings are unknown, of the wrong type or out of range.
+    """
+    metadata = _read_metadata(path)
+    if metadata.get("format") != "enhance":
+        raise WeightsError(f"{path}: not a weights file of enhance")
+    version = metadata.get("format_version")
+    if version not in {"1", str(FORMAT_VERSION)}:
+        raise WeightsError(
+            f"{path}: format version {version}, this enhance reads 1 to {FORMAT_VERSION}; update "
+            "enhance or train anew"
+        )
+    try:
+        settings = json.loads(metadata["model"])
+        if not isinstance(settings, dict):
+            raise TypeError("the model's settings are not an object")
+        settings = _settings_of_version_1(settings) if version == "1" else settings
+        config = updated(ModelConfig(), settings, str(path), "")
+        described = json.loads(metadata["provenance"])
+        provenance = Provenance(
+            tuple(described["trained_on"]), described["recipe"], described["figures"]
+        )
+    except (KeyError, TypeError, ValueError, UsageError) as problem:
+        raise does_not_fit(path) from problem
+    return WeightsFile(path, config, provenance)
+
+
+def not_whole(path: Path) -> WeightsError:
+    """The error for a file that is damaged, or of another format."""
+    return WeightsError(
+        f"{path}: not a whole .safetensors file; pickled weights (.pt, .pth) are never read"
+    )
+
+
+def does_not_fit(path: Path) -> WeightsError:
+    """The error for a file whose description is wrong."""
+    return WeightsError(f"{path}: its description does not fit its contents")
+
+
+def _read_metadata(path: Path) -> dict[str, str]:
+    """Read the header, and check by it that the file is complete.
+
+    A file in the safetensors format begins with the length of its header, 8 bytes; the header is a
+    JSON object, which gives the position of each tensor after it.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header: Any = json.loads(file.read(length)) if length <= _MAX_HEADER else None
+        metadata = header.pop("__metadata__", None) or {}
+        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+        whole = path.stat().st_size == 8 + length + end
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError) as problem:
+        raise not_whole(path) from problem
+    if not whole or not isinstance(metadata, dict):
+        raise not_whole(path)
+    return metadata
+
+
+def _settings_of_version_1(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the model's settings of format version 1 into those of version 2."""
+    settings = {_RENAMED.get(name, name): value for name, value in old.items()}
+    edge = settings.pop("by_colour", 0)
+    if edge:
+        settings |= {"prnet": "global", "prnet_input_edge": edge}
+    return settings
+
+
+_RENAMED = {
+    "canvas": "input_side",
+    "sight": "max_input_edge",
+    "pooling": "nonlocal_pool",
+    "hold_white": "protect_highlights",
+}
+"""Settings by their names in format version 1, and their names in version 2."""
+
+
+def _existing(path: Path, source: str) -> Path:
+    if not path.is_file():
+        raise WeightsError(f"{source} {path}: no such weights file")
+    return path

@@ -1,0 +1,113 @@
+"""What a training run checks and collects before PyTorch is imported, which takes seconds."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+
+from enhance_cli.config.effects import active_stages
+from enhance_cli.config.training import StageConfig, TrainConfig
+from enhance_cli.data.pair_collection import PairCollection
+from enhance_cli.errors import UsageError
+from enhance_cli.inference.device import refuse_unusable_device
+from enhance_cli.inference.weights_file import describe_weights
+from enhance_cli.training.checkpoint import existing_checkpoint
+
+
+def prepare(config: TrainConfig) -> PairCollection:
+    """Refuse what is wrong with a run as far as this can be told without PyTorch.
+
+    Returns:
+        The pairs of the run.
+
+    Raises:
+        UsageError: Options contradict each other or have no effect, or there is nothing to resume.
+        EnhanceError: Pairs, split, weights or device are not available.
+    """
+    check_options(config, stages_to_run(config))
+    refuse_unusable_device(config.device)
+    pairs = collect(config)
+    check_output(config)
+    if config.resume:
+        existing_checkpoint(config)
+    if config.init is not None:
+        describe_weights(config.init)
+    return pairs
+
+
+def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
+    """Return the stages of a run, in order.
+
+    Raises:
+        UsageError: A requested stage is not in the recipe, or the model lacks its network; or no
+            stages are left.
+    """
+    stages = active_stages(config.recipe)
+    names = [stage.name for stage in stages]
+    if config.stages is not None:
+        unknown = [name for name in config.stages if name not in names]
+        if unknown:
+            raise UsageError(
+                f"--stages {unknown[0]}: the recipe has no such stage for "
+                f"{config.model.variant}; choose from {', '.join(names)}"
+            )
+        stages = tuple(stage for stage in stages if stage.name in config.stages)
+    if not stages:
+        raise UsageError(f"the recipe has no stage that trains {config.model.variant}")
+    return stages
+
+
+def check_options(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:
+    """Refuse options that have no effect in a run of these stages.
+
+    Raises:
+        UsageError: There are such options.
+    """
+    trains_cenet = any(stage.trains == "cenet" for stage in stages)
+    if config.pretrained and not config.model.has_cenet:
+        raise UsageError(f"--pretrained: the variant {config.model.variant} has no ResNet50")
+    if config.pretrained and not trains_cenet:
+        raise UsageError("--pretrained: no stage of this run trains CENet")
+    fivek = any(source.kind == "fivek" for source in config.data.sources)
+    if config.data.expert != "c" and not fivek:
+        raise UsageError("--expert has no effect without --fivek-root; leave it out")
+
+
+def check_output(config: TrainConfig) -> None:
+    """Create the folder of the weights file.
+
+    Raises:
+        UsageError: It cannot be created, or the file has another suffix.
+    """
+    if config.out.suffix != ".safetensors":
+        raise UsageError(f"--out {config.out}: weights files end in .safetensors")
+    try:
+        config.out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UsageError(f"--out {config.out}: {problem}") from problem
+
+
+def collect(config: TrainConfig) -> PairCollection:
+    """Collect the pairs of a run.
+
+    Raises:
+        EnhanceError: Sources or split are not available.
+    """
+    alone = config.workers == 0 or workers_share_memory(config)
+    readers = (1 if alone else config.workers) * local_world_size()
+    return PairCollection(config.data, config.model.long_edge, readers=readers)
+
+
+def workers_share_memory(config: TrainConfig) -> bool:
+    """Whether the processes that prepare samples see what this process has in memory."""
+    return config.workers > 0 and multiprocessing.get_start_method() == "fork"
+
+
+def is_main_process() -> bool:
+    """Return whether this process is the one that reports and writes files."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def local_world_size() -> int:
+    """Return the number of this run's processes on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
