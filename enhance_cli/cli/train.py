@@ -48,7 +48,7 @@ Method = Literal[Variant, "all"]
 
 EXAMPLES = """Examples:
 
-enhance train --pairs ./my-edits --split none --recipe small --out mine.safetensors
+enhance train --pairs ./my-edits --split none --recipe shipped --out mine.safetensors
 
 enhance train --fivek-root ./fivek --set stages.refine.epochs=40 --print-recipe > mine.toml
 """
@@ -98,9 +98,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            metavar="paper|shipped|small|FILE",
+            metavar="paper|shipped|large|FILE",
             help="What is trained, and how: as in the paper, as for the weights that come with "
-            "enhance, for few photos and a CPU, or as in a TOML file.",
+            "enhance, for thousands of photos, or as in a TOML file.",
             rich_help_panel=_RECIPE,
         ),
     ] = "paper",
