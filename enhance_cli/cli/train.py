@@ -98,9 +98,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            metavar="paper|shipped|FILE",
+            metavar="paper|shipped|large|FILE",
             help="What is trained, and how: as in the paper, as for the weights that come with "
-            "enhance, or as in a TOML file.",
+            "enhance, for thousands of photos, or as in a TOML file.",
             rich_help_panel=_RECIPE,
         ),
     ] = "paper",

@@ -113,7 +113,7 @@ def test_a_printed_recipe_comes_with_its_command(configs):
     )
 
 
-@pytest.mark.parametrize("recipe", ["paper", "shipped"])
+@pytest.mark.parametrize("recipe", ["paper", "shipped", "large"])
 def test_a_printed_built_in_recipe_is_the_same_recipe(configs, tmp_path, recipe):
     (tmp_path / "mine.toml").write_text(run("train", "--recipe", recipe, "--print-recipe").stdout)
     run("train", "--recipe", tmp_path / "mine.toml", "--pairs", "x")

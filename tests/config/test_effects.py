@@ -227,7 +227,7 @@ def test_a_stage_without_its_network_is_skipped_with_the_reason(model, skipped):
     }
 
 
-@pytest.mark.parametrize("name", ["paper", "shipped"])
+@pytest.mark.parametrize("name", ["paper", "shipped", "large"])
 def test_the_built_in_recipes_run_all_their_stages(name):
     recipe = load_recipe(name)
     assert active_stages(recipe) == recipe.stages

@@ -36,6 +36,11 @@ class TestBuiltIn:
         assert [one.epochs for one in SHIPPED.stages] == [20, 80, 8]
         assert (SHIPPED.model.input_side, SHIPPED.model.prnet) == (32, "global")
 
+    def test_the_large_one_takes_fewer_and_larger_steps(self):
+        for large, shipped in zip(load_recipe("large").stages, SHIPPED.stages, strict=True):
+            assert (large.name, large.loss) == (shipped.name, shipped.loss)
+            assert large.batch_size > shipped.batch_size
+
     @pytest.mark.parametrize("name", BUILT_IN)
     def test_upper_case_is_accepted(self, name):
         assert load_recipe(name.upper()) == load_recipe(name)
@@ -169,7 +174,7 @@ def test_a_wrong_recipe_is_refused_with_the_file_the_key_and_what_it_may_be(text
 
 @pytest.mark.parametrize("name", ["gone.toml", "."])
 def test_a_recipe_that_cannot_be_read(name):
-    with pytest.raises(UsageError, match=r"--recipe .*: neither paper nor shipped nor a file"):
+    with pytest.raises(UsageError, match=r"neither paper nor shipped nor large nor a file"):
         load_recipe(name)
 
 
