@@ -56,8 +56,8 @@ def test_every_setting_of_a_recipe_can_be_set(configs, tmp_path):
     assert configs[0].recipe == load_recipe("paper") and configs[0].data.split == "random250"
     settings = (
         *("model.variant=prnl", "model.fit=squash", "model.max_input_edge=300"),
-        *("model.nonlocal_pool=2", "model.protect_highlights=true", "model.prnet=global"),
-        *("model.prnet_input_edge=90", "stages.refine.optimizer=adamw", "flip=true"),
+        *("model.nonlocal_pool=2", "model.protect_highlights=true", "model.protect_shadows=true"),
+        *("stages.refine.optimizer=adamw", "flip=true"),
         *("stages.refine.weight_decay=0.1", "stages.refine.loss=l1", "rotate=true"),
         *("stages.refine.schedule=cosine", "stages.refine.crop=64", "ema_decay=0.9"),
         *("stages.refine.initial_crop=48", "stages.refine.min_crop_scale=0.5"),
@@ -75,7 +75,7 @@ def test_every_setting_of_a_recipe_can_be_set(configs, tmp_path):
     recipe, model = configs[1].recipe, configs[1].recipe.model
     assert (model.variant, model.fit, model.max_input_edge) == ("prnl", "squash", 300)
     assert (model.nonlocal_pool, model.protect_highlights) == (2, True)
-    assert (model.prnet, model.prnet_input_edge) == ("global", 90)
+    assert (model.prnet, model.protect_shadows) == ("per-pixel", True)
     coarse, refine = recipe.stages
     assert (coarse.epochs, refine.epochs, coarse.batch_size, refine.batch_size) == (9, 7, 4, 4)
     assert (refine.optimizer, refine.learning_rate, refine.weight_decay) == ("adamw", 0.5, 0.1)
@@ -118,6 +118,13 @@ def test_a_printed_built_in_recipe_is_the_same_recipe(configs, tmp_path, recipe)
     (tmp_path / "mine.toml").write_text(run("train", "--recipe", recipe, "--print-recipe").stdout)
     run("train", "--recipe", tmp_path / "mine.toml", "--pairs", "x")
     assert configs[0].recipe == load_recipe(recipe)
+
+
+def test_settings_of_a_global_prnet_can_be_set(configs):
+    settings = "--set model.fit=squash --set model.prnet=global --set model.prnet_input_edge=90"
+    run("train", "--pairs", "x", *settings.split())
+    model = configs[0].recipe.model
+    assert (model.fit, model.prnet, model.prnet_input_edge) == ("squash", "global", 90)
 
 
 def test_a_setting_of_one_stage_stands_beside_an_option_for_all(configs):
