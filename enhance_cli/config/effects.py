@@ -31,7 +31,7 @@ def without_effect(recipe: Recipe) -> dict[str, str]:
 
 def _idle_in_model(model: ModelConfig) -> dict[str, str]:
     idle: dict[str, str] = {}
-    if model.fit == "squash" and model.is_color_function:
+    if model.sees_thumbnail:
         idle["max_input_edge"] = (
             f"the result is a function of color, for which {model.input_edge} pixels are enough"
         )

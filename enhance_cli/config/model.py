@@ -65,7 +65,7 @@ class ModelConfig:
     @property
     def input_edge(self) -> int:
         """Longer edge, in pixels, at which the networks see a photo."""
-        if self.fit == "pad" or not self.is_color_function:
+        if not self.sees_thumbnail:
             return min(self.max_input_edge, self.long_edge)
         # The square of CENet should not have more pixels a side than the shorter edge.
         return max(2 * self.input_side * self.has_cenet, self.prnet_input_edge * self.has_prnet)
@@ -89,6 +89,11 @@ class ModelConfig:
     def is_color_function(self) -> bool:
         """Whether the whole result is one function of color, the same at every place."""
         return not self.has_prnet or self.is_global
+
+    @property
+    def sees_thumbnail(self) -> bool:
+        """Whether the networks see a small copy of the photo that serves for nothing else."""
+        return self.fit == "squash" and self.is_color_function
 
     @property
     def non_local(self) -> bool:

@@ -218,13 +218,12 @@ class Enhancer:
 def _network_input(photo: Photo, config: ModelConfig) -> Tensor:
     """Downscale a photo for the networks: ``(1, 3, h, w)``, sRGB in [0, 1], on the CPU."""
     shape = input_shape(Shape(*photo.pixels.shape[:2]), config.input_edge)
-    # A residual that is enlarged needs the filter that photos are downscaled with. Otherwise, the
-    # networks get the filter that they learned with.
-    enlarged = config.fit == "pad" or not config.is_color_function
+    # The networks learned with the bilinear filter. A residual that is enlarged afterwards needs
+    # the filter with which photos are downscaled.
     pixels = resize_unrounded(
         photo.pixels,
         Size(shape.width, shape.height),
-        Resampling.LANCZOS if enlarged else Resampling.BILINEAR,
+        Resampling.BILINEAR if config.sees_thumbnail else Resampling.LANCZOS,
     )
     view = replace(photo, pixels=pixels, alpha=None).as_srgb()
     return torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
