@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import csv
-import json
+import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
 from enhance_cli.atomic_write import atomic_write
-from enhance_cli.cli.console import error_boundary, messages, results, say, say_warning
+from enhance_cli.cli.console import (
+    error_boundary,
+    messages,
+    printable,
+    result_errors_reported,
+    results,
+    say,
+    say_json,
+    say_warning,
+)
 from enhance_cli.cli.options import (
     PHOTOS,
     CacheOption,
@@ -157,9 +167,10 @@ def evaluate(
     if per_photo:
         _write_per_photo(per_photo, scores)
     if as_json:
-        print(json.dumps(_document(split, expert, run, paper), indent=2))
+        say_json(finite(_document(split, expert, run, paper)))
     else:
-        results.print(_table(split, run, paper))
+        with result_errors_reported():
+            results.print(_table(split, run, paper))
     if panel:
         say(f"wrote {len(run.pairs)} comparisons to {panel}")
     _warn_of_training_photos(run.rows)
@@ -182,19 +193,19 @@ def _table(split: str, run: Evaluator, paper: bool) -> Table:
     caption = f"SSIM: {SSIM_SETTINGS}"
     if run.changes:
         caption += "\ndo no harm: the change of the expert's versions, finished already"
-    table = Table(title=title, caption=caption)
+    table = Table(title=printable(title), caption=caption)
     table.add_column("method")
     for heading in ("L2 error (LAB)", "PSNR (dB)", "SSIM", "trained on"):
         table.add_column(heading, justify="right")
     for row in run.rows:
         known = f"{row.trained_on} of them" if row.trained_on else ""
-        table.add_row(row.method, *_figures(row.score), known)
+        table.add_row(escape(printable(row.method)), *_figures(row.score), known)
     if run.changes:
         table.add_section()
         table.add_row("do no harm:")
     for change in run.change_rows:
         method = f"{change.method}, {change.above_threshold} above 10"
-        table.add_row(method, *_figures(change.score))
+        table.add_row(escape(printable(method)), *_figures(change.score))
     if paper:
         for number in (1, 2):
             table.add_section()
@@ -230,6 +241,15 @@ def _document(split: str, expert: str, run: Evaluator, paper: bool) -> dict[str,
     if paper:
         document["published"] = [asdict(row) for row in PUBLISHED]
     return document
+
+
+def finite(value: Any) -> Any:
+    """A document in which infinite figures, such as the PSNR of equal photos, are null."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in cast(dict[str, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in cast(list[Any], value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(row: ResultRow | FinishedPhotoChange) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
     messages,
+    result_errors_reported,
     say,
     say_error,
 )
@@ -263,8 +264,9 @@ def train(
         log_dir=log_dir,
     )
     if print_recipe:
-        print(f"# {_command_for(config, variant)}")
-        print(format_recipe(chosen), end="")
+        with result_errors_reported():
+            print(f"# {_command_for(config, variant)}")
+            print(format_recipe(chosen), end="")
         return
     _run(config, all_variants=variant == "all")
 

@@ -53,7 +53,10 @@ class PairCollection:
         readers: int = 1,
     ) -> None:
         if not config.sources:
-            raise UsageError("no photos: give --fivek-root DIR, --pairs DIR or --photos DIR")
+            options = "--fivek-root DIR, --pairs DIR or --photos DIR"
+            if not training:  # finished photos have nothing to be compared with
+                options = "--fivek-root DIR or --pairs DIR"
+            raise UsageError(f"no photos: give {options}")
         self.config = config
         self._training = training
         self.cache = PairCache(
