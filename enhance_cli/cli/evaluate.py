@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -13,7 +15,13 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from enhance_cli.atomic_write import atomic_write
+from enhance_cli.atomic_write import (
+    ANYTHING,
+    FileSignature,
+    KeepOthers,
+    Publisher,
+    atomic_write,
+)
 from enhance_cli.cli.console import (
     error_boundary,
     messages,
@@ -29,13 +37,14 @@ from enhance_cli.cli.options import (
     CacheOption,
     ExpertOption,
     SkipBadPairsOption,
+    choice,
     device_option,
     split_option,
 )
 from enhance_cli.cli.pair_sources import render_pairs
-from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config.data import DataConfig, NewOrOverwrite, Source
 from enhance_cli.config.evaluation import EvalConfig
-from enhance_cli.errors import OutputError
+from enhance_cli.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from enhance_cli.evaluation.evaluator import (
@@ -53,6 +62,9 @@ enhance eval --fivek-root ./fivek --split random250 --paper
 
 enhance eval --pairs ./my-edits --split held-out.txt --weights mine.safetensors --json
 """
+
+_COLUMNS = ("photo", "method", "given", "l2_lab", "psnr", "ssim")
+"""Columns of the scores of every photo."""
 
 _METHODS, _OUTPUT, _RUN = "What is scored", "Output", "Run"
 
@@ -141,6 +153,14 @@ def evaluate(
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
+    on_conflict: Annotated[
+        NewOrOverwrite,
+        choice(
+            NewOrOverwrite,
+            help="If a file is in the way that enhance did not write: stop, or replace it.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = EvalConfig.on_conflict,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document.", rich_help_panel=_OUTPUT)
     ] = False,
@@ -156,8 +176,16 @@ def evaluate(
     sources = [*fivek, *(Source("pairs", path) for path in pairs or [])]
     data = DataConfig(tuple(sources), split, expert, cache_dir, skip_bad_pairs)
     config = EvalConfig(
-        data, tuple(weights or ()), tuple(outputs or ()), panel, with_coarse, do_no_harm, device
+        data,
+        tuple(weights or ()),
+        tuple(outputs or ()),
+        panel,
+        with_coarse,
+        do_no_harm,
+        on_conflict,
+        device,
     )
+    publisher = _publisher_of_scores(per_photo, on_conflict)
     run = Evaluator(config)
     render_pairs(run, run.collection)
     for bad in run.bad:
@@ -165,7 +193,7 @@ def evaluate(
     quiet = not messages.is_terminal
     scores = list(track(run, "scoring", run.total, console=messages, transient=True, disable=quiet))
     if per_photo:
-        _write_per_photo(per_photo, scores)
+        _write_per_photo(per_photo, scores, publisher)
     if as_json:
         say_json(finite(_document(split, expert, run, paper)))
     else:
@@ -257,11 +285,36 @@ def _plain(row: ResultRow | FinishedPhotoChange) -> dict[str, Any]:
     return {"method": plain.pop("method"), **plain.pop("score"), **plain}
 
 
-def _write_per_photo(path: Path, scores: list[PhotoScore]) -> None:
+def _publisher_of_scores(path: Path | None, on_conflict: NewOrOverwrite) -> Publisher:
+    """Replaces scores of an earlier run, and nothing else unless told to.
+
+    Raises:
+        UsageError: Another file is in their place.
+    """
+    if path is None or on_conflict == "overwrite":
+        return ANYTHING
+    if os.path.lexists(path) and not _holds_scores(path):
+        raise UsageError(
+            f"--per-photo {path}: already exists, and enhance did not write it; choose another "
+            "file, or replace it with --on-conflict overwrite"
+        )
+    return KeepOthers(FileSignature.of(path))
+
+
+def _holds_scores(path: Path) -> bool:
+    if not path.is_file() or path.is_symlink():
+        return False
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        header = ",".join(_COLUMNS).encode()
+        return file.read(len(header) + 1).rstrip() == header
+    return False
+
+
+def _write_per_photo(path: Path, scores: list[PhotoScore], publisher: Publisher) -> None:
     try:
-        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        with atomic_write(path, publisher) as temporary, temporary.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["photo", "method", "given", "l2_lab", "psnr", "ssim"])
+            writer.writerow(_COLUMNS)
             for photo in scores:
                 figures = (photo.score.l2_lab, photo.score.psnr, photo.score.ssim)
                 written = (f"{value:.6g}" for value in figures)

@@ -415,6 +415,7 @@ class TestEmptied:
 
 
 class TestPermissionsAndTimes:
+    @pytest.mark.proves("Results", "permissions and times of their photos")
     @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o664, 0o444])
     @pytest.mark.parametrize("suffix", ["jpg", "png", "tiff", "webp", "avif"])
     def test_a_result_has_those_of_its_photo(self, photos, run, tmp_path, mode, suffix):
