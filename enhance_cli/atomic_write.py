@@ -1,39 +1,193 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and only where they may."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import stat
 import uuid
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 TEMPORARY_NAME = r"\.[0-9a-f]{12}\.part"
 """Names of files that are being written, as a regular expression."""
 
+Identity = tuple[int, int]
+"""Device and inode, which are the same for a file or folder under all of its names."""
 
-def temporary_path(path: Path) -> Path:
-    """A hidden path beside ``path`` that no other process uses."""
-    # Short, so that a name at the file system's limit can still be written.
-    return path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+_NO_HARD_LINKS = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+)
+"""What systems and disks without hard links answer."""
+
+
+def identity(path: Path) -> Identity | None:
+    """Identity of a file or folder, through links; None if there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+@dataclass(frozen=True)
+class FileSignature:
+    """Size and modification time, to detect changes."""
+
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileSignature | None:
+        """The signature of a file, through links; None if it does not exist."""
+        try:
+            state = path.stat()
+        except OSError:
+            return None
+        return cls(state.st_size, state.st_mtime_ns)
+
+
+class Publisher:
+    """Puts a finished file into its place, where it replaces any other.
+
+    Attributes:
+        mode: Permissions of the file while it is written, before the umask.
+    """
+
+    mode = 0o666
+
+    def temporary_path(self, path: Path) -> Path:
+        """A hidden path beside ``path`` that no other process uses."""
+        # Short, so that a name at the file system's limit can still be written.
+        return path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+
+    def publish(self, temporary: Path, path: Path) -> None:
+        """Rename the finished file.
+
+        Raises:
+            OSError: It cannot be renamed.
+        """
+        make_durable(temporary)
+        temporary.replace(path)
+
+
+class KeepOthers(Publisher):
+    """Puts a finished file into its place unless another one has come there.
+
+    Args:
+        expected: The file that may be replaced, as it was; None if there was none.
+    """
+
+    def __init__(self, expected: FileSignature | None) -> None:
+        self._expected = expected
+
+    def publish(self, temporary: Path, path: Path) -> None:
+        """Rename the finished file.
+
+        Raises:
+            FileExistsError: Another file is in its place, or it was changed.
+            OSError: It cannot be renamed.
+        """
+        make_durable(temporary)
+        if self._expected is None:
+            rename_to_free_path(temporary, path)
+        elif FileSignature.of(path) in (self._expected, None):
+            temporary.replace(path)
+        else:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+ANYTHING = Publisher()
+"""Replaces whatever is in a file's place: for files that are known to be this program's own."""
+
+
+def make_durable(path: Path, permissions: int | None = None) -> None:
+    """Wait until a file's content is on the disk, so that no crash can empty it afterwards.
+
+    Args:
+        path: The file.
+        permissions: Permissions to give it before; None leaves them.
+
+    Raises:
+        OSError: The content cannot be written to the disk.
+    """
+    file = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        if permissions is not None:
+            with contextlib.suppress(OSError):  # a disk that knows none
+                path.chmod(permissions)
+        os.fsync(file)
+    except OSError as problem:
+        if problem.errno not in {errno.EINVAL, errno.ENOTSUP}:  # a file system without it
+            raise
+    finally:
+        os.close(file)
+
+
+def rename_to_free_path(temporary: Path, path: Path) -> None:
+    """Rename a file to a path where nothing is, not even a dangling link.
+
+    Raises:
+        FileExistsError: Something is there.
+        OSError: The file cannot be renamed.
+    """
+    try:
+        os.link(temporary, path)  # unlike a rename, it never replaces anything
+    except FileExistsError:
+        if identity(temporary) != identity(path):  # a network drive may repeat what was done
+            raise
+    except OSError as problem:
+        if problem.errno not in _NO_HARD_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from problem
+        temporary.rename(path)
+        return
+    temporary.unlink()
+
+
+def open_own_file(path: Path, flags: int) -> int:
+    """Open a file that must be this program's own; neither links nor pipes are followed.
+
+    Args:
+        path: The file.
+        flags: Flags of ``os.open``.
+
+    Returns:
+        The file descriptor.
+
+    Raises:
+        OSError: It cannot be opened, or it is no ordinary file.
+    """
+    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = os.open(path, flags | careful | getattr(os, "O_BINARY", 0), 0o666)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "no ordinary file", str(path))
+    return file
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Generator[Path]:
-    """Give a temporary path beside ``path`` to write to, and rename it at the end of the context.
+def atomic_write(path: Path, publisher: Publisher = ANYTHING) -> Generator[Path]:
+    """Give a temporary path beside ``path`` to write to, and publish it at the end of the context.
 
     If anything goes wrong, Ctrl-C included, ``path`` stays as it was and nothing is left behind.
 
     Args:
         path: The file; missing folders are created.
+        publisher: Decides whether a file that is there may be replaced.
 
     Raises:
-        OSError: A folder cannot be created, or the file cannot be renamed.
+        OSError: A folder cannot be created, or the file cannot be published.
     """
-    temporary = temporary_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = publisher.temporary_path(path)
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, publisher.mode))
     try:
         yield temporary
-        temporary.replace(path)
+        publisher.publish(temporary, path)
     finally:
         with contextlib.suppress(OSError):  # an unwritable folder has been reported already
             temporary.unlink(missing_ok=True)

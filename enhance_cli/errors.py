@@ -29,6 +29,10 @@ class OutputError(EnhanceError):
     """Nothing more can be written to the output folder."""
 
 
+class PlaceTakenError(EnhanceError):
+    """Another file is in the place of an output, and may not be replaced."""
+
+
 class PairsError(EnhanceError):
     """A folder of training pairs is missing, empty or inconsistent."""
 

@@ -1,6 +1,10 @@
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
-from enhance_cli.atomic_write import atomic_write
+from enhance_cli.atomic_write import FileSignature, KeepOthers, Publisher, atomic_write
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path):
@@ -26,3 +30,81 @@ def test_a_name_of_the_greatest_length(tmp_path):
     with atomic_write(path) as temporary:
         temporary.touch()
     assert path.exists()
+
+
+class TestInThePlaceOfAnother:
+    def write(self, path, publisher):
+        with atomic_write(path, publisher) as temporary:
+            temporary.write_text("new")
+
+    def test_a_file_that_came_meanwhile_stays(self, tmp_path):
+        path = tmp_path / "a.txt"
+        publisher = KeepOthers(FileSignature.of(path))
+        path.write_text("mine")
+        with pytest.raises(FileExistsError):
+            self.write(path, publisher)
+        assert path.read_text() == "mine" and list(tmp_path.iterdir()) == [path]
+
+    def test_so_does_one_that_was_changed(self, tmp_path):
+        path = tmp_path / "a.txt"
+        path.write_text("old")
+        publisher = KeepOthers(FileSignature.of(path))
+        path.write_text("worked on")
+        with pytest.raises(FileExistsError):
+            self.write(path, publisher)
+        assert path.read_text() == "worked on"
+        self.write(path, KeepOthers(FileSignature.of(path)))
+        assert path.read_text() == "new"
+
+    def test_and_a_dangling_link(self, tmp_path):
+        path = tmp_path / "a.txt"
+        path.symlink_to("gone")
+        with pytest.raises(FileExistsError):
+            self.write(path, KeepOthers(None))
+        assert path.is_symlink() and not path.exists()
+
+    @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EMLINK])
+    def test_on_a_disk_without_hard_links(self, tmp_path, monkeypatch, number):
+        def refuse(*_):
+            raise OSError(number, "no links here")
+
+        monkeypatch.setattr("os.link", refuse)
+        path = tmp_path / "a.txt"
+        self.write(path, KeepOthers(None))
+        assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
+        with pytest.raises(FileExistsError):
+            self.write(path, KeepOthers(None))
+
+    def test_a_file_with_the_temporary_name_stays(self, tmp_path):
+        class Fixed(Publisher):
+            def temporary_path(self, path):
+                return path.with_name(".0123456789ab.part")
+
+        mine = tmp_path / ".0123456789ab.part"
+        mine.write_text("mine")
+        with pytest.raises(FileExistsError):
+            self.write(tmp_path / "a.txt", Fixed())
+        assert mine.read_text() == "mine"
+
+
+def test_the_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    done = []
+    real_sync, real_replace = os.fsync, Path.replace
+    monkeypatch.setattr("os.fsync", lambda file: (done.append("sync"), real_sync(file)))
+    monkeypatch.setattr(
+        Path, "replace", lambda old, new: (done.append("rename"), real_replace(old, new))
+    )
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+    assert done == ["sync", "rename"]
+
+
+def test_a_disk_that_cannot_keep_the_content_is_an_error(tmp_path, monkeypatch):
+    def fail(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fail)
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(OSError, match="Input/output"), atomic_write(tmp_path / "a.txt") as path:
+        path.write_text("new")
+    assert (tmp_path / "a.txt").read_text() == "old"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.batch.manifest import FileSignature, Manifest, Record
+from enhance_cli.batch.manifest import Manifest, Record
 from enhance_cli.batch.output_paths import Job, casefold_key
+from enhance_cli.batch.ownership import Owner, Ownership
 from enhance_cli.config.apply import OnConflict
 from enhance_cli.errors import UsageError
 
@@ -24,12 +25,15 @@ class Reason(StrEnum):
     REPLACED = "replaces an existing file"
     PHOTO_CHANGED = "the photo has changed"
     SETTINGS_CHANGED = "settings or weights have changed"
+    RESULT_EMPTY = "the result was empty"
     SIDE_OUTPUT_MISSING = "a comparison or .cube file is missing"
     UP_TO_DATE = "up to date"
     FOREIGN_FILE = "output exists and was not written by enhance"
+    OTHER_PHOTO = "output exists and is that of another photo"
 
 
-SKIPPED = frozenset({Reason.UP_TO_DATE, Reason.FOREIGN_FILE})
+SKIPPED = frozenset({Reason.UP_TO_DATE, Reason.FOREIGN_FILE, Reason.OTHER_PHOTO})
+IN_THE_WAY = frozenset({Reason.FOREIGN_FILE, Reason.OTHER_PHOTO})
 
 
 class Decision(NamedTuple):
@@ -44,19 +48,27 @@ class Decision(NamedTuple):
         return self.reason in SKIPPED
 
 
+class SidePlace(NamedTuple):
+    """The place of a side output, and what it depends on besides the settings of the result."""
+
+    path: Path
+    settings: str = ""
+
+
 def decide(
     jobs: tuple[Job, ...],
     manifest: Manifest,
     settings: Callable[[], str],
     on_conflict: OnConflict,
-    side_output_missing: Callable[[Job], bool] = lambda _job: False,
+    ownership: Ownership | None = None,
+    side_places: Callable[[Job], Iterable[SidePlace]] = lambda _job: (),
 ) -> tuple[Decision, ...]:
     """Decide what to do with every photo, before the first one is read.
 
     A result that an earlier run wrote, and that has not been changed since, is redone if the photo
-    or a setting has changed, and kept otherwise. Any other file in its place is a foreign file:
-    ``skip`` leaves it, ``overwrite`` replaces it, ``rename`` writes beside it, and ``error`` stops
-    the run.
+    or a setting has changed, and kept otherwise. Any other file in its place is a foreign file, and
+    so is the result of another photo: ``skip`` leaves it, ``overwrite`` replaces it, ``rename``
+    writes beside it, and ``error`` stops the run. The same goes for side outputs.
 
     Args:
         jobs: The photos and their output paths.
@@ -64,70 +76,107 @@ def decide(
         settings: Returns the digest of the settings that affect results; called if an earlier run
             has left a result.
         on_conflict: What to do about foreign files.
-        side_output_missing: Tells whether a side output of a photo is missing.
+        ownership: Tells whose a file is; None goes by the manifest alone.
+        side_places: Returns the places of a photo's side outputs.
 
     Raises:
-        UsageError: There are foreign files, and ``on_conflict`` is ``"error"``.
+        UsageError: There are foreign files, and ``on_conflict`` is ``"error"``; or an original
+            would be replaced.
     """
-    taken = {casefold_key(job.output) for job in jobs}
-    decisions = [_decide_one(job, manifest, settings, on_conflict, taken) for job in jobs]
+    owners = ownership or Ownership(manifest, overwrite=on_conflict == "overwrite")
+    owners.begin(casefold_key(job.output) for job in jobs)
+    decisions = [_decide_one(job, owners, settings, on_conflict) for job in jobs]
+    in_the_way = [job.output for job, reason in decisions if reason in IN_THE_WAY]
     for index, (job, reason) in enumerate(decisions):
-        if reason is Reason.UP_TO_DATE and side_output_missing(job):
-            decisions[index] = Decision(job, Reason.SIDE_OUTPUT_MISSING)
-    in_the_way = [job.output for job, reason in decisions if reason is Reason.FOREIGN_FILE]
+        if reason in IN_THE_WAY:
+            continue
+        for place in side_places(job):
+            needed = _side_reason(place, job, owners, settings)
+            if needed in IN_THE_WAY:
+                in_the_way.append(place.path)
+            elif needed is not Reason.UP_TO_DATE and reason is Reason.UP_TO_DATE:
+                decisions[index] = Decision(job, Reason.SIDE_OUTPUT_MISSING)
     if in_the_way and on_conflict == "error":
-        listed = ", ".join(str(path) for path in in_the_way[:MAX_LISTED])
-        more = f" and {len(in_the_way) - MAX_LISTED} more" if len(in_the_way) > MAX_LISTED else ""
         raise UsageError(
-            f"{listed}{more}: already exists; choose another --out or another --on-conflict"
+            f"{_listed(in_the_way)}: already exists; choose another --out or another --on-conflict"
         )
     return tuple(decisions)
 
 
+def _listed(paths: list[Path]) -> str:
+    more = f" and {len(paths) - MAX_LISTED} more" if len(paths) > MAX_LISTED else ""
+    return ", ".join(str(path) for path in paths[:MAX_LISTED]) + more
+
+
 def _decide_one(
     job: Job,
-    manifest: Manifest,
+    owners: Ownership,
     settings: Callable[[], str],
     on_conflict: OnConflict,
-    taken: set[str],
 ) -> Decision:
     if on_conflict == "rename":
-        job = _renamed(job, manifest, taken)
-    if on_conflict == "overwrite":
-        reason = Reason.REPLACED if job.output.exists() else Reason.NEW
-        return Decision(job, reason)
-    record = manifest.lookup(job.output)
-    if not job.output.exists():
+        job = replace(job, output=free_path(job.output, job.input, owners))
+    owner, record = owners.look(job.output)
+    if owner is Owner.NOBODY:
         return Decision(job, Reason.NEW)
-    if record is None or not _is_unchanged(record, job.output):
+    if on_conflict == "overwrite":
+        refuse_original(owner, job.output)
+        return Decision(job, Reason.REPLACED)
+    if owner is not Owner.OURS:
         return Decision(job, Reason.FOREIGN_FILE)
-    return Decision(job, _staleness(record, job, settings))
+    return Decision(job, _staleness(record, job, owners, settings))
 
 
-def _staleness(record: Record, job: Job, settings: Callable[[], str]) -> Reason:
-    same_photo = record.input == str(job.input.resolve())
-    if not same_photo or record.source != FileSignature.of(job.input):
+def refuse_original(owner: Owner, path: Path) -> None:
+    """Refuse to replace an original.
+
+    Raises:
+        UsageError: It is one.
+    """
+    if owner is Owner.ORIGINAL:
+        raise UsageError(
+            f"{path}: would replace an original, or a file among originals; "
+            "choose a folder that does not hold the photos"
+        )
+
+
+def _side_reason(
+    place: SidePlace, job: Job, owners: Ownership, settings: Callable[[], str]
+) -> Reason:
+    owner, record = owners.look(place.path)
+    if owner is Owner.NOBODY:
+        return Reason.NEW
+    if owners.overwrite:
+        refuse_original(owner, place.path)
+        return Reason.REPLACED
+    if owner is not Owner.OURS:
+        return Reason.FOREIGN_FILE
+    return _staleness(record, job, owners, lambda: settings() + place.settings)
+
+
+def _staleness(
+    record: Record | None, job: Job, owners: Ownership, settings: Callable[[], str]
+) -> Reason:
+    if record is None:
+        return Reason.RESULT_EMPTY
+    if not owners.is_of(record, job.input):
+        return Reason.OTHER_PHOTO
+    if owners.has_changed(record, job.input):
         return Reason.PHOTO_CHANGED
     return Reason.UP_TO_DATE if record.settings == settings() else Reason.SETTINGS_CHANGED
 
 
-def _is_unchanged(record: Record, output: Path) -> bool:
-    return record.result == FileSignature.of(output)
+def free_path(wanted: Path, photo: Path, owners: Ownership) -> Path:
+    """The path itself, or one with a number, at which no file is in the way of a photo's output.
 
-
-def _renamed(job: Job, manifest: Manifest, taken: set[str]) -> Job:
-    """The job with an output path at which there is no foreign file."""
-    number, output = 0, job.output
-    while _is_in_the_way(output, job, manifest) or (number and casefold_key(output) in taken):
+    Args:
+        wanted: The path.
+        photo: The photo.
+        owners: Tells whose a file is, and which paths are taken; the new one is added to them.
+    """
+    number, path = 0, wanted
+    while owners.is_in_the_way(path, photo) or (number and casefold_key(path) in owners.taken):
         number += 1
-        output = job.output.with_stem(f"{job.output.stem}-{number}")
-    taken.add(casefold_key(output))
-    return replace(job, output=output)
-
-
-def _is_in_the_way(output: Path, job: Job, manifest: Manifest) -> bool:
-    if not output.exists():
-        return False
-    record = manifest.lookup(output)
-    ours = record is not None and _is_unchanged(record, output)
-    return not (ours and record is not None and record.input == str(job.input.resolve()))
+        path = wanted.with_stem(f"{wanted.stem}-{number}")
+    owners.taken.add(casefold_key(path))
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from enhance_cli.atomic_write import KeepOthers
+from enhance_cli.batch.conflicts import IN_THE_WAY
+from enhance_cli.batch.manifest import Manifest, Origin
+from enhance_cli.batch.ownership import Ownership
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.contact_sheet import before_after_sheet
@@ -39,8 +44,8 @@ def write_demo_photos(folder: Path) -> list[Path]:
             (folder / f"{name}.jpg", photo),
             (folder / f"{name}-flat.jpg", flattened(photo)),
         ):
-            if not path.exists():
-                write_photo(Photo(to_uint8(pixels)), path)
+            if not os.path.lexists(path):
+                write_photo(Photo(to_uint8(pixels)), path, publisher=KeepOthers(None))
             written.append(path)
     return written
 
@@ -56,11 +61,26 @@ def flattened(photo: NDArray[np.float32]) -> NDArray[np.float32]:
     return (0.04 + 0.6 * pale).astype(np.float32)
 
 
-def write_sheet(outcomes: list[PhotoOutcome], path: Path) -> None:
+def write_sheet(outcomes: list[PhotoOutcome], path: Path, results: Path) -> None:
     """Write inputs and results side by side.
 
+    Args:
+        outcomes: The photos; those are left out whose result is somebody else's file.
+        path: The file.
+        results: Folder of the results, whose records tell an earlier sheet from other files.
+
     Raises:
+        PlaceTakenError: A file is there that enhance did not write.
         EnhanceError: The file cannot be written.
     """
-    pairs = [(photo.input, photo.output) for photo in outcomes if photo.output is not None]
-    write_photo(Photo(before_after_sheet(pairs)), path, Encoding(quality=90))
+    pairs = [
+        (photo.input, photo.output)
+        for photo in outcomes
+        if photo.output is not None and photo.reason not in IN_THE_WAY
+    ]
+    if not pairs:
+        return
+    sheet, manifest = Photo(before_after_sheet(pairs)), Manifest(results)
+    with manifest.locked():
+        claim = Ownership(manifest).claim(Origin("", "", None, None, ""))
+        write_photo(sheet, path, Encoding(quality=90), publisher=claim)

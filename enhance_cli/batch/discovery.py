@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from enhance_cli.atomic_write import Identity, identity
 from enhance_cli.config.apply import ApplyConfig, RawPairs
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.formats import HEIF, JPEG, is_raw, photos_below
@@ -19,8 +20,14 @@ class InputPhoto(NamedTuple):
     relative: Path
 
 
-def discover_photos(config: ApplyConfig) -> tuple[list[InputPhoto], list[str]]:
+def discover_photos(
+    config: ApplyConfig, left_out: list[Path] | None = None
+) -> tuple[list[InputPhoto], list[str]]:
     """Find all photos, each file once.
+
+    Args:
+        config: The run's settings.
+        left_out: Gets the folders among the inputs that the run writes to, which are left out.
 
     Returns:
         The photos, and a line for each folder that cannot be read.
@@ -29,13 +36,7 @@ def discover_photos(config: ApplyConfig) -> tuple[list[InputPhoto], list[str]]:
         UsageError: An input is missing, or there is no photo.
     """
     warnings: list[str] = []
-    seen: set[Path] = set()
-    found: list[InputPhoto] = []
-    for photo in _candidates(config, warnings):
-        real = photo.path.resolve()
-        if real not in seen:
-            seen.add(real)
-            found.append(photo)
+    found = list(_without_repeats(_candidates(config, warnings, left_out)))
     included = [photo for photo in found if not _is_excluded(photo, config.exclude)]
     kept = _without_second_of_pair(included, config.pairs)
     if kept:
@@ -48,12 +49,28 @@ def discover_photos(config: ApplyConfig) -> tuple[list[InputPhoto], list[str]]:
     )
 
 
-def _candidates(config: ApplyConfig, warnings: list[str]) -> Iterator[InputPhoto]:
-    written_to = {folder.resolve() for folder in (config.out, config.compare) if folder}
+def _without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
+    """Each file once, under whichever name its folder was given."""
+    folders: dict[Path, Identity | None] = {}
+    seen: set[tuple[Identity | None, str]] = set()
+    for photo in photos:
+        real = photo.path.resolve() if photo.path.is_symlink() else photo.path
+        if real.parent not in folders:
+            folders[real.parent] = identity(real.parent)
+        entry = folders[real.parent], real.name
+        if entry not in seen:
+            seen.add(entry)
+            yield photo
+
+
+def _candidates(
+    config: ApplyConfig, warnings: list[str], left_out: list[Path] | None
+) -> Iterator[InputPhoto]:
+    written_to = [folder for folder in (config.out, config.compare) if folder]
     prefixes = _prefixes([path for path in config.inputs if path.is_dir()])
     for given in config.inputs:
         if given.is_dir():
-            for path in photos_below(given, written_to, warnings):
+            for path in photos_below(given, written_to, warnings, left_out):
                 yield InputPhoto(path, prefixes[given] / path.relative_to(given))
         elif given.is_file():
             yield InputPhoto(given, Path(given.name))

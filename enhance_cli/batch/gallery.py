@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import os
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from enhance_cli.atomic_write import temporary_path
+from enhance_cli.atomic_write import ANYTHING, Publisher
 
 _PAGE = "gallery.html"
 _PHOTOS, _FAILED = "<!-- photos -->", "<!-- failed -->"
@@ -49,12 +50,13 @@ class Gallery:
 
     Args:
         path: The HTML file; missing folders are created.
+        publisher: Decides whether a file that is there may be replaced.
 
     Raises:
         OSError: It cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, publisher: Publisher = ANYTHING) -> None:
         self.path = path
         page = resources.files("enhance_cli.batch").joinpath(_PAGE).read_text(encoding="utf-8")
         head, rest = page.split(_PHOTOS)
@@ -63,15 +65,17 @@ class Gallery:
         self._failed: list[str] = []
         self._count = 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._temporary = temporary_path(path)
-        self._file: TextIO = self._temporary.open("w", encoding="utf-8")
+        self._publisher = publisher
+        self._temporary = publisher.temporary_path(path)
+        file = os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, publisher.mode)
+        self._file: TextIO = os.fdopen(file, "w", encoding="utf-8")
         self._file.write(head)
 
     def add(self, entry: GalleryEntry) -> None:
         """Add a photo."""
         self._count += 1
         values = {
-            "name": html.escape(entry.name),
+            "name": _text(entry.name),
             "before": _data_url(entry.before),
             "after": _data_url(entry.after),
             "ratio": f"{entry.size[0]} / {entry.size[1]}",
@@ -82,20 +86,27 @@ class Gallery:
 
     def add_failed(self, name: str, reason: str) -> None:
         """List a photo that has no result, with the reason."""
-        self._failed.append(f"<li><b>{html.escape(name)}</b> {html.escape(reason)}</li>\n")
+        self._failed.append(f"<li><b>{_text(name)}</b> {_text(reason)}</li>\n")
 
     def close(self) -> None:
-        """Finish the page and rename it."""
+        """Finish the page and rename it.
+
+        Raises:
+            OSError: It cannot be written.
+            PlaceTakenError: A file is there that may not be replaced.
+        """
         heading = f"<h2>Failed ({len(self._failed)})</h2>\n<ul>\n" if self._failed else ""
         failed = heading + "".join(self._failed) + ("</ul>\n" if self._failed else "")
         self._file.write(self._middle + failed + self._foot)
         self._file.close()
-        self._temporary.replace(self.path)
+        self._publisher.publish(self._temporary, self.path)
 
     def discard(self) -> None:
         """Remove the temporary file."""
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # an unwritable disk has been reported already
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
 
 
 _PHOTO = Template("""<figure>
@@ -113,11 +124,17 @@ def _data_url(image: bytes) -> str:
     return "data:image/webp;base64," + base64.b64encode(image).decode()
 
 
+def _text(name: str) -> str:
+    """A text for the page; bytes of a file name that are not UTF-8 become question marks."""
+    return html.escape(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
 def _link(output: Path, folder: Path) -> str:
     try:
-        return quote(Path(os.path.relpath(output.resolve(), folder.resolve())).as_posix())
+        relative = os.path.relpath(output.resolve(), folder.resolve())
     except ValueError:  # on another drive
         return output.resolve().as_uri()
+    return quote(os.fsencode(Path(relative).as_posix()))
 
 
 def _table_of(coarse: NDArray[np.float32]) -> str:

@@ -1,89 +1,119 @@
-"""Records the results in a folder, and the photos and settings that they were made from."""
+"""Records the files that runs wrote into a folder, and the photos and settings behind them."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
-import re
+import os
+import stat
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 import enhance_cli
-from enhance_cli.atomic_write import TEMPORARY_NAME
+from enhance_cli.atomic_write import FileSignature, Publisher, atomic_write, open_own_file
+from enhance_cli.batch.unfinished import LOCK, UnfinishedFiles, relative_key
+from enhance_cli.batch.unfinished import NAME as UNFINISHED
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError
 
 NAME = ".enhance-run.jsonl"
-LOCK = ".enhance-run.lock"
+
+_SAMPLE = 2**16
+"""Bytes at either end of a photo that tell it from others."""
+
+_SUPERSEDED = 64
+"""Number of superseded records beyond which they are removed, if they are also the majority."""
 
 
 @dataclass(frozen=True)
-class FileSignature:
-    """Size and modification time, to detect changes."""
-
-    size: int
-    modified: int
-
-    @classmethod
-    def of(cls, path: Path) -> FileSignature | None:
-        """The signature of a file; None if it does not exist."""
-        try:
-            state = path.stat()
-        except OSError:
-            return None
-        return cls(state.st_size, state.st_mtime_ns)
-
-
-@dataclass(frozen=True)
-class Record:
-    """A result that a run has written.
+class Origin:
+    """What an output is made from.
 
     Attributes:
-        output: Path of the result, relative to the output folder.
-        input: Absolute path of the photo.
-        source: Signature of the photo.
-        settings: Digest of everything that affects a result: options, weights and version.
-        result: Signature of the result.
+        input: Name of the photo.
+        folder: Digest of the path of the photo's folder; the path itself is nobody's business.
+        source: Signature of the photo before it was read; None if there is none.
+        content: Digest of a sample of the photo's content, by which it is known in another folder;
+            None if it could not be read.
+        settings: Digest of everything that affects an output: options, weights and version.
+    """
+
+    input: str
+    folder: str
+    source: FileSignature | None
+    content: str | None
+    settings: str
+
+    @classmethod
+    def of(cls, photo: Path, settings: str, source: FileSignature | None = None) -> Origin:
+        """What an output is made from, if it is made of this photo now.
+
+        Args:
+            photo: The photo.
+            settings: Digest of the settings.
+            source: Signature of the photo; None takes its present one.
+        """
+        signature = source or FileSignature.of(photo)
+        return cls(photo.name, folder_digest(photo), signature, content_digest(photo), settings)
+
+
+@dataclass(frozen=True)
+class Record(Origin):
+    """An output that a run has written, or was about to.
+
+    Attributes:
+        output: Path of the output, relative to the output folder.
+        result: Signature of the output.
+        inode: Number of the output's inode, which tells it from one of equal size and time; None
+            if it is not known.
     """
 
     output: str
-    input: str
-    source: FileSignature
-    settings: str
     result: FileSignature
+    inode: int | None = None
 
 
 class Manifest:
-    """Records of an output folder, one line of JSON each; the last one for an output counts.
+    """Records of an output folder, one line of JSON each.
 
-    A line is added as soon as a photo is done, so that a killed run loses none. Only one process at
+    A record is written just before its output appears, so that a killed run disowns none. Of
+    several for an output, the one that describes the file in its place counts. Only one process at
     a time can lock a folder.
 
     Args:
         folder: The output folder.
+
+    Attributes:
+        folder: The output folder.
+        unfinished: The files that are being written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._records: dict[str, Record] = {}
-        self._file: TextIO | None = None
+        self.unfinished = UnfinishedFiles(folder)
+        self._records: dict[str, list[Record]] = {}
+        self._file: int | None = None
+        self._torn = False
         self._adding = threading.Lock()
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Lock the folder, remove temporary files of a killed run, and accept new records.
+        """Lock the folder, remove unfinished files of a killed run, and accept new records.
 
         Raises:
             OutputError: Another run has locked it, or it cannot be written to.
         """
         lock = FileLock(self.folder / LOCK, timeout=0)
         try:
+            _refuse_others_file(self.folder / LOCK)
             lock.acquire()
         except Timeout as problem:
             raise OutputError(
@@ -93,70 +123,151 @@ class Manifest:
         except OSError as problem:
             raise _unwritable(self.folder, problem) from problem
         try:
-            self._remove_temporary_files()
-            with (self.folder / NAME).open("a", encoding="utf-8") as self._file:
-                self._end_torn_line(self._file)
-                yield
+            self.unfinished.remove()
+            self.read()
+            self._compact()
+            self._file = open_own_file(self.folder / NAME, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            yield
         except OSError as problem:
             raise _unwritable(self.folder, problem) from problem
         finally:
+            if self._file is not None:
+                os.close(self._file)
+                self.unfinished.forget()
             self._file = None
             lock.release()  # the file stays: if it were removed, two runs could lock one folder
 
     def lookup(self, output: Path) -> Record | None:
-        """The record of a result, or None."""
-        return self._records.get(self._key(output))
+        """The record that describes the file in an output's place, or None."""
+        try:
+            state = output.lstat()
+        except OSError:
+            return None
+        if not stat.S_ISREG(state.st_mode):
+            return None
+        found = FileSignature(state.st_size, state.st_mtime_ns)
+        fitting = [record for record in self.records(output) if record.result == found]
+        same_inode = [record for record in fitting if record.inode == state.st_ino]
+        return (same_inode or fitting or [None])[-1]
+
+    def records(self, output: Path) -> list[Record]:
+        """All records of an output, the latest last; none if no run ever wrote it."""
+        return self._records.get(self._key(output), [])
+
+    def has_records_below(self, folder: Path) -> bool:
+        """Whether a run has ever written an output into a folder or its subfolders."""
+        key = self._key(folder)
+        return any(key == "." or output.startswith(f"{key}/") for output in self._records)
 
     def add(self, photo: Path, source: FileSignature, output: Path, settings: str) -> None:
-        """Record a result that has just been written; called from several threads.
+        """Record an output that is in its place.
 
         Args:
             photo: The photo that it was made from.
             source: Signature of the photo before it was read.
-            output: The result.
-            settings: Digest, see :class:`Record`.
+            output: The output.
+            settings: Digest, see :class:`Origin`.
         """
-        result = FileSignature.of(output)
-        if result is None or self._file is None:
-            return
-        record = Record(self._key(output), str(photo.resolve()), source, settings, result)
-        line = json.dumps(asdict(record), ensure_ascii=False) + "\n"
-        with self._adding:
-            self._records[record.output] = record
-            self._file.write(line)
-            self._file.flush()
+        self.announce(Origin.of(photo, settings, source), output, output)
 
-    def _key(self, output: Path) -> str:
-        return output.relative_to(self.folder).as_posix()
+    def announce(self, origin: Origin, output: Path, written: Path) -> None:
+        """Record an output that is about to appear; called from several threads.
+
+        Args:
+            origin: What it was made from.
+            output: The output.
+            written: The file that is to be renamed to it.
+
+        Raises:
+            OSError: The record cannot be written; nothing is recorded.
+        """
+        state = written.lstat()
+        result = FileSignature(state.st_size, state.st_mtime_ns)
+        record = Record(**vars(origin), output=self._key(output), result=result, inode=state.st_ino)
+        with self._adding:
+            if self._file is not None:
+                self._append(_line(record))
+            self._records.setdefault(record.output, []).append(record)
 
     def read(self) -> None:
-        """Read the records of earlier runs.
+        """Read the records of earlier runs; those of a locked folder have been read.
 
         Raises:
             OutputError: The records cannot be read.
         """
-        path = self.folder / NAME
-        if not path.exists():
+        if self._file is not None:
             return
+        self._records, self._torn = {}, False
         try:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            with os.fdopen(open_own_file(self.folder / NAME, os.O_RDONLY), "rb") as file:
+                content = file.read()
+        except FileNotFoundError:
+            return
         except OSError as problem:
             raise _unwritable(self.folder, problem) from problem
-        for line in lines:
+        self._torn = bool(content) and not content.endswith(b"\n")
+        for line in content.split(b"\n"):
             record = _parsed(line)
             if record is not None:
-                self._records[record.output] = record
+                self._records.setdefault(record.output, []).append(record)
 
-    def _end_torn_line(self, file: TextIO) -> None:
+    def _append(self, line: bytes) -> None:
+        """Append a line, on the disk before this returns; one that fails is ended by the next."""
+        assert self._file is not None
+        rest = b"\n" * self._torn + line
+        self._torn = True
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        _sync(self._file)
+        self._torn = False
+
+    def _compact(self) -> None:
+        """Remove superseded records if there are many, and part from other names of the file."""
         path = self.folder / NAME
-        if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
-            file.write("\n")
+        superseded = sum(len(records) - 1 for records in self._records.values())
+        too_many = superseded > max(_SUPERSEDED, len(self._records))
+        if not (too_many or _has_other_names(path)):
+            return
+        for output, records in self._records.items():
+            self._records[output] = [self.lookup(self.folder / output) or records[-1]]
+        lines = b"".join(_line(record) for kept in self._records.values() for record in kept)
+        with atomic_write(path, _InRun(self.unfinished)) as temporary:
+            temporary.write_bytes(lines)
+        self._torn = False
 
-    def _remove_temporary_files(self) -> None:
-        """Remove what a killed run left; no other run writes while the folder is locked."""
-        for path in self.folder.rglob(".*"):
-            if re.fullmatch(TEMPORARY_NAME, path.name):
-                path.unlink(missing_ok=True)
+    def _key(self, output: Path) -> str:
+        return relative_key(output, self.folder)
+
+
+class _InRun(Publisher):
+    """Names temporary files so that the next run knows them."""
+
+    def __init__(self, unfinished: UnfinishedFiles) -> None:
+        self._unfinished = unfinished
+
+    def temporary_path(self, path: Path) -> Path:
+        return self._unfinished.temporary_path(path)
+
+
+def folder_digest(photo: Path) -> str:
+    """Digest of the path of a photo's folder."""
+    folder = os.path.realpath(photo.parent)
+    return hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+
+
+def content_digest(photo: Path) -> str | None:
+    """Digest of a photo's size and of both ends of its content; None if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with photo.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            digest.update(b"%d " % size)
+            for start in (0, max(0, size - _SAMPLE)):
+                file.seek(start)
+                digest.update(file.read(_SAMPLE))
+    except OSError:
+        return None
+    return digest.hexdigest()[:16]
 
 
 _NO_EFFECT_ON_RESULTS = (
@@ -178,6 +289,8 @@ def settings_digest(config: ApplyConfig, weights: Path) -> str:
     options = asdict(config)
     for name in (*_NO_EFFECT_ON_RESULTS, *(_NO_EFFECT_ON_PICTURES if config.pictures else ())):
         del options[name]
+    if config.keep_times:
+        del options["keep_times"]  # so that results from before there was a choice stay valid
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     with weights.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -185,15 +298,63 @@ def settings_digest(config: ApplyConfig, weights: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _parsed(line: str) -> Record | None:
-    """Parse a record; None for a line that a killed run left incomplete."""
+def _line(record: Record) -> bytes:
+    """A record in ASCII: names that are not UTF-8, and separators of lines, are escaped."""
+    return json.dumps(asdict(record)).encode("ascii") + b"\n"
+
+
+def _parsed(line: bytes) -> Record | None:
+    """Parse a record; None for a line that a killed run left incomplete, or that is none."""
     try:
-        values = json.loads(line)
-        source, result = (FileSignature(**values.pop(name)) for name in ("source", "result"))
-        return Record(**values, source=source, result=result)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        values: Any = json.loads(line)
+        values["source"] = values["source"] and _signature(values["source"])
+        values["result"] = _signature(values["result"])
+        if "folder" not in values:  # an older record, with the path of the photo
+            photo = Path(values["input"])
+            values |= {"input": photo.name, "folder": folder_digest(photo), "content": None}
+        record = Record(**values)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+    texts = (record.output, record.input, record.folder, record.settings, record.content or "")
+    whole = all(isinstance(text, str) for text in texts)
+    return record if whole and isinstance(record.inode, int | None) else None
+
+
+def _signature(values: dict[str, Any]) -> FileSignature:
+    size, modified = values["size"], values["modified"]
+    if not (isinstance(size, int) and isinstance(modified, int)):
+        raise TypeError("not a number")
+    return FileSignature(size, modified)
+
+
+def _sync(file: int) -> None:
+    try:
+        getattr(os, "fdatasync", os.fsync)(file)
+    except OSError as problem:
+        if problem.errno not in {errno.EINVAL, errno.ENOTSUP}:  # a file system without it
+            raise
+
+
+def _refuse_others_file(path: Path) -> None:
+    """Refuse a link or a pipe in the place of the lock, and other names of somebody's file."""
+    with contextlib.suppress(FileNotFoundError):
+        state = path.lstat()
+        if not stat.S_ISREG(state.st_mode) or (state.st_nlink > 1 and state.st_size):
+            raise OSError(errno.EINVAL, "not a file of its own", str(path))
+
+
+def _has_other_names(path: Path) -> bool:
+    try:
+        return path.lstat().st_nlink > 1
+    except OSError:
+        return False
 
 
 def _unwritable(folder: Path, problem: OSError) -> OutputError:
+    names = {str(folder / name): name for name in (NAME, LOCK, UNFINISHED)}
+    if problem.errno in {errno.ELOOP, errno.EINVAL} and problem.filename in names:
+        return OutputError(
+            f"--out {folder}: {names[problem.filename]} is a link, a pipe or somebody's file; move "
+            "it away, or choose another folder"
+        )
     return OutputError(f"--out {folder}: {problem.strerror or problem}; choose another folder")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enhance_cli.batch.conflicts import Reason
-from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import Job
+from enhance_cli.batch.ownership import Ownership
 from enhance_cli.batch.worker_pool import WorkerPool
 from enhance_cli.config.apply import ApplyConfig
 
@@ -79,7 +79,7 @@ class BatchContext:
         enhancer: The networks, which load while the first photos are read.
         pool: The workers, and their budget of pixels.
         side_outputs: Comparisons, look-up tables and the gallery.
-        manifest: Records of finished results.
+        ownership: Tells whose a file is, and puts outputs into their places.
     """
 
     config: ApplyConfig
@@ -87,4 +87,4 @@ class BatchContext:
     enhancer: Future[Enhancer]
     pool: WorkerPool
     side_outputs: SideOutputs
-    manifest: Manifest
+    ownership: Ownership

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance_cli.batch.discovery import discover_photos
+from enhance_cli.batch.ownership import NO_ORIGINALS, Originals
 from enhance_cli.config.apply import LUT_SUFFIXES, ApplyConfig, Format, LutFormat
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.formats import AVIF, JPEG, PNG, TIFF, WEBP, WRITTEN
@@ -28,10 +29,12 @@ class Plan:
     Attributes:
         jobs: The photos and their output paths, in the order of processing.
         warnings: A line for each folder that could not be read, and for what a run leaves out.
+        originals: The photos as files that no output may replace.
     """
 
     jobs: tuple[Job, ...]
     warnings: tuple[str, ...] = ()
+    originals: Originals = NO_ORIGINALS
 
 
 def plan_outputs(config: ApplyConfig) -> Plan:
@@ -45,13 +48,16 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     Raises:
         UsageError: An input is missing, there is no photo, or a result would replace an input.
     """
-    found, warnings = discover_photos(config)
+    left_out: list[Path] = []
+    found, warnings = discover_photos(config, left_out)
     names = _result_names([photo.relative for photo in found], config.format)
     if not config.pictures:
         names = [lut_name(name, config.lut_format) for name in names]
     jobs = [Job(photo.path, config.out / name) for photo, name in zip(found, names, strict=True)]
-    _refuse_replacing_inputs(jobs)
-    return Plan(tuple(jobs), tuple(warnings))
+    originals = Originals.of(config.inputs, (photo.path for photo in found), left_out)
+    _refuse_replacing(originals, jobs)
+    refuse_folder_of_originals("--out" if config.pictures else "--lut", config.out, originals)
+    return Plan(tuple(jobs), tuple(warnings), originals)
 
 
 def lut_name(name: Path, kind: LutFormat) -> Path:
@@ -95,11 +101,22 @@ def casefold_key(path: Path) -> str:
     return str(path).casefold()
 
 
-def _refuse_replacing_inputs(jobs: list[Job]) -> None:
-    inputs = {job.input.resolve() for job in jobs}
+def _refuse_replacing(originals: Originals, jobs: list[Job]) -> None:
     for job in jobs:
-        if job.output.resolve() in inputs:
+        if originals.include(job.output):
             raise UsageError(
                 f"--out would replace the original {job.output}; "
                 "choose a folder that does not hold the photos"
             )
+
+
+def refuse_folder_of_originals(option: str, folder: Path, originals: Originals) -> None:
+    """Refuse to write into a folder in which photos were found, whatever name it goes by.
+
+    Raises:
+        UsageError: The folder is one.
+    """
+    if originals.are_in(folder):
+        raise UsageError(
+            f"{option} {folder}: holds the originals; choose a folder that does not hold the photos"
+        )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
-from enhance_cli.batch.conflicts import Reason
-from enhance_cli.batch.manifest import FileSignature
+from enhance_cli.batch.conflicts import Reason, free_path
+from enhance_cli.batch.manifest import Origin
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.side_outputs import write_retouch_as_lut
 from enhance_cli.batch.worker_pool import BatchCancelledError
-from enhance_cli.errors import EnhanceError, PhotoError, RetouchError
+from enhance_cli.errors import EnhanceError, PhotoError, PlaceTakenError, RetouchError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
@@ -33,7 +34,8 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
         BatchCancelledError: The batch has been cancelled.
     """
     config, side_outputs = batch.config, batch.side_outputs
-    started, source = time.perf_counter(), FileSignature.of(job.input)
+    started, origin = time.perf_counter(), Origin.of(job.input, batch.settings_digest.result())
+    claim = batch.ownership.claim(origin, job.input, config.keep_times)
     try:
         with batch.pool.budget.reservation() as reserve:
             batch.pool.check_cancelled()
@@ -46,7 +48,7 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
             warnings, entry = photo.warnings, None
             warnings += retouch.warnings if retouch else ()
             if not config.pictures:
-                write_retouch_as_lut(retouch, job, job.output, config)
+                write_retouch_as_lut(retouch, job, job.output, config, claim)
             else:
                 in_place = before is None
                 result = enhancer.apply(photo, retouch, config.strength, config.srgb, in_place)
@@ -59,26 +61,42 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
                 )
                 del photo  # large photos need the memory while the result is written
                 batch.pool.check_cancelled()
-                warnings += (*lost, *write_photo(result, job.output, config.encoding, metadata))
-                entry, problems = side_outputs.write(job, before, after, retouch)
+                left_out = write_photo(result, job.output, config.encoding, metadata, claim)
+                warnings += (*lost, *left_out)
+                entry, problems = side_outputs.write(job, before, after, retouch, claim)
                 warnings += problems
+    except PlaceTakenError as problem:
+        return _place_taken(job, reason, batch, problem, started)
     except (PhotoError, RetouchError) as problem:
         return _failed(job, reason, _with_path(job, problem), started)
     except (EnhanceError, BatchCancelledError):
         raise
     except Exception as problem:
         return _failed(job, reason, _bug_report(job, problem), started)
-    if source is not None:
-        batch.manifest.add(job.input, source, job.output, batch.settings_digest.result())
     outcome = PhotoOutcome(
         job.input, job.output, Status.DONE, reason, None, _since(started), warnings
     )
     return Processed(job, outcome, entry)
 
 
+def _place_taken(
+    job: Job, reason: Reason, batch: BatchContext, problem: PlaceTakenError, started: float
+) -> Processed:
+    """Do with a file that came into a result's place during the run what the user has chosen."""
+    if batch.config.on_conflict == "rename":
+        beside = free_path(job.output, job.input, batch.ownership)
+        return process_photo(replace(job, output=beside), reason, batch)
+    if batch.config.on_conflict == "skip":
+        reason = Reason.FOREIGN_FILE
+        return Processed(job, PhotoOutcome(job.input, job.output, Status.SKIPPED, reason))
+    return _failed(job, reason, str(problem), started)
+
+
 def skip_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
     """Skip one photo; the gallery shows the result of an earlier run."""
     outcome = PhotoOutcome(job.input, job.output, Status.SKIPPED, reason)
+    if reason is Reason.OTHER_PHOTO:
+        return Processed(job, outcome, not_shown=str(reason))
     try:
         return Processed(job, outcome, batch.side_outputs.entry_for_existing(job))
     except PhotoError as problem:

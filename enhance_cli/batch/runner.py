@@ -21,6 +21,7 @@ from enhance_cli.batch.conflicts import Decision, decide
 from enhance_cli.batch.manifest import Manifest, settings_digest
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
 from enhance_cli.batch.output_paths import plan_outputs
+from enhance_cli.batch.ownership import Ownership
 from enhance_cli.batch.worker_pool import (
     WorkerPool,
     in_background,
@@ -66,13 +67,15 @@ class BatchRunner:
         self.config = config
         refuse_unusable_device(config.device)
         self.plan = plan_outputs(config)
-        self._side_outputs = _side_outputs_of(config) if _has_side_outputs(config) else None
+        self._manifest = Manifest(config.out)
+        overwrite = config.on_conflict == "overwrite"
+        self._ownership = Ownership(self._manifest, self.plan.originals, overwrite)
+        self._side_outputs = self._make_side_outputs() if _has_side_outputs(config) else None
         weights = describe_weights(find_weights(config.weights))
         _refuse_missing_cenet(config, weights.config)
         if config.lut and not config.coarse_only and not weights.config.is_color_function:
             self.plan = replace(self.plan, warnings=(*self.plan.warnings, TABLES_ARE_COARSE))
         self._weights = weights.path
-        self._manifest = Manifest(config.out)
         self._pool = WorkerPool(threads_for("cpu"))
         self._digest = in_background(partial(settings_digest, config, weights.path))
 
@@ -92,11 +95,11 @@ class BatchRunner:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
         """
         self._manifest.read()
-        settings, on_conflict = self._digest.result, self.config.on_conflict
+        common = self.plan.jobs, self._manifest, self._digest.result, self.config.on_conflict
         if self._side_outputs is None:
-            return decide(self.plan.jobs, self._manifest, settings, on_conflict)
-        missing = self._side_outputs.missing
-        return decide(self.plan.jobs, self._manifest, settings, on_conflict, missing)
+            return decide(*common, self._ownership)
+        self._side_outputs.refuse_originals()
+        return decide(*common, self._ownership, self._side_outputs.places)
 
     def __iter__(self) -> Iterator[PhotoOutcome]:
         """Retouch every photo; one that cannot be read or written does not stop the others.
@@ -129,6 +132,11 @@ class BatchRunner:
                 return
             yield PhotoOutcome(job.input, job.output, Status.SKIPPED, reason)
 
+    def _make_side_outputs(self) -> SideOutputs:
+        from enhance_cli.batch.side_outputs import SideOutputs
+
+        return SideOutputs(self.config, self._ownership)
+
     @cached_property
     def _batch(self) -> BatchContext:
         return BatchContext(
@@ -136,8 +144,8 @@ class BatchRunner:
             settings_digest=self._digest,
             enhancer=Future(),
             pool=self._pool,
-            side_outputs=self._side_outputs or _side_outputs_of(self.config),
-            manifest=self._manifest,
+            side_outputs=self._side_outputs or self._make_side_outputs(),
+            ownership=self._ownership,
         )
 
     @contextlib.contextmanager
@@ -175,19 +183,14 @@ class BatchRunner:
         return partial(handle, decision.job, decision.reason, self._batch)
 
     def _report(self, processed: Processed) -> PhotoOutcome:
-        """Add a photo to the gallery."""
+        """Add a photo to the gallery, and the warnings of the run so far to its own."""
         self._batch.side_outputs.show(processed.job, processed.entry, processed.not_shown)
-        return processed.outcome
+        own = self._batch.side_outputs.take_warnings()
+        return replace(processed.outcome, warnings=(*processed.outcome.warnings, *own))
 
 
 def _has_side_outputs(config: ApplyConfig) -> bool:
     return any((config.lut, config.compare, config.gallery))
-
-
-def _side_outputs_of(config: ApplyConfig) -> SideOutputs:
-    from enhance_cli.batch.side_outputs import SideOutputs
-
-    return SideOutputs(config)
 
 
 def _make_folder(config: ApplyConfig) -> None:

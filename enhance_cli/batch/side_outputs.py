@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from enhance_cli.atomic_write import ANYTHING, Publisher, identity
+from enhance_cli.batch.conflicts import SidePlace, free_path, refuse_original
 from enhance_cli.batch.gallery import Gallery, GalleryEntry
-from enhance_cli.batch.output_paths import Job, lut_name
+from enhance_cli.batch.manifest import Manifest, Origin
+from enhance_cli.batch.output_paths import Job, lut_name, refuse_folder_of_originals
+from enhance_cli.batch.ownership import Claim, Owner, Ownership
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import OutputError, PhotoError, UsageError
+from enhance_cli.errors import OutputError, PhotoError, PlaceTakenError, UsageError
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import retried, write_errors_reported
 from enhance_cli.imaging.color_space import Floats
 from enhance_cli.imaging.lut import write_lut
 from enhance_cli.imaging.photo import Photo
@@ -27,22 +33,40 @@ if TYPE_CHECKING:
 
 
 class SideOutput(Protocol):
-    """A file that is written for each photo."""
+    """A file that is written for each photo.
+
+    Attributes:
+        option: The option that asks for it.
+        folder: Its folder.
+        settings: What it depends on besides the settings of the results.
+    """
+
+    option: str
+    folder: Path
+    settings: str
 
     def path(self, relative: Path) -> Path:
         """The file for a result, whose path below ``--out`` is ``relative``."""
         ...
 
     def write(
-        self, job: Job, before: Photo | None, after: Photo | None, retouch: Retouch | None
+        self,
+        job: Job,
+        path: Path,
+        before: Photo | None,
+        after: Photo | None,
+        retouch: Retouch | None,
+        publisher: Publisher,
     ) -> None:
         """Write the file.
 
         Args:
             job: The photo and its output path.
+            path: The file.
             before: Preview before retouching; None if no side output shows photos.
             after: Preview after retouching, or None.
             retouch: Retouch that was applied; None if the photo was left unchanged.
+            publisher: Decides whether a file that is there may be replaced.
         """
         ...
 
@@ -50,25 +74,30 @@ class SideOutput(Protocol):
 class Comparison:
     """A before-and-after picture of each photo."""
 
+    option = "--compare"
+    settings = ""
+
     def __init__(self, folder: Path, out: Path) -> None:
-        if folder.resolve() == out.resolve():
+        if folder.resolve() == out.resolve() or identity(out) == (identity(folder) or ()):
             raise UsageError(f"--compare {folder}: choose a folder other than --out")
-        self._folder, self._out = folder, out
+        self.folder = folder
 
     def path(self, relative: Path) -> Path:
         """See :meth:`SideOutput.path`; the name keeps its suffix, so that no two are equal."""
-        return self._folder / relative.with_name(f"{relative.name}.jpg")
+        return self.folder / relative.with_name(f"{relative.name}.jpg")
 
     def write(
         self,
-        job: Job,
+        job: Job,  # noqa: ARG002
+        path: Path,
         before: Photo | None,
         after: Photo | None,
         retouch: Retouch | None,  # noqa: ARG002
+        publisher: Publisher,
     ) -> None:
         """See :meth:`SideOutput.write`."""
         if before is not None and after is not None:
-            write_comparison(before, after, self.path(job.output.relative_to(self._out)))
+            write_comparison(before, after, path, publisher)
 
 
 class LutFile:
@@ -79,27 +108,36 @@ class LutFile:
         folder: That folder.
     """
 
+    option = "--lut"
+
     def __init__(self, config: ApplyConfig, folder: Path) -> None:
-        self._config, self._folder = config, folder
+        self._config = config
+        self.folder = folder
+        self.settings = f"/{config.lut_size}"
 
     def path(self, relative: Path) -> Path:
         """See :meth:`SideOutput.path`."""
-        return self._folder / lut_name(relative, self._config.lut_format)
+        return self.folder / lut_name(relative, self._config.lut_format)
 
     def write(
         self,
         job: Job,
+        path: Path,
         before: Photo | None,  # noqa: ARG002
         after: Photo | None,  # noqa: ARG002
         retouch: Retouch | None,
+        publisher: Publisher,
     ) -> None:
         """See :meth:`SideOutput.write`."""
-        path = self.path(job.output.relative_to(self._config.out))
-        write_retouch_as_lut(retouch, job, path, self._config)
+        write_retouch_as_lut(retouch, job, path, self._config, publisher)
 
 
 def write_retouch_as_lut(
-    retouch: Retouch | None, job: Job, path: Path, config: ApplyConfig
+    retouch: Retouch | None,
+    job: Job,
+    path: Path,
+    config: ApplyConfig,
+    publisher: Publisher = ANYTHING,
 ) -> None:
     """Write a photo's retouch as a look-up table, at the strength of the run.
 
@@ -108,18 +146,23 @@ def write_retouch_as_lut(
         job: The photo.
         path: The file.
         config: The run's settings.
+        publisher: Decides whether a file that is there may be replaced.
 
     Raises:
-        OutputError: The file cannot be written.
+        OutputError: The disk is full or read-only.
+        PhotoError: The file cannot be written.
+        PlaceTakenError: A file is there that may not be replaced.
     """
 
     def function(colors: Floats) -> Floats:
         return colors if retouch is None else retouch.colors(colors, config.strength)
 
-    try:
-        write_lut(function, path, job.input.name, config.lut_format, config.lut_size)
-    except OSError as problem:
-        raise _unwritable("--lut", path, problem) from problem
+    def attempt() -> None:
+        name, kind, size = job.input.name, config.lut_format, config.lut_size
+        write_lut(function, path, name, kind, size, publisher)
+
+    with write_errors_reported(path):
+        retried(attempt)
 
 
 class SideOutputs:
@@ -127,13 +170,16 @@ class SideOutputs:
 
     Args:
         config: The run's settings.
+        ownership: Tells whose a file is.
 
     Raises:
-        UsageError: One of them would overwrite results, or is not an HTML file.
+        UsageError: One of them would be among the originals or the results, or is not an HTML file.
     """
 
-    def __init__(self, config: ApplyConfig) -> None:
+    def __init__(self, config: ApplyConfig, ownership: Ownership | None = None) -> None:
+        self._config = config
         self._out = config.out
+        self._owners = ownership or Ownership(Manifest(config.out))
         self._files: list[SideOutput] = []
         if config.lut and config.pictures:
             self._files.append(LutFile(config, config.lut))
@@ -142,42 +188,115 @@ class SideOutputs:
         self._needs_preview = bool(config.compare or config.gallery)
         self._gallery_path = config.gallery
         self._gallery: Gallery | None = None
+        self._gallery_claim: Claim | None = None
+        self._renamed: dict[Path, Path] = {}
+        self._warnings: list[str] = []
         if config.gallery and config.gallery.suffix.lower() not in {".html", ".htm"}:
             raise UsageError(f"--gallery {config.gallery}: give the name of an .html file")
+        for option, folder in self._folders():
+            refuse_folder_of_originals(option, folder, self._owners.originals)
+
+    def _folders(self) -> Iterator[tuple[str, Path]]:
+        yield from ((file.option, file.folder) for file in self._files)
+        if self._gallery_path is not None:
+            yield "--gallery", self._gallery_path.parent
 
     @contextlib.contextmanager
     def opened(self) -> Generator[None]:
-        """Start the gallery, and finish it at the end of the context.
+        """Try all places, start the gallery, and finish it at the end of the context.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: A place cannot be written.
         """
-        if self._gallery_path is None:
+        for file in self._files:
+            with _errors_reported(file.option, file.folder):
+                _try_folder(file.folder, self._owners.manifest)
+        if self._gallery_path is None or not self._claim_gallery():
             yield
             return
-        with _errors_reported(self._gallery_path):
-            self._gallery = Gallery(self._gallery_path)
+        with _errors_reported("--gallery", self._gallery_path):
+            assert self._gallery_claim is not None
+            self._gallery = Gallery(self._gallery_path, self._gallery_claim)
         try:
             yield
         finally:
             try:
-                with _errors_reported(self._gallery_path):
+                with _errors_reported("--gallery", self._gallery_path):
                     self._gallery.close()
             finally:
                 self._gallery.discard()
                 self._gallery = None
 
-    def missing(self, job: Job) -> bool:
-        """Whether a side output of a photo does not exist yet."""
-        relative = job.output.relative_to(self._out)
-        return any(not file.path(relative).exists() for file in self._files)
+    def _claim_gallery(self) -> bool:
+        """Whether the gallery can be written; if not, a warning says so.
+
+        Raises:
+            UsageError: A file is in its place, and that is an error; or it is an original.
+        """
+        wanted = path = self._config.gallery
+        assert wanted is not None and path is not None
+        number, on_conflict = 0, self._config.on_conflict
+        while on_conflict == "rename" and not self._is_free(path):
+            number += 1
+            path = wanted.with_stem(f"{wanted.stem}-{number}")
+        self._gallery_path = path
+        self._gallery_claim = self._owners.claim(Origin("", "", None, None, ""))
+        owner = self._owners.look(path).owner
+        if self._owners.overwrite:
+            refuse_original(owner, path)
+        if self._owners.may_replace(owner):
+            return True
+        if on_conflict == "error":
+            raise UsageError(
+                f"--gallery {path}: already exists; choose another name or another --on-conflict"
+            )
+        self._warnings.append(
+            f"--gallery {path}: was not written, since a file is there that enhance did not "
+            "write; choose another name or another --on-conflict"
+        )
+        return False
+
+    def _is_free(self, path: Path) -> bool:
+        return self._owners.look(path).owner in {Owner.NOBODY, Owner.OURS}
+
+    def refuse_originals(self) -> None:
+        """Refuse folders that are left out of a run although they hold photos to retouch.
+
+        Raises:
+            UsageError: The folder of comparisons is one.
+        """
+        if self._config.compare is not None:
+            self._owners.refuse_photos_below("--compare", self._config.compare)
+
+    def places(self, job: Job) -> Iterator[SidePlace]:
+        """The places of a photo's side outputs."""
+        for file in self._files:
+            yield SidePlace(self._place(file, job), file.settings)
+
+    def _place(self, file: SideOutput, job: Job) -> Path:
+        path = file.path(job.output.relative_to(self._out))
+        if self._config.on_conflict != "rename":
+            return path
+        if path not in self._renamed:
+            self._renamed[path] = free_path(path, job.input, self._owners)
+        return self._renamed[path]
+
+    def take_warnings(self) -> list[str]:
+        """Take the warnings of the whole run that have not been reported yet."""
+        warnings, self._warnings = self._warnings, []
+        return warnings
 
     def preview(self, photo: Photo) -> Photo | None:
         """A small version for the comparison and the gallery; None if neither is wanted."""
         return photo.fit_within(COMPARISON_EDGE) if self._needs_preview else None
 
     def write(
-        self, job: Job, before: Photo | None, after: Photo | None, retouch: Retouch | None
+        self,
+        job: Job,
+        before: Photo | None,
+        after: Photo | None,
+        retouch: Retouch | None,
+        claim: Claim,
     ) -> tuple[GalleryEntry | None, tuple[str, ...]]:
         """Write a photo's files and build its gallery entry; called from several threads.
 
@@ -186,21 +305,43 @@ class SideOutputs:
             before: Preview before retouching, or None.
             after: Preview after retouching, or None.
             retouch: Retouch that was applied; None if the photo was left unchanged.
+            claim: Publishes the outputs of the photo.
 
         Returns:
-            The entry, and a line for each file that could not be written.
+            The entry, and a line for each file that was not written.
 
         Raises:
             OutputError: Nothing can be written at all.
         """
+        problems: list[str] = []
+        for file in self._files:
+            own = claim.for_side_output(file.settings)
+            try:
+                self._write_one(file, job, before, after, retouch, own)
+            except (PhotoError, PlaceTakenError) as problem:
+                problems.append(str(problem))
+        if self._gallery is None or before is None or after is None:
+            return None, tuple(problems)
+        return self._entry(job, before, after, retouch), tuple(problems)
+
+    def _write_one(
+        self,
+        file: SideOutput,
+        job: Job,
+        before: Photo | None,
+        after: Photo | None,
+        retouch: Retouch | None,
+        claim: Claim,
+    ) -> None:
+        """Write a file; with ``rename``, beside one that has come into its place meanwhile."""
+        path = self._place(file, job)
         try:
-            for file in self._files:
-                file.write(job, before, after, retouch)
-            if self._gallery is None or before is None or after is None:
-                return None, ()
-            return self._entry(job, before, after, retouch), ()
-        except PhotoError as problem:
-            return None, (str(problem),)
+            file.write(job, path, before, after, retouch, claim)
+        except PlaceTakenError:
+            if self._config.on_conflict != "rename":
+                raise
+            self._renamed.pop(file.path(job.output.relative_to(self._out)), None)
+            file.write(job, self._place(file, job), before, after, retouch, claim)
 
     def entry_for_existing(self, job: Job) -> GalleryEntry | None:
         """The gallery entry of a photo whose result is from an earlier run.
@@ -221,11 +362,14 @@ class SideOutputs:
         """
         if self._gallery is None:
             return
-        if entry is not None:
-            with _errors_reported(self._gallery.path):
+        assert self._gallery_claim is not None
+        with _errors_reported("--gallery", self._gallery.path):
+            if entry is not None:
+                self._gallery_claim.restrict_to(job.input)
                 self._gallery.add(entry)
-        if not_shown is not None:
-            self._gallery.add_failed(str(job.input), not_shown.removeprefix(f"{job.input}: "))
+            if not_shown is not None:
+                name = job.output.relative_to(self._out).with_name(job.input.name)
+                self._gallery.add_failed(str(name), _without_folders(not_shown, job))
 
     def _entry(
         self, job: Job, before: Photo, after: Photo, retouch: Retouch | None
@@ -241,13 +385,31 @@ class SideOutputs:
         )
 
 
+def _try_folder(folder: Path, manifest: Manifest) -> None:
+    """Write and remove a file in a folder, so that a whole run does not fail at its first photo.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = manifest.unfinished.temporary_path(folder / "trial")
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    path.unlink()
+
+
+def _without_folders(text: str, job: Job) -> str:
+    """A message without the paths of folders, for a page that is sent to others."""
+    text = text.removeprefix(f"{job.input}: ")
+    for folder in (job.input.parent, job.output.parent):
+        text = text.replace(f"{folder}{os.sep}", "").replace(f"{folder}: ", "")
+    return text
+
+
 @contextlib.contextmanager
-def _errors_reported(gallery: Path) -> Generator[None]:
+def _errors_reported(option: str, path: Path) -> Generator[None]:
     try:
         yield
     except OSError as problem:
-        raise _unwritable("--gallery", gallery, problem) from problem
-
-
-def _unwritable(option: str, path: Path, problem: OSError) -> OutputError:
-    return OutputError(f"{option} {path}: {problem.strerror or problem}; choose another place")
+        raise OutputError(
+            f"{option} {path}: {problem.strerror or problem}; choose another place"
+        ) from problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,9 +12,10 @@ from enhance_cli.cli.apply_progress import Verbosity, run_batch
 from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
-    results,
     say,
     say_error,
+    say_json,
+    say_result,
     say_warning,
 )
 from enhance_cli.cli.options import choice, device_option, number
@@ -237,6 +237,14 @@ def apply(
             rich_help_panel=_LOOK,
         ),
     ] = None,
+    new_times: Annotated[
+        bool,
+        typer.Option(
+            "--new-times",
+            help="Give results the present time, not that of their photo.",
+            rich_help_panel=_METADATA,
+        ),
+    ] = False,
     strip_gps: Annotated[
         bool,
         typer.Option("--strip-gps", help="Leave out the location.", rich_help_panel=_METADATA),
@@ -298,6 +306,7 @@ def apply(
         encoding=Encoding(quality, subsampling, int(bit_depth) if bit_depth else None),
         srgb=srgb,
         keep_metadata="none" if strip_metadata else "no-gps" if strip_gps else "all",
+        keep_times=not new_times,
         pairs=pairs,
         exclude=tuple(exclude or ()),
         max_pixels=max_pixels,
@@ -314,9 +323,9 @@ def apply(
     verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
     outcomes, interrupted = run_batch(config, verbosity)
     if as_json:
-        print(json.dumps(_document(outcomes), ensure_ascii=False, indent=2))
+        say_json(_document(outcomes))
     elif not quiet:
-        results.print(_summary(outcomes, config), markup=False, soft_wrap=True)
+        say_result(*_summary(outcomes, config))
     if interrupted:
         say_error("interrupted; the same command continues from here")
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -376,17 +385,20 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
             }
             for decision in decisions
         ]
-        print(json.dumps({"photos": photos}, ensure_ascii=False, indent=2))
+        say_json({"photos": photos})
         return
-    for decision in decisions:
-        action = "skip" if decision.skipped else "write"
-        line = f"{action} {decision.job.output} from {decision.job.input} ({decision.reason})"
-        results.print(line, markup=False, soft_wrap=True)
+    actions = ("skip" if decision.skipped else "write" for decision in decisions)
+    say_result(
+        *(
+            f"{action} {decision.job.output} from {decision.job.input} ({decision.reason})"
+            for action, decision in zip(actions, decisions, strict=True)
+        )
+    )
     skipped = sum(decision.skipped for decision in decisions)
     say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
 
 
-def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> str:
+def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
     from enhance_cli.batch.conflicts import Reason
 
     count = _counts(outcomes)
@@ -400,6 +412,12 @@ def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> str:
             f"{foreign} were skipped because a file that enhance did not write (or that was "
             "edited) is in the way; use --on-conflict overwrite or rename."
         )
+    others = sum(outcome.reason is Reason.OTHER_PHOTO for outcome in outcomes)
+    if others:
+        lines.append(
+            f"{others} were skipped because the result of another photo of the same name is in the "
+            "way; choose another --out, or use --on-conflict overwrite or rename."
+        )
     if count["failed"]:
         lines.append("Failed photos are listed above, each with the reason.")
     if config.long_edge and config.pictures:
@@ -408,7 +426,7 @@ def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> str:
             f"Results measure {config.long_edge} px on the longer edge{default}; smaller photos "
             "keep their size. Use --full-size to keep the size of all."
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _document(outcomes: list[PhotoOutcome]) -> dict[str, object]:

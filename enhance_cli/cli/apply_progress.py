@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.status import Status
 
-from enhance_cli.cli.console import messages, say, say_error, say_warning
+from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
 from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
 
@@ -162,7 +162,7 @@ class ApplyProgress:
         self._bar.update(
             self._task,
             advance=1,
-            description=outcome.input.name,
+            description=printable(outcome.input.name),
             rate=f"{speed:.1f} photos/s" if speed else "",
         )
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Generator
 from enum import IntEnum
 from typing import ParamSpec
 
@@ -11,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from enhance_cli.errors import EnhanceError, UsageError
+from enhance_cli.errors import EnhanceError, OutputError, UsageError
 
 P = ParamSpec("P")
 
@@ -50,16 +56,90 @@ def error_boundary(command: Callable[P, None]) -> Callable[P, None]:
     return bounded
 
 
+_STEERING = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+"""Characters that steer a terminal or turn a line around, and bytes of names that are no text."""
+
+
+def printable(text: str) -> str:
+    """A text in which file names cannot steer the terminal: such characters are escaped."""
+    return re.sub(f"[{_STEERING}]", lambda one: one[0].encode("unicode_escape").decode(), text)
+
+
 def say(text: str) -> None:
     """Print a line to standard error; long lines are not wrapped."""
-    messages.print(text, markup=False, soft_wrap=True)
+    with contextlib.suppress(OSError):  # a full disk behind standard error stops no run
+        messages.print(printable(text), markup=False, soft_wrap=True)
 
 
 def say_error(text: str) -> None:
     """Print an error to standard error."""
-    messages.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+    with contextlib.suppress(OSError):
+        messages.print(f"[bold red]error:[/] {escape(printable(text))}", soft_wrap=True)
 
 
 def say_warning(text: str) -> None:
     """Print a warning to standard error."""
-    messages.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
+    with contextlib.suppress(OSError):
+        messages.print(f"[yellow]warning:[/] {escape(printable(text))}", soft_wrap=True)
+
+
+def say_result(*lines: str) -> None:
+    """Print lines to standard output; long ones are not wrapped.
+
+    Raises:
+        OutputError: Standard output is closed or full.
+    """
+    with result_errors_reported():
+        for line in lines:
+            results.print(printable(line), markup=False, soft_wrap=True)
+
+
+def say_json(document: dict[str, object]) -> None:
+    """Print a JSON document to standard output.
+
+    Raises:
+        OutputError: Standard output is closed or full.
+    """
+    with result_errors_reported():
+        ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+        text = json.dumps(document, ensure_ascii=ascii_only, indent=2, allow_nan=False)
+        print(re.sub(f"(?!\n)[{_STEERING}]", lambda one: f"\\u{ord(one[0]):04x}", text))
+
+
+@contextlib.contextmanager
+def result_errors_reported() -> Generator[None]:
+    """Report that results cannot be printed.
+
+    Raises:
+        OutputError: Standard output is closed or full.
+    """
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise OutputError("standard output is closed, so that results cannot be printed")
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as problem:
+        with contextlib.suppress(OSError, io.UnsupportedOperation):
+            # Or the interpreter would try again at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(
+            f"standard output: results cannot be printed ({problem.strerror or problem})"
+        ) from problem
+
+
+def open_missing_streams() -> None:
+    """Put nothing in the place of closed standard streams.
+
+    Otherwise, the first file that is opened would get their number, and what libraries print would
+    go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

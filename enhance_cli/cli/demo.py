@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from enhance_cli.cli.apply_progress import run_batch
-from enhance_cli.cli.console import ExitCode, error_boundary, results, say
+from enhance_cli.cli.console import ExitCode, error_boundary, say, say_result, say_warning
 from enhance_cli.cli.options import device_option
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.errors import PlaceTakenError
 
 
 @error_boundary
@@ -26,19 +27,26 @@ def demo(
     device: Annotated[str, device_option()] = ApplyConfig.device,
 ) -> None:
     """Retouch a few example photos, and show them before and after."""
+    from enhance_cli.batch.conflicts import IN_THE_WAY
     from enhance_cli.batch.demo import SHEET, write_demo_photos, write_sheet
 
     photos, retouched, sheet = folder / "photos", folder / "retouched", folder / SHEET
     inputs = tuple(write_demo_photos(photos))
-    say(f"wrote {len(inputs)} photos to {photos}")
-    outcomes, interrupted = run_batch(
-        ApplyConfig(inputs=inputs, out=retouched, device=device, on_conflict="overwrite")
-    )
+    say(f"{len(inputs)} photos are in {photos}")
+    outcomes, interrupted = run_batch(ApplyConfig(inputs=inputs, out=retouched, device=device))
     if interrupted:
         raise KeyboardInterrupt
-    write_sheet(outcomes, sheet)
-    results.print(f"Retouched photos are in {retouched}", markup=False, soft_wrap=True)
-    results.print(f"Before and after, side by side: {sheet}", markup=False, soft_wrap=True)
-    results.print(f"Your own: enhance apply {photos} --out {retouched}", markup=False)
+    for outcome in outcomes:
+        if outcome.reason in IN_THE_WAY:
+            say_warning(f"{outcome.output}: {outcome.reason}; it was left as it is")
+    try:
+        write_sheet(outcomes, sheet, retouched)
+    except PlaceTakenError as taken:
+        say_warning(str(taken))
+    say_result(
+        f"Retouched photos are in {retouched}",
+        f"Before and after, side by side: {sheet}",
+        f"Your own: enhance apply {photos} --out {retouched}",
+    )
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import json
+import math
+import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from enhance_cli.atomic_write import atomic_write
-from enhance_cli.cli.console import error_boundary, messages, results, say, say_warning
+from enhance_cli.atomic_write import (
+    ANYTHING,
+    FileSignature,
+    KeepOthers,
+    Publisher,
+    atomic_write,
+)
+from enhance_cli.cli.console import (
+    error_boundary,
+    messages,
+    printable,
+    result_errors_reported,
+    results,
+    say,
+    say_json,
+    say_warning,
+)
 from enhance_cli.cli.options import (
     PHOTOS,
     CacheOption,
     ExpertOption,
     SkipBadPairsOption,
+    choice,
     device_option,
     split_option,
 )
 from enhance_cli.cli.pair_sources import render_pairs
-from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config.data import DataConfig, NewOrOverwrite, Source
 from enhance_cli.config.evaluation import EvalConfig
-from enhance_cli.errors import OutputError
+from enhance_cli.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from enhance_cli.evaluation.evaluator import (
@@ -43,6 +62,9 @@ enhance eval --fivek-root ./fivek --split random250 --paper
 
 enhance eval --pairs ./my-edits --split held-out.txt --weights mine.safetensors --json
 """
+
+_COLUMNS = ("photo", "method", "given", "l2_lab", "psnr", "ssim")
+"""Columns of the scores of every photo."""
 
 _METHODS, _OUTPUT, _RUN = "What is scored", "Output", "Run"
 
@@ -131,6 +153,14 @@ def evaluate(
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
+    on_conflict: Annotated[
+        NewOrOverwrite,
+        choice(
+            NewOrOverwrite,
+            help="If a file is in the way that enhance did not write: stop, or replace it.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = EvalConfig.on_conflict,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document.", rich_help_panel=_OUTPUT)
     ] = False,
@@ -146,8 +176,16 @@ def evaluate(
     sources = [*fivek, *(Source("pairs", path) for path in pairs or [])]
     data = DataConfig(tuple(sources), split, expert, cache_dir, skip_bad_pairs)
     config = EvalConfig(
-        data, tuple(weights or ()), tuple(outputs or ()), panel, with_coarse, do_no_harm, device
+        data,
+        tuple(weights or ()),
+        tuple(outputs or ()),
+        panel,
+        with_coarse,
+        do_no_harm,
+        on_conflict,
+        device,
     )
+    publisher = _publisher_of_scores(per_photo, on_conflict)
     run = Evaluator(config)
     render_pairs(run, run.collection)
     for bad in run.bad:
@@ -155,11 +193,12 @@ def evaluate(
     quiet = not messages.is_terminal
     scores = list(track(run, "scoring", run.total, console=messages, transient=True, disable=quiet))
     if per_photo:
-        _write_per_photo(per_photo, scores)
+        _write_per_photo(per_photo, scores, publisher)
     if as_json:
-        print(json.dumps(_document(split, expert, run, paper), indent=2))
+        say_json(finite(_document(split, expert, run, paper)))
     else:
-        results.print(_table(split, run, paper))
+        with result_errors_reported():
+            results.print(_table(split, run, paper))
     if panel:
         say(f"wrote {len(run.pairs)} comparisons to {panel}")
     _warn_of_training_photos(run.rows)
@@ -182,19 +221,19 @@ def _table(split: str, run: Evaluator, paper: bool) -> Table:
     caption = f"SSIM: {SSIM_SETTINGS}"
     if run.changes:
         caption += "\ndo no harm: the change of the expert's versions, finished already"
-    table = Table(title=title, caption=caption)
+    table = Table(title=printable(title), caption=caption)
     table.add_column("method")
     for heading in ("L2 error (LAB)", "PSNR (dB)", "SSIM", "trained on"):
         table.add_column(heading, justify="right")
     for row in run.rows:
         known = f"{row.trained_on} of them" if row.trained_on else ""
-        table.add_row(row.method, *_figures(row.score), known)
+        table.add_row(escape(printable(row.method)), *_figures(row.score), known)
     if run.changes:
         table.add_section()
         table.add_row("do no harm:")
     for change in run.change_rows:
         method = f"{change.method}, {change.above_threshold} above 10"
-        table.add_row(method, *_figures(change.score))
+        table.add_row(escape(printable(method)), *_figures(change.score))
     if paper:
         for number in (1, 2):
             table.add_section()
@@ -232,16 +271,50 @@ def _document(split: str, expert: str, run: Evaluator, paper: bool) -> dict[str,
     return document
 
 
+def finite(value: Any) -> Any:
+    """A document in which infinite figures, such as the PSNR of equal photos, are null."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in cast(dict[str, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in cast(list[Any], value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _plain(row: ResultRow | FinishedPhotoChange) -> dict[str, Any]:
     plain = asdict(row)
     return {"method": plain.pop("method"), **plain.pop("score"), **plain}
 
 
-def _write_per_photo(path: Path, scores: list[PhotoScore]) -> None:
+def _publisher_of_scores(path: Path | None, on_conflict: NewOrOverwrite) -> Publisher:
+    """Replaces scores of an earlier run, and nothing else unless told to.
+
+    Raises:
+        UsageError: Another file is in their place.
+    """
+    if path is None or on_conflict == "overwrite":
+        return ANYTHING
+    if os.path.lexists(path) and not _holds_scores(path):
+        raise UsageError(
+            f"--per-photo {path}: already exists, and enhance did not write it; choose another "
+            "file, or replace it with --on-conflict overwrite"
+        )
+    return KeepOthers(FileSignature.of(path))
+
+
+def _holds_scores(path: Path) -> bool:
+    if not path.is_file() or path.is_symlink():
+        return False
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        header = ",".join(_COLUMNS).encode()
+        return file.read(len(header) + 1).rstrip() == header
+    return False
+
+
+def _write_per_photo(path: Path, scores: list[PhotoScore], publisher: Publisher) -> None:
     try:
-        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        with atomic_write(path, publisher) as temporary, temporary.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["photo", "method", "given", "l2_lab", "psnr", "ssim"])
+            writer.writerow(_COLUMNS)
             for photo in scores:
                 figures = (photo.score.l2_lab, photo.score.psnr, photo.score.ssim)
                 written = (f"{value:.6g}" for value in figures)

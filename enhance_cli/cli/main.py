@@ -13,7 +13,7 @@ import typer
 
 from enhance_cli import __version__
 from enhance_cli.cli import apply, demo, evaluate, train
-from enhance_cli.cli.console import ExitCode
+from enhance_cli.cli.console import ExitCode, error_boundary, open_missing_streams, say_result
 from enhance_cli.cli.help_format import Command, Group
 
 app = typer.Typer(
@@ -30,9 +30,10 @@ app.command("eval", cls=Command, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("demo", cls=Command)(demo.demo)
 
 
+@error_boundary
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"enhance {__version__}")
+        say_result(f"enhance {__version__}")
         raise typer.Exit
 
 
@@ -50,6 +51,7 @@ def _enhance(
 
 def main() -> None:
     """Run the command line, and end the process."""
+    open_missing_streams()
     # Importing PyTorch creates half a million objects, all of which stay. Garbage collection would
     # examine them again and again, for half a second at the start.
     gc.set_threshold(100_000, 50, 50)

@@ -14,6 +14,7 @@ from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
     messages,
+    result_errors_reported,
     say,
     say_error,
 )
@@ -29,7 +30,7 @@ from enhance_cli.cli.options import (
     split_option,
 )
 from enhance_cli.cli.pair_sources import read_source, render_pairs
-from enhance_cli.config.data import DataConfig, Source, SourceKind
+from enhance_cli.config.data import DataConfig, NewOrOverwrite, Source, SourceKind
 from enhance_cli.config.model import Variant
 from enhance_cli.config.recipe_file import (
     Change,
@@ -226,6 +227,14 @@ def train(
             rich_help_panel=_RUN,
         ),
     ] = None,
+    on_conflict: Annotated[
+        NewOrOverwrite,
+        choice(
+            NewOrOverwrite,
+            help="If the weights file or its checkpoint exists: stop, or replace it.",
+            rich_help_panel=_WEIGHTS,
+        ),
+    ] = TrainConfig.on_conflict,
     resume: Annotated[
         bool,
         typer.Option(
@@ -260,11 +269,13 @@ def train(
         device=device,
         workers=workers,
         resume=resume,
+        on_conflict=on_conflict,
         log_dir=log_dir,
     )
     if print_recipe:
-        print(f"# {_command_for(config, variant)}")
-        print(format_recipe(chosen), end="")
+        with result_errors_reported():
+            print(f"# {_command_for(config, variant)}")
+            print(format_recipe(chosen), end="")
         return
     _run(config, all_variants=variant == "all")
 
@@ -363,12 +374,19 @@ def _run(config: TrainConfig, all_variants: bool) -> None:
             for report in run:
                 say(_line(report))
     except KeyboardInterrupt as interruption:
-        say_error(
-            f"interrupted: {config.out} holds the weights so far; the same command with --resume "
-            "continues"
-        )
+        say_error(f"interrupted: {_what_is_left(config, all_variants)}")
         raise typer.Exit(ExitCode.INTERRUPTED) from interruption
     say(f"wrote {config.out}")
+
+
+def _what_is_left(config: TrainConfig, all_variants: bool) -> str:
+    from enhance_cli.training.checkpoint import checkpoint_path
+
+    if all_variants:
+        return f"the same command with --resume keeps what is finished in {config.out}"
+    if not checkpoint_path(config).is_file():
+        return "training had not begun"
+    return f"{config.out} holds the weights so far; the same command with --resume continues"
 
 
 def _made(

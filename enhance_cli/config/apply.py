@@ -61,6 +61,7 @@ class ApplyConfig:
         srgb: Convert photos in other color spaces to sRGB.
         keep_metadata: Whether to keep all metadata, all but the location, or the color profile
             alone.
+        keep_times: Whether results take the times of their photos.
         pairs: Which one to retouch if a RAW file has the camera's JPEG beside it.
         exclude: Patterns for names, or for paths below an input folder, to leave out.
         max_pixels: Largest photo to read, in pixels.
@@ -85,6 +86,7 @@ class ApplyConfig:
     encoding: Encoding = field(default_factory=Encoding)
     srgb: bool = False
     keep_metadata: KeepMetadata = "all"
+    keep_times: bool = True
     pairs: RawPairs = "both"
     exclude: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS

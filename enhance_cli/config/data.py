@@ -8,6 +8,7 @@ from typing import Literal
 
 Expert = Literal["a", "b", "c", "d", "e"]
 SourceKind = Literal["fivek", "pairs", "photos"]
+NewOrOverwrite = Literal["error", "overwrite"]
 
 
 @dataclass(frozen=True)

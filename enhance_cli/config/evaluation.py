@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance_cli.config.data import DataConfig
+from enhance_cli.config.data import DataConfig, NewOrOverwrite
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class EvalConfig:
         panels: Folder for a comparison picture of each photo; None writes none.
         with_coarse: Also score CENet's part of the weights without PRNet.
         do_no_harm: Also measure how far the weights change the expert's versions.
+        on_conflict: Whether others' files in the place of panels are an error or replaced.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
 
@@ -28,4 +29,5 @@ class EvalConfig:
     panels: Path | None = None
     with_coarse: bool = False
     do_no_harm: bool = False
+    on_conflict: NewOrOverwrite = "error"
     device: str = "auto"

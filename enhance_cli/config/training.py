@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from enhance_cli.config.data import DataConfig
+from enhance_cli.config.data import DataConfig, NewOrOverwrite
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.config.settings import setting
 
@@ -128,6 +128,7 @@ class TrainConfig:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         workers: Number of processes that prepare samples; 0 prepares them in the main process.
         resume: Continue from the checkpoint beside ``out``.
+        on_conflict: Whether files in the place of weights or checkpoint are an error or replaced.
         log_dir: Folder for TensorBoard logs; None writes none.
     """
 
@@ -140,6 +141,7 @@ class TrainConfig:
     device: str = "auto"
     workers: int = 0
     resume: bool = False
+    on_conflict: NewOrOverwrite = "error"
     log_dir: Path | None = None
 
     @property

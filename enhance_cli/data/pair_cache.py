@@ -136,6 +136,8 @@ class PairCache:
     def render(self, pairs: list[Pair]) -> Iterator[RenderProgress]:
         """Render pairs in several threads. Bad pairs are reported and skipped.
 
+        Pairs that another process renders meanwhile are not rendered again.
+
         It may be interrupted at any time; finished pairs are kept.
 
         Raises:
@@ -143,7 +145,7 @@ class PairCache:
         """
         executor = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1))
         try:
-            pending = {executor.submit(self._load_or_render, pair): pair for pair in pairs}
+            pending = {executor.submit(self._render_if_missing, pair): pair for pair in pairs}
             for done, future in enumerate(as_completed(pending), start=1):
                 pair, bad = pending[future], None
                 try:
@@ -202,6 +204,10 @@ class PairCache:
         if tensor.nbytes <= self._free and (pair, halvings) not in self._kept:
             self._free -= tensor.nbytes
             self._kept[pair, halvings] = tensor
+
+    def _render_if_missing(self, pair: Pair) -> None:
+        if not self._is_rendered(pair):
+            self._load_or_render(pair)
 
     def _load_or_render(self, pair: Pair) -> NDArray[np.uint8]:
         stored = self._stored(pair)

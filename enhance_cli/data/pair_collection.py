@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ class PairCollection:
         training: Whether training pairs are collected; False is for runs that only score.
         readers: Number of processes on this machine that keep pixels in memory. They share the
             memory of the cache.
+        part: Number of this process, and of all processes that render the same pairs. They share
+            the work.
 
     Attributes:
         config: Sources and split.
@@ -51,9 +54,13 @@ class PairCollection:
         long_edge: int = LONG_EDGE,
         training: bool = True,
         readers: int = 1,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         if not config.sources:
-            raise UsageError("no photos: give --fivek-root DIR, --pairs DIR or --photos DIR")
+            options = "--fivek-root DIR, --pairs DIR or --photos DIR"
+            if not training:  # finished photos have nothing to be compared with
+                options = "--fivek-root DIR or --pairs DIR"
+            raise UsageError(f"no photos: give {options}")
         self.config = config
         self._training = training
         self.cache = PairCache(
@@ -74,7 +81,7 @@ class PairCollection:
             held_out += [pair for pair in held_out_here if pair.original is not None]
         self.held_out = list(dict.fromkeys(held_out))
         self._check_use()
-        self.missing = self.cache.missing([*self.train, *self.held_out])
+        self.missing = _own_part_first(self.cache.missing([*self.train, *self.held_out]), *part)
 
     def render_missing(self) -> Iterator[RenderProgress]:
         """Render the pairs that have not been rendered yet.
@@ -133,6 +140,16 @@ class PairCollection:
             f"{where}: none of the {total} pairs is in the split {self.config.split}; "
             "choose another --split"
         )
+
+
+def _own_part_first(pairs: list[Pair], number: int, count: int) -> list[Pair]:
+    """Each process renders its part, and then helps the others in an order of its own."""
+    own, others = (
+        pairs[number::count],
+        [pair for i, pair in enumerate(pairs) if i % count != number],
+    )
+    random.Random(number).shuffle(others)
+    return own + others
 
 
 def _find(source: Source, config: DataConfig) -> Found:

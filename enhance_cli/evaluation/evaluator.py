@@ -6,21 +6,25 @@ folders have been looked at, and all weights files have said what they hold.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enhance_cli.atomic_write import ANYTHING, FileSignature, KeepOthers, Publisher, identity
 from enhance_cli.config.evaluation import EvalConfig
 from enhance_cli.config.model import LONG_EDGE, VARIANTS
 from enhance_cli.data.pair_cache import RenderProgress
 from enhance_cli.data.pair_collection import PairCollection
 from enhance_cli.data.pairs import BadPair, Pair
-from enhance_cli.errors import PairsError, WeightsError
+from enhance_cli.errors import PairsError, UsageError, WeightsError
 from enhance_cli.evaluation.scoring import Pixels, enhance_pixels, pair_pixels
 from enhance_cli.evaluation.system_outputs import SystemOutputs
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.contact_sheet import contact_sheet
+from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metrics import Score, mean, score
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.inference.device import pick_device, refuse_unusable_device
@@ -126,6 +130,7 @@ class Evaluator:
         self.collection = PairCollection(config.data, long_edge, training=False)
         self.outputs = {str(folder): SystemOutputs(folder) for folder in config.outputs}
         self.panels = config.panels
+        self._publishers = self._publishers_of_panels(config)
         self.methods = _row_names(self.entries, list(config.outputs))
         self.scores: dict[str, list[Score]] = {name: [] for name in (IDENTITY, *self.methods)}
         self.changes: dict[str, list[Score]] = {
@@ -244,8 +249,50 @@ class Evaluator:
         for name in self.methods:
             cells.append((f"{name}  {self.scores[name][-1].psnr:.2f} dB", results[name]))
         cells.append((f"expert {self.collection.config.expert.upper()}", expert))
-        path = self.panels / f"{pair.key.replace('/', '-')}.png"
-        write_photo(Photo(contact_sheet(cells)), path)
+        path = self._panel(pair)
+        publisher = self._publishers.get(pair, ANYTHING)
+        write_photo(Photo(contact_sheet(cells)), path, metadata=_PANEL, publisher=publisher)
+
+    def _panel(self, pair: Pair) -> Path:
+        assert self.panels is not None
+        return self.panels / f"{pair.key.replace('/', '-')}.png"
+
+    def _publishers_of_panels(self, config: EvalConfig) -> dict[Pair, Publisher]:
+        """Replace panels of an earlier run, and nothing else unless told to.
+
+        Raises:
+            UsageError: Another file is in the place of one, or photos are in their folder.
+        """
+        if self.panels is None:
+            return {}
+        pairs = self.collection.held_out
+        sources = {source.parent for pair in pairs for source in (pair.original, pair.expert)
+                   if source}  # fmt: skip
+        if identity(self.panels) in {identity(path) for path in (*sources, *config.outputs)} - {
+            None
+        }:
+            raise UsageError(f"--panel {self.panels}: holds the photos; choose another folder")
+        if config.on_conflict == "overwrite":
+            return {}
+        for path in map(self._panel, pairs):
+            if os.path.lexists(path) and not _is_panel(path):
+                raise UsageError(
+                    f"--panel {path}: already exists, and enhance did not write it; choose another "
+                    "folder, or replace it with --on-conflict overwrite"
+                )
+        return {pair: KeepOthers(FileSignature.of(self._panel(pair))) for pair in pairs}
+
+
+_PANEL = Metadata(texts=(("Software", "enhance eval"),))
+"""By which a panel is known."""
+
+
+def _is_panel(path: Path) -> bool:
+    if not path.is_file() or path.is_symlink():
+        return False
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return b"enhance eval" in file.read(8192)
+    return False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 
-from enhance_cli.atomic_write import atomic_write
+from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write
 from enhance_cli.config.apply import LutFormat
 from enhance_cli.imaging.color_space import Floats
 
@@ -17,7 +17,14 @@ ColorMap = Callable[[Floats], Floats]
 """Maps sRGB colors, ``(..., 3)`` in [0, 1], to the same shape; results may lie outside [0, 1]."""
 
 
-def write_lut(function: ColorMap, path: Path, title: str, kind: LutFormat, size: int) -> None:
+def write_lut(
+    function: ColorMap,
+    path: Path,
+    title: str,
+    kind: LutFormat,
+    size: int,
+    publisher: Publisher = ANYTHING,
+) -> None:
     """Sample a function of color over all of sRGB, and write the table.
 
     Args:
@@ -26,6 +33,7 @@ def write_lut(function: ColorMap, path: Path, title: str, kind: LutFormat, size:
         title: Title, one line; a HaldCLUT has none.
         kind: ``"cube"`` (Adobe Cube LUT specification 1.0) or ``"hald"``, a 16-bit PNG.
         size: Grid points along each axis; for a HaldCLUT, the square of a whole number.
+        publisher: Decides whether a file that is there may be replaced.
 
     Raises:
         OSError: The file cannot be written.
@@ -33,8 +41,9 @@ def write_lut(function: ColorMap, path: Path, title: str, kind: LutFormat, size:
     steps = np.linspace(0, 1, size, dtype=np.float32)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")  # red varies fastest
     colors = function(np.stack([red, green, blue], axis=-1).reshape(-1, 1, 3)).reshape(-1, 3)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(_hald(colors) if kind == "hald" else _cube(colors, title, size))
+    content = _hald(colors) if kind == "hald" else _cube(colors, title, size)
+    with atomic_write(path, publisher) as temporary:
+        temporary.write_bytes(content)
 
 
 def _cube(colors: Floats, title: str, size: int) -> bytes:

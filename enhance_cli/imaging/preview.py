@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from enhance_cli.atomic_write import ANYTHING, Publisher
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.contact_sheet import contact_sheet
@@ -16,17 +17,26 @@ COMPARISON_EDGE, THUMBNAIL_EDGE = 1000, 400
 """Longer edge, in pixels, of the photos in a comparison and in a gallery."""
 
 
-def write_comparison(before: Photo, after: Photo, path: Path) -> None:
+def write_comparison(
+    before: Photo, after: Photo, path: Path, publisher: Publisher = ANYTHING
+) -> None:
     """Write a JPEG that shows a photo before and after retouching, side by side.
 
+    Args:
+        before: The photo.
+        after: The photo after retouching.
+        path: The file; missing folders are created.
+        publisher: Decides whether a file that is there may be replaced.
+
     Raises:
-        EnhanceError: The file cannot be written.
+        EnhanceError: The file cannot be written, or may not.
     """
     photos = {"before": before, "after": after}
     cells = [
         (label, photo.fit_within(COMPARISON_EDGE).as_srgb()) for label, photo in photos.items()
     ]
-    write_photo(Photo(contact_sheet(cells)), path, Encoding(quality=92))
+    sheet = Photo(contact_sheet(cells))
+    write_photo(sheet, path, Encoding(quality=92), publisher=publisher)
 
 
 def thumbnail(photo: Photo) -> bytes:

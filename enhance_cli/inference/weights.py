@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 import enhance_cli
-from enhance_cli.atomic_write import atomic_write
-from enhance_cli.errors import WeightsError
+from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write
+from enhance_cli.errors import PlaceTakenError, WeightsError
 from enhance_cli.inference.weights_file import (
     FORMAT_VERSION,
     Provenance,
@@ -46,7 +46,9 @@ class Weights:
     path: Path
 
 
-def save_weights(path: Path, model: Cascade, provenance: Provenance) -> None:
+def save_weights(
+    path: Path, model: Cascade, provenance: Provenance, publisher: Publisher = ANYTHING
+) -> None:
     """Write a weights file; it appears under its name only when it is complete.
 
     Matrices and kernels are stored in half precision, which changes no channel of a photo by as
@@ -56,8 +58,10 @@ def save_weights(path: Path, model: Cascade, provenance: Provenance) -> None:
         path: The file; missing folders are created.
         model: The cascade, on any device.
         provenance: How the weights were made.
+        publisher: Decides whether a file that is there may be replaced.
 
     Raises:
+        PlaceTakenError: A file is there that may not be replaced.
         WeightsError: The file cannot be written.
     """
     tensors = {
@@ -72,8 +76,12 @@ def save_weights(path: Path, model: Cascade, provenance: Provenance) -> None:
         "provenance": json.dumps(asdict(provenance), default=str),
     }
     try:
-        with atomic_write(path) as temporary:
+        with atomic_write(path, publisher) as temporary:
             temporary.write_bytes(save(tensors, metadata))
+    except FileExistsError as problem:
+        raise PlaceTakenError(
+            f"{path}: another file has come there while the run went on; it was left as it is"
+        ) from problem
     except (OSError, SafetensorError) as problem:
         raise WeightsError(f"{path}: cannot be written ({problem})") from problem
 

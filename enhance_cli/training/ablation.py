@@ -13,7 +13,7 @@ from enhance_cli.data.pair_cache import RenderProgress
 from enhance_cli.errors import UsageError
 from enhance_cli.inference.device import refuse_unusable_device
 from enhance_cli.training.checkpoint import checkpoint_path
-from enhance_cli.training.preparation import collect, stages_to_run
+from enhance_cli.training.preparation import collect, refuse_existing, stages_to_run
 
 if TYPE_CHECKING:
     from enhance_cli.training.trainer import EpochReport, StepReport
@@ -48,7 +48,10 @@ class Ablation:
         self.config = config
         self._on_step = on_step
         for variant in VARIANTS:
-            stages_to_run(self._config_of(variant))  # refuses now what would fail hours later
+            one = self._config_of(variant)
+            stages_to_run(one)  # refuses now what would fail hours later
+            if not (config.resume and _is_done(one)):
+                refuse_existing(one)
         self.pairs = collect(config)
 
     def render_missing(self) -> Iterator[RenderProgress]:

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.atomic_write import atomic_write
+from enhance_cli.atomic_write import FileSignature, KeepOthers, atomic_write
 from enhance_cli.config.training import TrainConfig
 from enhance_cli.errors import TrainingError, UsageError
 
-IGNORED_FIELDS = ("resume", "device", "workers", "out", "log_dir")
+IGNORED_FIELDS = ("resume", "device", "workers", "out", "log_dir", "on_conflict")
 """Settings that do not affect the weights, so that a resumed run may change them."""
 
 
@@ -53,11 +53,21 @@ def read_checkpoint(config: TrainConfig) -> dict[str, Any]:
     return state
 
 
-def write_checkpoint(config: TrainConfig, state: dict[str, Any]) -> None:
+def write_checkpoint(
+    config: TrainConfig, state: dict[str, Any], expected: FileSignature | None
+) -> FileSignature | None:
     """Write the checkpoint of a run atomically.
 
+    Args:
+        config: The run's settings.
+        state: What to write.
+        expected: Signature of the checkpoint that may be replaced; None if there is none.
+
+    Returns:
+        The signature of the new checkpoint.
+
     Raises:
-        TrainingError: The checkpoint cannot be written.
+        TrainingError: The checkpoint cannot be written, or another file is in its place.
     """
     path = checkpoint_path(config)
     import torch
@@ -65,13 +75,19 @@ def write_checkpoint(config: TrainConfig, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()  # torch.save to a file does not tell a full disk from other failures
     torch.save({"config": fingerprint(config), **state}, buffer)
     try:
-        with atomic_write(path) as temporary:
+        with atomic_write(path, KeepOthers(expected)) as temporary:
             temporary.write_bytes(buffer.getbuffer())
+    except FileExistsError as problem:
+        raise TrainingError(
+            f"{path}: another file has come there while the run went on; it was left as it is. "
+            "Move it away, and train again"
+        ) from problem
     except OSError as problem:
         raise TrainingError(
             f"{path}: cannot be written ({problem.strerror or problem}); free some disk space; if "
             "an earlier epoch was finished, the same command with --resume continues from it"
         ) from problem
+    return FileSignature.of(path)
 
 
 def fingerprint(config: TrainConfig) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from pathlib import Path
 
 from enhance_cli.config.effects import active_stages
 from enhance_cli.config.training import StageConfig, TrainConfig
 from enhance_cli.data.pair_collection import PairCollection
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import UsageError, WeightsError
 from enhance_cli.inference.device import refuse_unusable_device
 from enhance_cli.inference.weights_file import describe_weights
-from enhance_cli.training.checkpoint import existing_checkpoint
+from enhance_cli.training.checkpoint import checkpoint_path, existing_checkpoint
 
 
 def prepare(config: TrainConfig) -> PairCollection:
@@ -30,6 +31,7 @@ def prepare(config: TrainConfig) -> PairCollection:
     check_output(config)
     if config.resume:
         existing_checkpoint(config)
+    refuse_existing(config)
     if config.init is not None:
         describe_weights(config.init)
     return pairs
@@ -87,6 +89,35 @@ def check_output(config: TrainConfig) -> None:
         raise UsageError(f"--out {config.out}: {problem}") from problem
 
 
+def refuse_existing(config: TrainConfig) -> None:
+    """Refuse to replace weights, or the checkpoint of an interrupted run, without being told to.
+
+    Raises:
+        UsageError: One of them is there.
+    """
+    if config.on_conflict == "overwrite":
+        return
+    checkpoint = checkpoint_path(config)
+    if not config.resume and os.path.lexists(checkpoint):
+        raise UsageError(
+            f"{checkpoint}: already exists, perhaps from an interrupted run; continue that with "
+            "--resume, choose another --out, or replace it with --on-conflict overwrite"
+        )
+    if os.path.lexists(config.out) and not (config.resume and _is_interrupted(config.out)):
+        raise UsageError(
+            f"--out {config.out}: already exists; choose another file, or replace it with "
+            "--on-conflict overwrite"
+        )
+
+
+def _is_interrupted(path: Path) -> bool:
+    """Whether a file holds what an interrupted run had learnt so far."""
+    try:
+        return bool(describe_weights(path).provenance.figures.get("interrupted"))
+    except WeightsError:
+        return False
+
+
 def collect(config: TrainConfig) -> PairCollection:
     """Collect the pairs of a run.
 
@@ -95,7 +126,8 @@ def collect(config: TrainConfig) -> PairCollection:
     """
     alone = config.workers == 0 or workers_share_memory(config)
     readers = (1 if alone else config.workers) * local_world_size()
-    return PairCollection(config.data, config.model.long_edge, readers=readers)
+    part = local_rank(), local_world_size()
+    return PairCollection(config.data, config.model.long_edge, readers=readers, part=part)
 
 
 def workers_share_memory(config: TrainConfig) -> bool:
@@ -106,6 +138,11 @@ def workers_share_memory(config: TrainConfig) -> bool:
 def is_main_process() -> bool:
     """Return whether this process is the one that reports and writes files."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def local_rank() -> int:
+    """Return the number of this process among the run's processes on this machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def local_world_size() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from enhance_cli.atomic_write import FileSignature, KeepOthers
 from enhance_cli.config.training import StageConfig, TrainConfig
 from enhance_cli.data.dataset import PairDataset, Sample
 from enhance_cli.data.pair_cache import RenderProgress
 from enhance_cli.data.pair_collection import PairCollection
 from enhance_cli.data.sampler import BatchSampler, make_loader
-from enhance_cli.errors import TrainingError, UsageError
+from enhance_cli.errors import PlaceTakenError, TrainingError, UsageError
 from enhance_cli.evaluation.scoring import comparison, score_pairs
 from enhance_cli.imaging.metrics import Score
 from enhance_cli.inference.enhancer import Enhancer
@@ -150,6 +152,9 @@ class Trainer:
             with_global_batch_norm(self.model)
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         main = self.fabric.is_global_zero
+        self._weights_there = FileSignature.of(config.out)
+        self._checkpoint_there = FileSignature.of(checkpoint_path(config))
+        self._checkpoint_is_ours = config.resume
         self.log = TensorBoardLog(config.log_dir if main else None, self._epochs_done())
 
     def render_missing(self) -> Iterator[RenderProgress]:
@@ -173,21 +178,34 @@ class Trainer:
         if workers_share_memory(self.config):
             self.pairs.cache.share(self.pairs.train, self.config.workers)
         try:
-            if self._state:
+            if "model" in self._state:
                 self.model.load_state_dict(self._state["model"])
             for stage in self.stages:
                 recipe = self.config.recipe
                 yield from self._run(make_stage(stage, recipe, self.model, self.fabric))
         except KeyboardInterrupt:
             self._write(figures={"interrupted": True})
+            if not self._checkpoint_is_ours:  # the first epoch begins again
+                self._save_checkpoint({"stage": self.stages[0].name, "epoch": 0})
             raise
         finally:
             self.log.close()
         final = self._score() if self.pairs.held_out else None
         figures = {"photos": len(self.pairs.held_out), **asdict(final)} if final else {}
         self._write(figures)
+        self._remove_checkpoint()
+
+    def _save_checkpoint(self, state: dict[str, Any]) -> None:
         if self.fabric.is_global_zero:
-            checkpoint_path(self.config).unlink(missing_ok=True)
+            self._checkpoint_there = write_checkpoint(self.config, state, self._checkpoint_there)
+            self._checkpoint_is_ours = True
+
+    def _remove_checkpoint(self) -> None:
+        """Remove the run's own checkpoint at its end."""
+        path = checkpoint_path(self.config)
+        unchanged = FileSignature.of(path) == self._checkpoint_there
+        if self.fabric.is_global_zero and self._checkpoint_is_ours and unchanged:
+            path.unlink(missing_ok=True)
 
     def _load_pretrained(self) -> None:
         assert self.model.cenet is not None
@@ -305,7 +323,7 @@ class Trainer:
                 "model": self.model.state_dict(),
                 **state.state_dict(),
             }
-            write_checkpoint(self.config, saved)
+            self._save_checkpoint(saved)
         return report
 
     def _score(self) -> Score:
@@ -373,7 +391,8 @@ class Trainer:
             return 0, {}
         if self._state["stage"] == stage.name:
             state, self._state = self._state, {}
-            return state["epoch"], {} if state["epoch"] >= stage.epochs else state
+            within = 0 < state["epoch"] < stage.epochs
+            return state["epoch"], state if within else {}
         return stage.epochs, {}  # the checkpoint belongs to a later stage
 
     def _write(self, figures: dict[str, Any]) -> None:
@@ -382,4 +401,12 @@ class Trainer:
         own = (pair.key for pair in self.pairs.train)
         keys = tuple(sorted({*self._inherited_training_ids, *own}))
         recipe = json.loads(fingerprint(self.config))
-        save_weights(self.config.out, self.model, Provenance(keys, recipe, figures))
+        provenance = Provenance(keys, recipe, figures)
+        path, publisher = self.config.out, KeepOthers(self._weights_there)
+        try:
+            save_weights(path, self.model, provenance, publisher)
+        except PlaceTakenError as problem:
+            path = path.with_stem(f"{path.stem}-{uuid.uuid4().hex[:6]}")  # not in vain
+            save_weights(path, self.model, provenance, KeepOthers(None))
+            raise TrainingError(f"{problem}; the weights are in {path}") from problem
+        self._weights_there = FileSignature.of(path)

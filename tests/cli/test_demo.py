@@ -38,3 +38,20 @@ def test_retouched_flat_renders_are_closer_to_the_photos(tmp_path):
             for file in (f"{name}-flat.jpg", f"{name}.jpg")
         )
         assert l2_lab(retouched, good) < l2_lab(flat, good), name
+
+
+def test_the_users_own_files_stay(tmp_path):
+    mine = [tmp_path / "before-after.jpg", tmp_path / "retouched" / "coffee.jpg"]
+    (tmp_path / "retouched").mkdir()
+    for path in mine:
+        path.write_bytes(b"mine")
+    result = runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"])
+    assert result.exit_code == 0, result.stderr
+    assert [path.read_bytes() for path in mine] == [b"mine"] * 2
+    assert all(f"{path}: " in result.stderr for path in mine)
+    mine[0].unlink()
+    result = runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"])
+    with Image.open(mine[0]) as sheet:
+        assert 7 * 375 < sheet.height < 8 * 375, "all photos but one are shown"
+    assert runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"]).exit_code == 0
+    assert mine[1].read_bytes() == b"mine"

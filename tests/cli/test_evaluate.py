@@ -107,3 +107,67 @@ def test_skipped_bad_pairs_cause_a_warning(write_pairs, split, brightening_weigh
     assert result.exit_code == 0 and "skipping a0002" in result.stderr
     document = json.loads(result.stdout)
     assert document["photos"] == 1 and document["skipped"][0]["key"] == "a0002"
+
+
+class TestWhatIsThereAlready:
+    @pytest.fixture
+    def score(self, write_pairs, split, brightening_weights):
+        root = write_pairs()
+
+        def score(*options):
+            command = ("eval", "--fivek-root", root, "--split", split, "--device", "cpu")
+            return run(*command, "--weights", brightening_weights, *options)
+
+        return score
+
+    @pytest.mark.parametrize("kind", ["file", "dangling link", "other table"])
+    @pytest.mark.parametrize("option", ["--per-photo", "--panel"])
+    def test_others_files_stay(self, tmp_path, score, option, kind):
+        path = tmp_path / "seen" / "a0001.png"
+        path.parent.mkdir()
+        if kind == "dangling link":
+            path.symlink_to("gone")
+        else:
+            path.write_bytes(b"photo,method\nmine,1\n" if kind == "other table" else b"mine")
+        before = None if kind == "dangling link" else path.read_bytes()
+        place = path if option == "--per-photo" else path.parent
+        result = score(option, place)
+        assert result.exit_code == 2 and "--on-conflict overwrite" in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert path.is_symlink() if before is None else path.read_bytes() == before
+        assert score(option, place, "--on-conflict", "overwrite").exit_code == 0
+        assert path.read_bytes() != before and not path.is_symlink()
+
+    def test_those_of_an_earlier_run_are_replaced(self, tmp_path, score):
+        options = ("--per-photo", tmp_path / "figures.csv", "--panel", tmp_path / "panels")
+        for _ in range(2):
+            assert score(*options).exit_code == 0
+        assert len(list((tmp_path / "panels").iterdir())) == 2
+
+    @pytest.mark.parametrize("side", ["input", "expertC"])
+    def test_no_panels_among_the_photos(self, tmp_path, score, side):
+        result = score("--panel", tmp_path / "fivek" / side)
+        assert result.exit_code == 2 and "holds the photos" in result.stderr
+
+
+def test_infinite_figures_are_null_in_json(tmp_path, write_photo, identity_weights):
+    for side in ("before", "after"):
+        write_photo(tmp_path / "pairs" / side / "a.png")
+    (tmp_path / "split.txt").write_text("a\n")
+    result = run(
+        *("eval", "--pairs", tmp_path / "pairs", "--split", tmp_path / "split.txt", "--json"),
+        *("--weights", identity_weights, "--device", "cpu", "--do-no-harm"),
+    )
+
+    def refuse(text):
+        raise AssertionError(text)
+
+    document = json.loads(result.stdout, parse_constant=refuse)
+    assert [row["psnr"] for row in document["rows"]] == [None, None]
+    assert document["rows"][0]["l2_lab"] == 0
+
+
+def test_no_option_is_asked_for_that_is_not_there():
+    result = run("eval")
+    assert result.exit_code == 2 and "--photos" not in result.stderr
+    assert "give --fivek-root DIR or --pairs DIR" in result.stderr

@@ -235,3 +235,102 @@ def test_ctrl_c_leaves_weights_and_says_how_to_continue(tmp_path, write_pairs, m
     )
     assert result.exit_code == 130 and "--resume" in result.stderr
     assert load_weights(weights).model.config.variant == "prnl"
+
+
+@pytest.mark.usefixtures("small_backbone")
+class TestWhatIsThereAlready:
+    """Weights cost hours, and a checkpoint is all that is left of an interrupted run."""
+
+    @pytest.fixture
+    def train(self, tmp_path, write_pairs):
+        root = write_pairs()
+
+        def train(*options, variant="ce", out=tmp_path / "m.safetensors"):
+            return run(
+                *("train", "--fivek-root", root, "--split", "none", "--variant", variant),
+                *("--set", "model.input_side=64", "--batch-size", 2, "--device", "cpu"),
+                *("--epochs", 1, "--out", out, *options),
+            )
+
+        return train
+
+    @pytest.mark.parametrize("name", ["m.safetensors", "m.ckpt"])
+    @pytest.mark.parametrize("kind", ["file", "dangling link"])
+    def test_others_files_stay(self, tmp_path, train, name, kind):
+        path = tmp_path / name
+        path.symlink_to("gone") if kind == "dangling link" else path.write_bytes(b"mine")
+        result = train()
+        assert result.exit_code == 2 and "--on-conflict overwrite" in result.stderr
+        assert path.is_symlink() if kind == "dangling link" else path.read_bytes() == b"mine"
+        assert result.stderr.count("\n") == 1
+
+    @pytest.mark.parametrize("name", ["ce.safetensors", "prnl.ckpt"])
+    def test_also_those_of_all_five_methods(self, tmp_path, train, name):
+        (tmp_path / "table").mkdir()
+        (tmp_path / "table" / name).write_bytes(b"mine")
+        result = train(variant="all", out=tmp_path / "table")
+        assert result.exit_code == 2 and name in result.stderr
+        assert (tmp_path / "table" / name).read_bytes() == b"mine"
+
+    def test_weights_of_an_earlier_run_stay(self, tmp_path, train):
+        assert train().exit_code == 0
+        before = (tmp_path / "m.safetensors").read_bytes()
+        assert train("--seed", 3).exit_code == 2
+        assert (tmp_path / "m.safetensors").read_bytes() == before
+        assert train("--seed", 3, "--on-conflict", "overwrite").exit_code == 0
+        assert (tmp_path / "m.safetensors").read_bytes() != before
+        assert not (tmp_path / "m.ckpt").exists()
+
+    def test_a_checkpoint_survives_a_forgotten_resume(self, tmp_path, train, monkeypatch):
+        interrupted = self.interrupted(train, monkeypatch)
+        assert interrupted.exit_code == 130 and "--resume continues" in interrupted.stderr
+        before = (tmp_path / "m.ckpt").read_bytes()
+        result = train()
+        assert result.exit_code == 2 and "--resume" in result.stderr
+        assert (tmp_path / "m.ckpt").read_bytes() == before
+
+    def test_one_interrupted_in_its_first_epoch_can_be_resumed(self, tmp_path, train, monkeypatch):
+        self.interrupted(train, monkeypatch)
+        resumed = train("--resume")
+        assert resumed.exit_code == 0, resumed.stderr
+        assert not (tmp_path / "m.ckpt").exists()
+        assert train(out=tmp_path / "unbroken.safetensors").exit_code == 0
+        expected = load_weights(tmp_path / "unbroken.safetensors").model.state_dict()
+        found = load_weights(tmp_path / "m.safetensors").model.state_dict()
+        assert all(tensor.equal(expected[name]) for name, tensor in found.items())
+
+    def test_resuming_all_five_begins_again_what_had_not_finished(
+        self, tmp_path, train, monkeypatch
+    ):
+        out = tmp_path / "table"
+        self.interrupted(train, monkeypatch, variant="all", out=out)
+        result = train("--resume", variant="all", out=out)
+        assert result.exit_code == 0, result.stderr
+        assert "ce coarse 1/1" in result.stderr, "what was interrupted does not count as done"
+        assert "interrupted" not in load_weights(out / "ce.safetensors").provenance.figures
+
+    def interrupted(self, train, monkeypatch, **options):
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("enhance_cli.training.stages.photo_losses", interrupt)
+            return train(**options)
+
+    def test_a_file_that_comes_meanwhile_stays_and_the_weights_too(
+        self, tmp_path, train, monkeypatch
+    ):
+        from enhance_cli.training import trainer
+
+        real = trainer.write_checkpoint
+
+        def write(*arguments):
+            (tmp_path / "m.safetensors").write_bytes(b"mine")
+            return real(*arguments)
+
+        monkeypatch.setattr(trainer, "write_checkpoint", write)
+        result = train()
+        assert result.exit_code == 1 and "the weights are in" in result.stderr
+        assert (tmp_path / "m.safetensors").read_bytes() == b"mine"
+        (beside,) = tmp_path.glob("m-*.safetensors")
+        assert load_weights(beside).model.config.variant == "ce"

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,26 @@ def test_a_cache_folder_that_cannot_be_created(write_pairs, tmp_path):
 def test_no_source():
     with pytest.raises(UsageError, match="--photos DIR"):
         PairCollection(DataConfig())
+
+
+def test_processes_share_the_rendering(write_pairs, tmp_path, monkeypatch):
+    """As under torchrun: each has found all pairs missing, and renders about its part of them."""
+    from enhance_cli.data import pair_cache
+
+    root = write_pairs(names=[f"a{number:04d}-x" for number in range(40)])
+    config = DataConfig((Source("fivek", root),), cache_dir=tmp_path / "cache", split=None)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    rendered = []
+    real = pair_cache.render_pair
+
+    def counted(pair, *rest):
+        rendered.append(pair.key)
+        return real(pair, *rest)
+
+    monkeypatch.setattr(pair_cache, "render_pair", counted)
+    processes = [PairCollection(config, part=(number, 4)) for number in range(4)]
+    for steps in itertools.zip_longest(*(process.render_missing() for process in processes)):
+        assert any(steps)
+    assert set(rendered) == {f"a{number:04d}" for number in range(40)}
+    assert len(rendered) <= 48, "a few may be rendered twice, and 160 once were"
+    assert not any(process.missing for process in processes)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
-from enhance_cli.atomic_write import atomic_write
+from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write
 from enhance_cli.config.apply import Encoding
-from enhance_cli.errors import OutputError, PhotoError
+from enhance_cli.errors import EnhanceError, OutputError, PhotoError
 from enhance_cli.imaging.codecs.avif import write_avif
 from enhance_cli.imaging.codecs.formats import AVIF, JPEG, PNG, TIFF, WEBP
 from enhance_cli.imaging.codecs.jpeg import METADATA_LIMITS, write_jpeg
@@ -36,10 +37,14 @@ WRITERS = {suffix: write for suffixes, write in _WRITERS.items() for suffix in s
 
 DEFAULT_ENCODING = Encoding()
 
-_AFFECTS_EVERY_FILE = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-)
+AFFECTS_EVERY_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Errors that would occur with every further photo."""
+
+_PASSING = frozenset({errno.EIO, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT})
+"""Errors of a disk or a network drive that may be over at the next attempt."""
+
+_PAUSES = (0.1, 0.5)
+"""Seconds before the second attempt and before the third."""
 
 
 def write_photo(
@@ -47,6 +52,7 @@ def write_photo(
     path: Path,
     encoding: Encoding = DEFAULT_ENCODING,
     metadata: Metadata = NO_METADATA,
+    publisher: Publisher = ANYTHING,
 ) -> tuple[str, ...]:
     """Write a photo with its color profile, in the format of the path's suffix.
 
@@ -58,6 +64,7 @@ def write_photo(
         encoding: Quality and depth of the file.
         metadata: Metadata to write, from
             :func:`enhance_cli.imaging.metadata.metadata.metadata_for_result`.
+        publisher: Decides whether a file that is there may be replaced.
 
     Returns:
         A line for each part of the metadata that was left out.
@@ -66,24 +73,57 @@ def write_photo(
         ValueError: No format that can be written has this suffix.
         OutputError: The disk is full or read-only, so that further photos would fail as well.
         PhotoError: This file cannot be written.
+        PlaceTakenError: A file is there that may not be replaced.
     """
     metadata, lost = _fit_metadata(metadata, path.suffix.lower())
-    try:
-        _write(photo, path, encoding, metadata)
-    except PhotoError:
-        if metadata == NO_METADATA:
-            raise
-        _write(photo, path, encoding, NO_METADATA)  # a photo never fails for its metadata
-        return (*lost, "its metadata cannot be written and was left out")
-    return lost
+    for _ in range(2):  # Pillow does not always say that it was the disk
+        try:
+            _write(photo, path, encoding, metadata, publisher)
+        except PhotoError as problem:
+            if metadata == NO_METADATA or not _is_of_codec(problem.__cause__):
+                raise
+        else:
+            return lost
+    _write(photo, path, encoding, NO_METADATA, publisher)  # a photo never fails for its metadata
+    return (*lost, "its metadata cannot be written and was left out")
 
 
-def _write(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
+def _is_of_codec(cause: BaseException | None) -> bool:
+    """Whether a codec refused to write, for which the metadata may be the reason."""
+    return not (isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno))
+
+
+def _write(
+    photo: Photo, path: Path, encoding: Encoding, metadata: Metadata, publisher: Publisher
+) -> None:
     write = WRITERS.get(path.suffix.lower())
     if write is None:
         raise ValueError(f"no format that can be written has the suffix {path.suffix}")
-    with _errors_reported(path), atomic_write(path) as temporary:
-        write(photo, temporary, encoding, metadata)
+
+    def attempt() -> None:
+        with atomic_write(path, publisher) as temporary:
+            write(photo, temporary, encoding, metadata)
+
+    with write_errors_reported(path):
+        retried(attempt)
+
+
+def retried(attempt: Callable[[], None]) -> None:
+    """Write a file, and try again after an error of the disk or the network that may pass.
+
+    Raises:
+        OSError: The error has not passed.
+    """
+    for pause in _PAUSES:
+        try:
+            attempt()
+        except OSError as problem:
+            if problem.errno not in _PASSING:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    attempt()
 
 
 def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str, ...]]:
@@ -105,17 +145,29 @@ def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str,
 
 
 @contextlib.contextmanager
-def _errors_reported(path: Path) -> Generator[None]:
-    """Translate exceptions of the operating system and of the codecs."""
+def write_errors_reported(path: Path) -> Generator[None]:
+    """Translate exceptions of the operating system and of the codecs.
+
+    Raises:
+        OutputError: The disk is full or read-only, so that further files would fail as well.
+        PhotoError: This file cannot be written.
+    """
     try:
         yield
+    except EnhanceError:
+        raise
     # Codecs raise exceptions of any type for pixels or metadata that they cannot handle.
     except Exception as problem:
-        if isinstance(problem, OSError) and problem.errno in _AFFECTS_EVERY_FILE:
+        if isinstance(problem, OSError) and problem.errno in AFFECTS_EVERY_FILE:
             raise OutputError(
                 f"{path.parent}: {os.strerror(problem.errno or 0)}; free some space or choose "
                 "another --out, and run the same command again: finished results are kept"
             ) from problem
         if isinstance(problem, MemoryError):
             raise PhotoError(f"{path}: too large for this machine's memory") from problem
-        raise PhotoError(f"{path}: cannot be written ({problem})") from problem
+        raise PhotoError(f"{path}: cannot be written ({_reason(problem)})") from problem
+
+
+def _reason(problem: Exception) -> str:
+    """What went wrong, without the name of the temporary file."""
+    return problem.strerror or str(problem) if isinstance(problem, OSError) else str(problem)

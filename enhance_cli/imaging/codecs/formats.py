@@ -6,6 +6,8 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from enhance_cli.atomic_write import identity
+
 JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 PNG = frozenset({".png"})
 TIFF = frozenset({".tif", ".tiff"})
@@ -41,7 +43,10 @@ def is_raw(path: Path) -> bool:
 
 
 def photos_below(
-    folder: Path, without: Collection[Path] = (), warnings: list[str] | None = None
+    folder: Path,
+    without: Collection[Path] = (),
+    warnings: list[str] | None = None,
+    left_out: list[Path] | None = None,
 ) -> Iterator[Path]:
     """Find the photos in a folder and its subfolders, ordered by name.
 
@@ -49,8 +54,9 @@ def photos_below(
 
     Args:
         folder: The folder.
-        without: Resolved paths of subfolders to skip as well.
+        without: Subfolders to skip as well, under whichever name they are found.
         warnings: Gets a line for each folder that cannot be read.
+        left_out: Gets those of ``without`` that are there.
 
     Yields:
         The photos of a folder before those of its subfolders.
@@ -60,14 +66,16 @@ def photos_below(
         if warnings is not None:
             warnings.append(f"{problem.filename}: folder cannot be read ({problem.strerror})")
 
+    skipped = {identity(path) for path in without} - {None}
     for root, folders, files in os.walk(folder, onerror=unreadable):
         here = Path(root)
+        own = {name for name in folders if skipped and identity(here / name) in skipped}
+        if left_out is not None:
+            left_out += (here / name for name in own)
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".")
-            and name not in SYSTEM_FOLDERS
-            and not (without and (here / name).resolve() in without)
+            if not name.startswith(".") and name not in SYSTEM_FOLDERS and name not in own
         )
         for name in sorted(files):
             if is_photo(here / name):

@@ -36,7 +36,7 @@ def read_raw(
     Returns:
         The upright photo with its EXIF.
     """
-    with rawpy.imread(str(path)) as raw:
+    with _open(path) as raw:
         sizes = raw.sizes  # developing changes them
         refuse_too_many_pixels(path, (sizes.width, sizes.height), max_pixels)
         longest = max(sizes.width, sizes.height)
@@ -53,6 +53,16 @@ def read_raw(
         metadata = _read_metadata(path, raw)
     pixels = resize_pixels(developed, fit_within(size_of(developed), long_edge))
     return Photo(pixels, metadata=metadata)
+
+
+def _open(path: Path) -> rawpy.RawPy:
+    """Open a RAW file; LibRaw takes no names that are not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            return rawpy.imread(file)
+    return rawpy.imread(str(path))
 
 
 def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:

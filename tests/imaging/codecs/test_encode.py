@@ -103,6 +103,53 @@ class TestWholeOrNotAtAll:
         assert not list(tmp_path.iterdir())
 
 
+class TestErrorsThatPass:
+    """A disk or a network drive that fails once is no reason to lose anything."""
+
+    METADATA = Metadata(comment=b"kept")
+
+    @pytest.fixture
+    def fails(self, monkeypatch):
+        monkeypatch.setattr("time.sleep", lambda _: None)
+
+        def fails(times, problem):
+            real, failed = WRITERS[".jpg"], []
+
+            def write(*arguments):
+                if len(failed) < times:
+                    failed.append(arguments)
+                    raise problem
+                real(*arguments)
+
+            monkeypatch.setitem(WRITERS, ".jpg", write)
+
+        return fails
+
+    @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_the_metadata_is_kept(self, tmp_path, fails, number, times):
+        fails(times, OSError(number, "no"))
+        assert write_photo(PHOTO, tmp_path / "a.jpg", metadata=self.METADATA) == ()
+        with Image.open(tmp_path / "a.jpg") as image:
+            assert image.info["comment"] == b"kept"
+
+    def test_also_where_pillow_does_not_say_that_it_was_the_disk(self, tmp_path, fails):
+        fails(1, OSError("encoder error -2 when writing image file"))
+        assert write_photo(PHOTO, tmp_path / "a.jpg", metadata=self.METADATA) == ()
+
+    @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ENAMETOOLONG])
+    def test_one_that_does_not_pass_fails_the_photo(self, tmp_path, fails, number):
+        fails(99, OSError(number, "no"))
+        with pytest.raises(PhotoError, match=r"a\.jpg: cannot be written \(no\)"):
+            write_photo(PHOTO, tmp_path / "a.jpg", metadata=self.METADATA)
+        assert not list(tmp_path.iterdir())
+
+    def test_too_little_memory_is_not_the_metadatas_fault(self, tmp_path, fails):
+        fails(1, MemoryError())
+        with pytest.raises(PhotoError, match="memory"):
+            write_photo(PHOTO, tmp_path / "a.jpg", metadata=self.METADATA)
+
+
 def test_the_profile_has_a_fixed_date(tmp_path, coffee):
     """So that two runs give equal bytes; the rest of the profile stays as it is."""
     write_photo(Photo(coffee), tmp_path / "a.png")
