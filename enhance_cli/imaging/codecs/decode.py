@@ -20,6 +20,7 @@ from enhance_cli.imaging.codecs.raw import read_raw
 from enhance_cli.imaging.codecs.sixteen_bit import is_sixteen_bit, read_sixteen_bit
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.metadata.read import sort_info
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
 
@@ -87,9 +88,12 @@ def _read_opened(
     path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]
 ) -> Photo:
     """Read an opened image with all its bits, and a JPEG at full size with few copies."""
-    if is_sixteen_bit(image):
-        if image.format == "PNG":
-            image.load()  # metadata may follow the pixels
+    sixteen_bit = is_sixteen_bit(image)
+    if image.format == "PNG":
+        sort_info(image)
+        image.load()  # metadata may follow the pixels
+        sort_info(image)
+    if sixteen_bit:
         pixels, alpha, grey = read_sixteen_bit(path, image)
         return photo_of_pixels(image, pixels, alpha, grey, warnings).fit_within(long_edge)
     if long_edge is None and image.format in {"JPEG", "MPO"} and image.mode == "RGB":
