@@ -18,10 +18,11 @@ from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import photo_from_image, photo_of_pixels, upright
 from enhance_cli.imaging.codecs.raw import read_raw
 from enhance_cli.imaging.codecs.sixteen_bit import is_sixteen_bit, read_sixteen_bit
+from enhance_cli.imaging.file_limits import refuse_costly_file
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import sort_info
-from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
+from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import fit_within
 
 
@@ -68,10 +69,11 @@ def _read_image(
 ) -> Photo:
     """Read an image file, upright, with its color profile and metadata."""
     with open_image(path) as image:
-        refuse_too_many_pixels(path, image.size, max_pixels)
+        refuse_costly_file(path, image, max_pixels)
         warnings: list[str] = []
         # The further images of an MPO are previews and gain maps.
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        # To count them would take minutes for a file of very many.
+        if getattr(image, "is_animated", False) and image.format != "MPO":
             warnings.append("contains several images, only the first was read")
         if long_edge:
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.

@@ -16,11 +16,11 @@ EXIF_DIRECTORY = 0x8769
 _GPS, _INTEROPERABILITY = 0x8825, 0xA005
 _MAKER_NOTE, _DEVICE_SETTINGS, _USER_COMMENT = 0x927C, 0xA40B, 0x9286
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_NUMBERS = {3: "H", 4: "I"}
-"""The types of the numbers that are patched here, SHORT and LONG, as ``struct`` formats."""
+_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
+"""The types of integers, as ``struct`` formats; 13 is a LONG that points to a directory."""
 
-WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-"""Bytes of a value of each type of TIFF 6.0."""
+WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+"""Bytes of a value of each type of TIFF 6.0 and its supplement 1."""
 
 _ENTRY, _INLINE, _HEADER = 12, 4, 8
 """Bytes of a directory entry, of values for which it has room itself, and of the header."""
@@ -104,14 +104,15 @@ class ExifBlock:
             yield Entry(tag, type_, n_values, at)
 
     def number(self, entry: Entry) -> int:
-        """The value of an entry that is a single number."""
-        return self._read(_NUMBERS[entry.type], entry.at + 8)
+        """The value of an entry that is an integer, or the first one of several."""
+        return self._read(_NUMBERS[entry.type], self._value(entry)[0])
 
     def patch(self, directory: int, values: dict[int, int]) -> None:
-        """Overwrite the values of tags that the directory already has."""
+        """Overwrite the integers of tags that the directory already has."""
         for entry in self.entries(directory):
-            if entry.tag in values and entry.type in _NUMBERS and entry.n_values == 1:
-                self._write(_NUMBERS[entry.type], entry.at + 8, values[entry.tag])
+            if entry.tag in values and entry.type in _NUMBERS and entry.n_values:
+                code = _NUMBERS[entry.type]
+                self._write(code, self._value(entry)[0], values[entry.tag])
 
     def drop_thumbnail(self) -> None:
         """Unlink the second directory and wipe the thumbnail that it points to."""
