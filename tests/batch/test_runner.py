@@ -284,3 +284,33 @@ def test_a_warning_of_the_networks_is_reported_with_its_own_photo(
         write_photo(tmp_path / "in" / f"{name}.png", size=(width, 8))
     warnings = {one.input.stem: one.warnings for one in run(tmp_path / "in")}
     assert warnings == {"a": (), "b": ("out of memory",), "c": ()}
+
+
+class TestIteration:
+    """A runner is an object that may be asked again."""
+
+    @pytest.fixture
+    def runner(self, tmp_path, identity_weights, write_photo):
+        for number in range(6):
+            write_photo(tmp_path / "in" / f"{number}.jpg")
+        config = ApplyConfig(
+            (tmp_path / "in",), tmp_path / "out", weights=identity_weights, device="cpu",
+            on_conflict="overwrite",
+        )  # fmt: skip
+        return BatchRunner(config)
+
+    def test_twice(self, runner):
+        for _ in range(2):
+            assert [one.status for one in runner] == [Status.DONE] * 6
+
+    def test_again_after_it_was_left(self, runner):
+        for _ in runner:
+            break
+        assert [one.status for one in runner] == [Status.DONE] * 6
+
+    def test_not_within_itself(self, runner):
+        outcomes = iter(runner)
+        next(outcomes)
+        with pytest.raises(UsageError, match="being iterated already"):
+            list(runner)
+        assert len(list(outcomes)) == 5 and len(list(runner)) == 6

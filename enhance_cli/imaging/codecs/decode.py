@@ -18,9 +18,11 @@ from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import photo_from_image, photo_of_pixels, upright
 from enhance_cli.imaging.codecs.raw import read_raw
 from enhance_cli.imaging.codecs.sixteen_bit import is_sixteen_bit, read_sixteen_bit
+from enhance_cli.imaging.file_limits import refuse_costly_file
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata
-from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
+from enhance_cli.imaging.metadata.read import sort_info
+from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import fit_within
 
 
@@ -67,10 +69,11 @@ def _read_image(
 ) -> Photo:
     """Read an image file, upright, with its color profile and metadata."""
     with open_image(path) as image:
-        refuse_too_many_pixels(path, image.size, max_pixels)
+        refuse_costly_file(path, image, max_pixels)
         warnings: list[str] = []
         # The further images of an MPO are previews and gain maps.
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        # To count them would take minutes for a file of very many.
+        if getattr(image, "is_animated", False) and image.format != "MPO":
             warnings.append("contains several images, only the first was read")
         if long_edge:
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
@@ -87,9 +90,12 @@ def _read_opened(
     path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]
 ) -> Photo:
     """Read an opened image with all its bits, and a JPEG at full size with few copies."""
-    if is_sixteen_bit(image):
-        if image.format == "PNG":
-            image.load()  # metadata may follow the pixels
+    sixteen_bit = is_sixteen_bit(image)
+    if image.format == "PNG":
+        sort_info(image)
+        image.load()  # metadata may follow the pixels
+        sort_info(image)
+    if sixteen_bit:
         pixels, alpha, grey = read_sixteen_bit(path, image)
         return photo_of_pixels(image, pixels, alpha, grey, warnings).fit_within(long_edge)
     if long_edge is None and image.format in {"JPEG", "MPO"} and image.mode == "RGB":

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from enhance_cli.imaging.color_space import SRGB, ColorSpace, ProfileError
-from enhance_cli.imaging.metadata.read import read_metadata
+from enhance_cli.imaging.metadata.read import orientation_of, read_metadata
 from enhance_cli.imaging.photo import Photo, Pixels, convert_dtype, has_no_color
 from enhance_cli.imaging.resize import fit_within, resize_image
 
@@ -21,8 +21,6 @@ _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
 
 PillowImage = Image.Image
 """Pillow's images, for rooms that do not import Pillow."""
-
-_ORIENTATION_TAG = 0x0112
 
 _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: np.fliplr,
@@ -34,6 +32,17 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     8: np.rot90,
 }
 """The turn that each value of EXIF's Orientation asks for; 1 is upright already."""
+
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""The same turns, as Pillow names them."""
 
 
 def photo_from_image(
@@ -57,10 +66,9 @@ def photo_from_image(
     image.load()  # a PNG's metadata may follow its pixels
     metadata, profile = read_metadata(image), image.info.get("icc_profile")
     grey = image.mode in _GREY_MODES
-    # exif_transpose always copies, and large photos need the memory.
-    turned = image.getexif().get(_ORIENTATION_TAG, 1) != 1
+    turn = _TRANSPOSITIONS.get(orientation_of(image))
     converted = _to_eight_bits(image)
-    converted = ImageOps.exif_transpose(converted) if turned else converted
+    converted = converted if turn is None else converted.transpose(turn)
     size = fit_within(converted.size, long_edge)
     alpha = None
     if converted.has_transparency_data:
@@ -118,7 +126,7 @@ def upright(pixels: NDArray[Any], image: Image.Image) -> NDArray[Any]:
         pixels: Pixels of the image as stored, ``(H, W, ...)``.
         image: The same image, opened by Pillow.
     """
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    turn = _TURNS.get(orientation_of(image))
     return np.ascontiguousarray(turn(pixels)) if turn else pixels
 
 
@@ -137,7 +145,6 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
         levels = np.asarray(image, np.float32).clip(0, 65535)
         converted = Image.fromarray((levels / 257).round().astype(np.uint8))
         converted.info = image.info
-        converted._exif = image.getexif()  # type: ignore[attr-defined]
         return converted
     return image.convert("L") if image.mode == "1" else image
 

@@ -8,29 +8,22 @@ so the tags that matter to a photographer are copied to a new one.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import piexif
 
+from enhance_cli.imaging.metadata.exif_block import EXIF_DIRECTORY, ExifBlock
+from enhance_cli.imaging.metadata.tiff_limits import refuse_costly_tags
 from enhance_cli.imaging.resize import Size
 
 PREFIX = b"Exif\x00\x00"
 
 Tags = Mapping[str, Any]
 """Tags by directory, as piexif gives them."""
-
-_EXIF, _GPS = 0x8769, 0x8825
-_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_NUMBERS = {3: "H", 4: "I"}
-"""The types of the numbers that are patched here, SHORT and LONG, as ``struct`` formats."""
-
-_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-"""Bytes of a value of each type of TIFF 6.0."""
-
-_ENTRY, _INLINE = 12, 4
-"""Bytes of a directory entry, and of the values that an entry itself has room for."""
 
 _COPIED = frozenset(
     {
@@ -72,6 +65,9 @@ _EXIF_REQUIRED = {
 """Tags that Exif 2.32 requires (tables 4 and 7) and RAW files often lack."""
 
 
+_LONGEST_BLOCK = 2**16
+"""Bytes of a segment of a JPEG."""
+
 _UNREADABLE = "its EXIF cannot be read and was left out"
 
 
@@ -89,7 +85,8 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
         exif: The block as stored in the file, with or without ``Exif\0\0`` in front.
         size: Width and height of the result.
         srgb: Whether the result is sRGB; EXIF calls other color spaces "uncalibrated".
-        gps: Whether to keep the location.
+        gps: Whether to keep the location. If not, all that is not known to be free of it goes,
+            MakerNotes among it.
 
     Returns:
         The block with ``Exif\0\0`` in front.
@@ -98,16 +95,16 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
         ExifError: The block is damaged.
     """
     try:
-        block = _Block(exif.removeprefix(PREFIX))
+        block = ExifBlock(exif.removeprefix(PREFIX))
         block.patch(block.first, {0x0112: 1, 0x0100: size[0], 0x0101: size[1]})
         color_space = 1 if srgb else 0xFFFF
-        for entry in block.entries(block.first):
-            if entry.tag == _EXIF:
-                values = {0xA001: color_space, 0xA002: size[0], 0xA003: size[1]}
-                block.patch(block.number(entry), values)
+        pointers = (one for one in block.entries(block.first) if one.tag == EXIF_DIRECTORY)
+        for pointer in islice(pointers, 1):
+            values = {0xA001: color_space, 0xA002: size[0], 0xA003: size[1]}
+            block.patch(block.number(pointer), values)
         block.drop_thumbnail()
         if not gps:
-            block.drop_gps()
+            block.strip_location()
     except (KeyError, struct.error) as problem:
         raise ExifError("its EXIF block is damaged and was left out") from problem
     return PREFIX + bytes(block.bytes)
@@ -120,10 +117,16 @@ def read_tags(source: Path | bytes) -> Tags:
         source: A file built like a TIFF, or the bytes of a JPEG.
 
     Raises:
-        ExifError: The file has no EXIF that can be read.
+        ExifError: The file has no EXIF that can be read with reasonable memory.
     """
     try:
-        return piexif.load(source if isinstance(source, bytes) else str(source))
+        if isinstance(source, bytes):
+            start = source.index(PREFIX) + len(PREFIX)
+            refuse_costly_tags(BytesIO(source[start : start + _LONGEST_BLOCK]))
+            return piexif.load(source)
+        with source.open("rb") as file:
+            refuse_costly_tags(file)
+        return piexif.load(str(source))
     # A damaged block makes piexif raise whatever its indexing runs into.
     except Exception as problem:
         raise ExifError(_UNREADABLE) from problem
@@ -158,125 +161,15 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
         location = tags["GPS"] if gps else {}
         if location:
             location = {piexif.GPSIFD.GPSVersionID: (2, 3, 0, 0)} | location
-        return piexif.dump({"0th": image, "Exif": exposure, "GPS": location})
+        dumped = piexif.dump({"0th": image, "Exif": exposure, "GPS": location})
     # Values of the wrong type make piexif raise whatever its packing runs into.
     except Exception as problem:
         raise ExifError(_UNREADABLE) from problem
+    return dumped if gps else update_block(dumped, size, srgb=srgb, gps=False)
 
 
 def without_orientation(exif: bytes) -> bytes:
     """Remove the orientation from an updated block, for formats that store it elsewhere."""
-    block = _Block(exif.removeprefix(PREFIX))
+    block = ExifBlock(exif.removeprefix(PREFIX))
     block.remove(block.first, 0x0112)
     return PREFIX + bytes(block.bytes)
-
-
-class _Entry(NamedTuple):
-    """An entry of a directory.
-
-    Attributes:
-        tag: Number of the tag.
-        type: Type of the values, see ``_WIDTHS``.
-        n_values: Number of values.
-        at: Position of the entry in the block.
-    """
-
-    tag: int
-    type: int
-    n_values: int
-    at: int
-
-
-class _Block:
-    """A TIFF structure whose numbers are changed in place (TIFF 6.0, section 2).
-
-    Directories and entries are given by their position in the block. The methods raise KeyError or
-    struct.error if the structure is damaged.
-
-    Attributes:
-        bytes: The content.
-        order: Byte order, as in ``struct`` formats.
-        first: Position of the first directory.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        self.bytes = bytearray(content)
-        self.order = {b"II": "<", b"MM": ">"}[bytes(content[:2])]
-        self.first = self._read("I", 4)
-
-    def entries(self, directory: int) -> Iterator[_Entry]:
-        """The entries of the directory at this position."""
-        for number in range(self._read("H", directory)):
-            at = directory + 2 + _ENTRY * number
-            tag, type_, n_values = struct.unpack_from(f"{self.order}HHI", self.bytes, at)
-            yield _Entry(tag, type_, n_values, at)
-
-    def number(self, entry: _Entry) -> int:
-        """The value of an entry that is a single number."""
-        return self._read(_NUMBERS[entry.type], entry.at + 8)
-
-    def patch(self, directory: int, values: dict[int, int]) -> None:
-        """Overwrite the values of tags that the directory already has."""
-        for entry in self.entries(directory):
-            if entry.tag in values and entry.type in _NUMBERS and entry.n_values == 1:
-                self._write(_NUMBERS[entry.type], entry.at + 8, values[entry.tag])
-
-    def drop_thumbnail(self) -> None:
-        """Unlink the second directory and wipe the thumbnail that it points to."""
-        link = self._end(self.first)
-        second = self._read("I", link)
-        self._write("I", link, 0)
-        if not second:
-            return
-        try:
-            entries = [entry for entry in self.entries(second) if entry.n_values == 1]
-            found = {entry.tag: self.number(entry) for entry in entries}
-        except (KeyError, struct.error):
-            return  # it is unlinked, and cannot be wiped
-        start, length = found.get(_THUMBNAIL, 0), found.get(_THUMBNAIL_LENGTH, 0)
-        if not start or start + length > len(self.bytes):
-            return
-        if start + length >= len(self.bytes) - 1:
-            del self.bytes[start:]
-        else:
-            self.bytes[start : start + length] = bytes(length)
-
-    def drop_gps(self) -> None:
-        """Wipe the GPS directory with all its values, and remove its entry from the first one."""
-        for entry in self.entries(self.first):
-            if entry.tag == _GPS:
-                directory = self.number(entry)
-                for location_entry in self.entries(directory):
-                    self._wipe_value(location_entry)
-                self._wipe(directory, self._end(directory) - directory)
-        self.remove(self.first, _GPS)
-
-    def remove(self, directory: int, tag: int) -> None:
-        """Remove an entry from a directory and move the following entries up."""
-        for entry in list(self.entries(directory)):
-            if entry.tag == tag:
-                # The link to the next directory, which follows the entries, moves up as well.
-                end = self._end(directory) + _INLINE
-                self.bytes[entry.at : end - _ENTRY] = self.bytes[entry.at + _ENTRY : end]
-                self._wipe(end - _ENTRY, _ENTRY)
-                self._write("H", directory, self._read("H", directory) - 1)
-                return
-
-    def _wipe_value(self, entry: _Entry) -> None:
-        length = _WIDTHS.get(entry.type, 1) * entry.n_values
-        if length > _INLINE:
-            self._wipe(self._read("I", entry.at + 8), length)
-
-    def _wipe(self, start: int, length: int) -> None:
-        end = min(start + length, len(self.bytes))
-        self.bytes[start:end] = bytes(max(0, end - start))
-
-    def _end(self, directory: int) -> int:
-        """Position after the last entry of the directory, where the link to the next one is."""
-        return directory + 2 + _ENTRY * self._read("H", directory)
-
-    def _read(self, code: str, at: int) -> int:
-        return struct.unpack_from(f"{self.order}{code}", self.bytes, at)[0]
-
-    def _write(self, code: str, at: int, value: int) -> None:
-        struct.pack_into(f"{self.order}{code}", self.bytes, at, value)
