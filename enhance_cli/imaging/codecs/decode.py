@@ -12,16 +12,21 @@ from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
-from enhance_cli.imaging.codecs.formats import TIFF, is_raw
+from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_raw, is_tiff, unread_format
+from enhance_cli.imaging.codecs.heif import read_heif
 from enhance_cli.imaging.codecs.jpeg import read_jpeg
 from enhance_cli.imaging.codecs.open_image import open_image
-from enhance_cli.imaging.codecs.pillow_image import photo_from_image, photo_of_pixels, upright
+from enhance_cli.imaging.codecs.pillow_image import photo_from_image
+from enhance_cli.imaging.codecs.png import is_sixteen_bit, read_png_levels
 from enhance_cli.imaging.codecs.raw import read_raw
-from enhance_cli.imaging.codecs.sixteen_bit import is_sixteen_bit, read_sixteen_bit
-from enhance_cli.imaging.metadata import exif
-from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
+from enhance_cli.imaging.codecs.tiff.read import read_tiff
+from enhance_cli.imaging.metadata.read import orientation_of, read_metadata
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
+
+Reader = Callable[[Path, int | None, int, Callable[[int], None]], Photo]
+"""Reads a photo, given the last four arguments of :func:`decode`."""
 
 
 def decode(
@@ -30,7 +35,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     reserve: Callable[[int], None] = lambda _pixels: None,
 ) -> Photo:
-    """Read a photo: a camera RAW file, HEIC, or any image that Pillow reads.
+    """Read a photo: JPEG, PNG, TIFF, WebP, AVIF, HEIC or a camera RAW file.
 
     The photo is turned upright, as EXIF's orientation says. RAW files are developed with the
     camera's white balance and without automatic brightening. The photo has 16 bits per channel if
@@ -51,8 +56,7 @@ def decode(
         PhotoError: The file cannot be read as a photo, or has too many pixels.
     """
     try:
-        read = read_raw if is_raw(path) else _read_image
-        return read(path, long_edge, max_pixels, reserve)
+        return _reader_of(path)(path, long_edge, max_pixels, reserve)
     except PhotoError:
         raise
     except MemoryError as problem:
@@ -62,10 +66,19 @@ def decode(
         raise PhotoError(f"{path}: {_reason(path, problem)}") from problem
 
 
+def _reader_of(path: Path) -> Reader:
+    """The reader of a file: of RAW by its suffix, of all else by its first bytes."""
+    if is_raw(path):
+        return read_raw
+    with path.open("rb") as file:
+        signature = file.read(SIGNATURE_LENGTH)
+    return read_tiff if is_tiff(signature) else _read_image
+
+
 def _read_image(
     path: Path, long_edge: int | None, max_pixels: int, reserve: Callable[[int], None]
 ) -> Photo:
-    """Read an image file, upright, with its color profile and metadata."""
+    """Read an image that Pillow opens, upright, with its color profile and metadata."""
     with open_image(path) as image:
         refuse_too_many_pixels(path, image.size, max_pixels)
         warnings: list[str] = []
@@ -77,34 +90,27 @@ def _read_image(
             # What is decoded is at least twice as large as the result.
             image.draft(None, fit_within(image.size, 2 * long_edge))
         reserve(math.prod(image.size))
-        photo = _read_opened(path, image, long_edge, warnings)
-    if path.suffix.lower() in TIFF:
-        return replace(photo, metadata=_with_tags_of_file(photo.metadata, path))
-    return photo
+        return _read_opened(path, image, long_edge, warnings)
 
 
 def _read_opened(
     path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]
 ) -> Photo:
     """Read an opened image with all its bits, and a JPEG at full size with few copies."""
-    if is_sixteen_bit(image):
-        if image.format == "PNG":
-            image.load()  # metadata may follow the pixels
-        pixels, alpha, grey = read_sixteen_bit(path, image)
-        return photo_of_pixels(image, pixels, alpha, grey, warnings).fit_within(long_edge)
-    if long_edge is None and image.format in {"JPEG", "MPO"} and image.mode == "RGB":
+    stored = None
+    if image.format == "PNG" and is_sixteen_bit(image):
+        image.load()  # metadata may follow the pixels
+        stored = StoredImage.of(read_png_levels(path))
+    elif image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        stored = StoredImage.of(read_heif(path))
+    elif long_edge is None and image.format in {"JPEG", "MPO"} and image.mode == "RGB":
         pixels = read_jpeg(path)
-        if pixels is not None:
-            return photo_of_pixels(image, upright(pixels, image), None, False, warnings)
-    return photo_from_image(image, long_edge, warnings)
-
-
-def _with_tags_of_file(metadata: Metadata, path: Path) -> Metadata:
-    """Replace the EXIF block that Pillow builds of a TIFF by the tags of the file itself."""
-    try:
-        return replace(metadata, exif=exif.read_tags(path))
-    except exif.ExifError as problem:
-        return replace(metadata, exif=None, unreadable=(str(problem),))
+        stored = None if pixels is None else StoredImage(pixels)
+    if stored is None:
+        return photo_from_image(image, long_edge, warnings)
+    profile, orientation = image.info.get("icc_profile"), orientation_of(image)
+    stored = replace(stored, profile=profile, orientation=orientation)
+    return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
 
 
 def _reason(path: Path, problem: Exception) -> str:
@@ -115,5 +121,9 @@ def _reason(path: Path, problem: Exception) -> str:
     if path.stat().st_size == 0:
         return "the file is empty"
     if isinstance(problem, Image.UnidentifiedImageError | rawpy.LibRawFileUnsupportedError):
+        with path.open("rb") as file:
+            name = unread_format(file.read(SIGNATURE_LENGTH))
+        if name:
+            return f"{name} cannot be read; save it as JPEG, PNG or TIFF"
         return "not a photo, or a format that cannot be read"
     return f"damaged or not a photo ({str(problem).strip() or type(problem).__name__})"

@@ -25,8 +25,17 @@ _HEIF_BRANDS = frozenset({
 })  # fmt: skip
 """Major brands of HEIF files (ISO/IEC 23008-12, annex B)."""
 
-_PHOTO_PLUGINS = ("PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin")
-"""Plugins for photos that ``Image.preinit`` does not load."""
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF")
+"""The formats, as Pillow names them; it knows others that start programs, such as Ghostscript."""
+
+_PLUGINS = (
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.TiffImagePlugin",
+    "PIL.WebPImagePlugin",
+    "PIL.AvifImagePlugin",
+)
+"""Their plugins, in the same order."""
 
 _NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)
 """What a reader raises on a file of another format (as in ``Image.open``)."""
@@ -55,7 +64,7 @@ class _LargeTiffFile(TiffImageFile):
 
 @contextlib.contextmanager
 def open_image(path: Path) -> Generator[Image.Image]:
-    """Open an image file of any format that Pillow reads, or HEIC, whatever its size.
+    """Open a JPEG, PNG, TIFF, WebP, AVIF or HEIC file, whatever its size.
 
     As with ``Image.open``, the header is read and the pixels are not. The file is closed at the end
     of the ``with`` block.
@@ -64,7 +73,7 @@ def open_image(path: Path) -> Generator[Image.Image]:
         path: The file.
 
     Raises:
-        PIL.UnidentifiedImageError: The file is not an image.
+        PIL.UnidentifiedImageError: The file is no image of these formats.
         OSError: The file cannot be read.
     """
     with path.open("rb") as file, _identify(file, str(path)) as image:
@@ -83,21 +92,12 @@ def _identify(file: IO[bytes], name: str) -> Image.Image:
 
 
 def _formats() -> Iterator[_Format]:
-    """HEIC, the other formats of photos, and last all further ones, whose plugins load slowly."""
+    """The formats of photos; each is loaded when those before it have not recognised a file."""
     yield _Format(HeifImageFile, _is_heif)
-    known: list[str] = []
-    for load_plugins in (Image.preinit, _load_photo_plugins, Image.init):
-        load_plugins()
-        added = [name for name in Image.ID if name not in known]
-        known += added
-        for name in added:
-            read, accepts = Image.OPEN[name]
-            yield _Format(_LargeTiffFile if name == "TIFF" else read, accepts)
-
-
-def _load_photo_plugins() -> None:
-    for name in _PHOTO_PLUGINS:
-        importlib.import_module(name)
+    for name, plugin in zip(_FORMATS, _PLUGINS, strict=True):
+        importlib.import_module(plugin)
+        read, accepts = Image.OPEN[name]
+        yield _Format(_LargeTiffFile if name == "TIFF" else read, accepts)
 
 
 def _is_heif(signature: bytes) -> bool:

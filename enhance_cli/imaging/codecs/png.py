@@ -10,6 +10,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from enhance_cli.config.apply import Encoding
@@ -25,6 +26,11 @@ _AFTER_HEADER = 8 + 25
 
 _INCH = 0.0254
 """In meters."""
+
+
+def is_sixteen_bit(image: Image.Image) -> bool:
+    """Whether a PNG that Pillow has opened stores 16 bits per channel."""
+    return any("16" in str(tile[3]) for tile in image.tile)  # type: ignore[attr-defined]
 
 
 def read_png_levels(path: Path) -> NDArray[Any]:

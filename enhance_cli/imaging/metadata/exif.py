@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import piexif
 
+from enhance_cli.imaging.metadata.tiff_tags import piexif_misses, read_directories
 from enhance_cli.imaging.resize import Size
 
 PREFIX = b"Exif\x00\x00"
@@ -21,13 +22,13 @@ PREFIX = b"Exif\x00\x00"
 Tags = Mapping[str, Any]
 """Tags by directory, as piexif gives them."""
 
-_EXIF, _GPS = 0x8769, 0x8825
+_ORIENTATION, _EXIF, _GPS = 0x0112, 0x8769, 0x8825
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_NUMBERS = {3: "H", 4: "I"}
-"""The types of the numbers that are patched here, SHORT and LONG, as ``struct`` formats."""
+_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
+"""The types of integers, as ``struct`` formats; 13 is a LONG that points to a directory."""
 
-_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-"""Bytes of a value of each type of TIFF 6.0."""
+_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+"""Bytes of a value of each type of TIFF 6.0 and its supplement 1."""
 
 _ENTRY, _INLINE = 12, 4
 """Bytes of a directory entry, and of the values that an entry itself has room for."""
@@ -99,7 +100,7 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
     """
     try:
         block = _Block(exif.removeprefix(PREFIX))
-        block.patch(block.first, {0x0112: 1, 0x0100: size[0], 0x0101: size[1]})
+        block.patch(block.first, {_ORIENTATION: 1, 0x0100: size[0], 0x0101: size[1]})
         color_space = 1 if srgb else 0xFFFF
         for entry in block.entries(block.first):
             if entry.tag == _EXIF:
@@ -113,6 +114,23 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
     return PREFIX + bytes(block.bytes)
 
 
+def orientation_in(exif: bytes) -> int | None:
+    r"""The orientation that a block states, from 1 to 8; None if it states none or is damaged.
+
+    Args:
+        exif: The block as stored in the file, with or without ``Exif\0\0`` in front.
+    """
+    try:
+        block = _Block(exif.removeprefix(PREFIX))
+        for entry in block.entries(block.first):
+            if entry.tag == _ORIENTATION:
+                value = block.number(entry)
+                return value if value in range(1, 9) else None
+    except (KeyError, struct.error):
+        pass
+    return None
+
+
 def read_tags(source: Path | bytes) -> Tags:
     """Read the tags of a TIFF or RAW file.
 
@@ -123,7 +141,9 @@ def read_tags(source: Path | bytes) -> Tags:
         ExifError: The file has no EXIF that can be read.
     """
     try:
-        return piexif.load(source if isinstance(source, bytes) else str(source))
+        if isinstance(source, bytes):
+            return piexif.load(source)
+        return read_directories(source) if piexif_misses(source) else piexif.load(str(source))
     # A damaged block makes piexif raise whatever its indexing runs into.
     except Exception as problem:
         raise ExifError(_UNREADABLE) from problem
@@ -167,7 +187,7 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
 def without_orientation(exif: bytes) -> bytes:
     """Remove the orientation from an updated block, for formats that store it elsewhere."""
     block = _Block(exif.removeprefix(PREFIX))
-    block.remove(block.first, 0x0112)
+    block.remove(block.first, _ORIENTATION)
     return PREFIX + bytes(block.bytes)
 
 
@@ -212,14 +232,15 @@ class _Block:
             yield _Entry(tag, type_, n_values, at)
 
     def number(self, entry: _Entry) -> int:
-        """The value of an entry that is a single number."""
-        return self._read(_NUMBERS[entry.type], entry.at + 8)
+        """The value of an entry that is an integer, or the first one of several."""
+        return self._read(_NUMBERS[entry.type], self._value_at(entry))
 
     def patch(self, directory: int, values: dict[int, int]) -> None:
-        """Overwrite the values of tags that the directory already has."""
+        """Overwrite the integers of tags that the directory already has."""
         for entry in self.entries(directory):
-            if entry.tag in values and entry.type in _NUMBERS and entry.n_values == 1:
-                self._write(_NUMBERS[entry.type], entry.at + 8, values[entry.tag])
+            if entry.tag in values and entry.type in _NUMBERS and entry.n_values:
+                code = _NUMBERS[entry.type]
+                self._write(code, self._value_at(entry), values[entry.tag])
 
     def drop_thumbnail(self) -> None:
         """Unlink the second directory and wipe the thumbnail that it points to."""
@@ -261,6 +282,11 @@ class _Block:
                 self._wipe(end - _ENTRY, _ENTRY)
                 self._write("H", directory, self._read("H", directory) - 1)
                 return
+
+    def _value_at(self, entry: _Entry) -> int:
+        """Position of the values: in the entry itself if it has room for them."""
+        inline = _WIDTHS.get(entry.type, 1) * entry.n_values <= _INLINE
+        return entry.at + 8 if inline else self._read("I", entry.at + 8)
 
     def _wipe_value(self, entry: _Entry) -> None:
         length = _WIDTHS.get(entry.type, 1) * entry.n_values

@@ -33,6 +33,12 @@ def names_gain_map(packet: bytes) -> bool:
     return re.search(rb"hdrgm:Version|HDRGainMap|hdrgainmap", packet) is not None
 
 
+def orientation_in(packet: bytes) -> int | None:
+    """The orientation that a packet states, as EXIF numbers it; None if it states none."""
+    found = re.search(rb"""tiff:Orientation(?:\s*=\s*["']|\s*>)\s*([1-8])\b""", packet)
+    return int(found.group(1)) if found else None
+
+
 def update_packet(packet: bytes, size: Size, *, gps: bool = True, extended: bool = False) -> bytes:
     """Update a packet to match the result.
 

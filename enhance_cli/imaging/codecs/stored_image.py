@@ -1,0 +1,168 @@
+"""An image as a decoder gives it, and the photo that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enhance_cli.imaging.color_space import (
+    SRGB,
+    ColorSpace,
+    ProfileError,
+    cmyk_to_srgb,
+    grey_to_srgb,
+)
+from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
+from enhance_cli.imaging.photo import (
+    STRIP,
+    Photo,
+    Pixels,
+    has_no_color,
+    quantize,
+    without_color,
+)
+from enhance_cli.imaging.resize import Size, fit_within, max_value, resize_pixels, size_of
+
+UNUSABLE_PROFILE = "its colour profile cannot be used, so that it was read as sRGB"
+
+Levels = NDArray[Any]
+"""uint8 or uint16, over the full range."""
+
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+"""The turn that each value of EXIF's Orientation asks for; 1 is upright already."""
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image as its file stores it.
+
+    Attributes:
+        channels: Grey ``(H, W)``, RGB ``(H, W, 3)`` or inks ``(H, W, 4)``, where 0 is no ink.
+        model: What the channels are.
+        alpha: Opacity, ``(H, W)`` of the same dtype, by which the channels are not multiplied;
+            None if there is none.
+        profile: ICC profile of the channels.
+        orientation: Orientation of the channels, as EXIF numbers them.
+    """
+
+    channels: Levels
+    model: Literal["grey", "rgb", "cmyk"] = "rgb"
+    alpha: Levels | None = None
+    profile: bytes | None = None
+    orientation: int = 1
+
+    @classmethod
+    def of(cls, levels: Levels) -> StoredImage:
+        """Grey or RGB, each with or without opacity, by the number of channels.
+
+        Args:
+            levels: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels.
+        """
+        channels = levels[..., None] if levels.ndim == 2 else levels
+        count = channels.shape[2]
+        alpha = np.ascontiguousarray(channels[..., -1]) if count in {2, 4} else None
+        if count <= 2:
+            return cls(np.ascontiguousarray(channels[..., 0]), "grey", alpha)
+        return cls(np.ascontiguousarray(channels[..., :3]), "rgb", alpha)
+
+
+def photo_from_stored(
+    image: StoredImage,
+    metadata: Metadata = NO_METADATA,
+    long_edge: int | None = None,
+    warnings: list[str] | None = None,
+) -> Photo:
+    """Make an upright photo of an image.
+
+    Args:
+        image: The image.
+        metadata: Metadata of its file.
+        long_edge: Longer edge of the photo, in pixels, to which larger images are downscaled; None
+            keeps their size.
+        warnings: Gets a line for everything that is lost.
+
+    Returns:
+        The photo, with the dtype of the image. Inks become sRGB, and so does what has no color.
+    """
+    warnings = [] if warnings is None else warnings
+    size = fit_within(size_of(image.channels), long_edge)
+    channels = upright(_resized(image.channels, image.alpha, size), image.orientation)
+    alpha = image.alpha
+    if alpha is not None:
+        alpha = upright(resize_pixels(alpha, size), image.orientation)
+    pixels, color_space = _to_rgb(replace(image, channels=channels), warnings)
+    photo = Photo(pixels, color_space, alpha, False, metadata)
+    if image.model == "grey" or has_no_color(pixels, color_space):
+        photo = without_color(photo)
+    return replace(photo, warnings=tuple(warnings))
+
+
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn pixels ``(H, W, ...)`` upright that are stored in this orientation of EXIF."""
+    turn = _TURNS.get(orientation)
+    return np.ascontiguousarray(turn(pixels)) if turn else pixels
+
+
+def _resized(channels: Levels, alpha: Levels | None, size: Size) -> Levels:
+    """Resize channels; those under transparent pixels do not count."""
+    if size_of(channels) == size:
+        return channels
+    planes = [channels] if channels.ndim == 2 else list(np.moveaxis(channels, 2, 0))
+    if alpha is not None:
+        resized = [_resized_by_opacity(plane, alpha, size) for plane in planes]
+    elif len(planes) == 3:
+        return resize_pixels(channels, size)  # faster than one by one
+    else:
+        resized = [resize_pixels(np.ascontiguousarray(plane), size) for plane in planes]
+    return resized[0] if channels.ndim == 2 else np.stack(resized, axis=2)
+
+
+def _resized_by_opacity(plane: Levels, alpha: Levels, size: Size) -> Levels:
+    white = np.float32(max_value(plane.dtype))
+    opacity = alpha.astype(np.float32) / white
+    weighted = resize_pixels(plane.astype(np.float32) / white * opacity, size)
+    divided = weighted / resize_pixels(opacity, size).clip(min=1e-6)
+    return quantize(divided, plane.dtype)
+
+
+def _to_rgb(image: StoredImage, warnings: list[str]) -> tuple[Pixels, ColorSpace]:
+    """The channels as RGB, ``(H, W, 3)``, and their color space."""
+    try:
+        if image.model == "rgb":
+            return np.ascontiguousarray(image.channels), ColorSpace(image.profile or None)
+        if image.model == "cmyk":
+            return _inks_to_rgb(image.channels, image.profile), SRGB
+        levels = image.channels
+        if image.profile:
+            levels = grey_to_srgb(levels, image.profile)
+        return np.repeat(levels[..., None], 3, axis=2), SRGB
+    except ProfileError:
+        warnings.append(UNUSABLE_PROFILE)
+        return _to_rgb(replace(image, profile=None), warnings)
+
+
+def _inks_to_rgb(inks: Levels, profile: bytes | None) -> Levels:
+    """Convert inks ``(H, W, 4)`` to sRGB of the same dtype, strip by strip to save memory."""
+    result = np.empty((*inks.shape[:2], 3), inks.dtype)
+    rows = max(1, STRIP // inks.shape[1])
+    for top in range(0, len(inks), rows):
+        strip = inks[top : top + rows]
+        if profile:
+            converted = cmyk_to_srgb(strip, profile)
+        else:
+            paper = 1 - strip.astype(np.float32) / np.float32(max_value(inks.dtype))
+            converted = paper[..., :3] * paper[..., 3:]
+        result[top : top + rows] = quantize(converted, inks.dtype)
+    return result
