@@ -12,12 +12,13 @@ from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
+from enhance_cli.imaging.codecs.avif import is_avif, read_avif
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_raw, is_tiff, unread_format
 from enhance_cli.imaging.codecs.heif import read_heif
 from enhance_cli.imaging.codecs.jpeg import read_jpeg
 from enhance_cli.imaging.codecs.open_image import open_image
-from enhance_cli.imaging.codecs.pillow_image import photo_from_image
-from enhance_cli.imaging.codecs.png import is_sixteen_bit, read_png_levels
+from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
+from enhance_cli.imaging.codecs.png import is_sixteen_bit, read_code_points, read_png_levels
 from enhance_cli.imaging.codecs.raw import read_raw
 from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
@@ -72,7 +73,9 @@ def _reader_of(path: Path) -> Reader:
         return read_raw
     with path.open("rb") as file:
         signature = file.read(SIGNATURE_LENGTH)
-    return read_tiff if is_tiff(signature) else _read_image
+    if is_tiff(signature):
+        return read_tiff
+    return read_avif if is_avif(signature) else _read_image
 
 
 def _read_image(
@@ -98,6 +101,10 @@ def _read_opened(
 ) -> Photo:
     """Read an opened image with all its bits, and a JPEG at full size with few copies."""
     stored = None
+    if image.format == "PNG":
+        numbers = read_code_points(path)
+        if numbers:
+            image.info["cicp"] = numbers
     if image.format == "PNG" and is_sixteen_bit(image):
         image.load()  # metadata may follow the pixels
         stored = StoredImage.of(read_png_levels(path))
@@ -108,8 +115,7 @@ def _read_opened(
         stored = None if pixels is None else StoredImage(pixels)
     if stored is None:
         return photo_from_image(image, long_edge, warnings)
-    profile, orientation = image.info.get("icc_profile"), orientation_of(image)
-    stored = replace(stored, profile=profile, orientation=orientation)
+    stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
     return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
 
 

@@ -26,7 +26,7 @@ RAW = frozenset({
 PHOTOS = WRITTEN | HEIF | RAW
 """Suffixes of all photos that are read."""
 
-SIGNATURE_LENGTH = 32
+SIGNATURE_LENGTH = 64
 """Bytes at the beginning of a file that tell its format."""
 
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

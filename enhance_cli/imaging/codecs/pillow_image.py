@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 from enhance_cli.imaging.codecs.stored_image import (
     StoredImage,
     photo_from_stored,
+    with_chromaticities,
+    with_code_points,
 )
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata
 from enhance_cli.imaging.photo import Photo, convert_dtype
@@ -39,6 +42,7 @@ def photo_from_image(
     Raises:
         ValueError: The pixels are floating-point numbers.
     """
+    warnings = [] if warnings is None else warnings
     image.load()  # metadata may follow the pixels
     metadata = read_metadata(image)
     converted, alpha = _to_eight_bits(image), None
@@ -52,14 +56,31 @@ def photo_from_image(
     if converted.mode in {"LA", "RGBA"}:
         alpha = np.asarray(converted.getchannel("A"))
         converted = converted.convert(converted.mode.removesuffix("A"))
-    stored = StoredImage(
-        np.asarray(converted),
-        _MODELS[converted.mode],
-        alpha,
-        image.info.get("icc_profile"),
-        orientation_of(image),
-    )
+    stored = StoredImage(np.asarray(converted), _MODELS[converted.mode], alpha)
+    stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
     return photo_from_stored(stored, metadata, None, warnings)
+
+
+def with_color(stored: StoredImage, image: Image.Image, warnings: list[str]) -> StoredImage:
+    """The channels of an image with the color that its file describes.
+
+    Args:
+        stored: The channels.
+        image: The file, opened by Pillow. Code points of a PNG are in its info, as ``"cicp"``.
+        warnings: Gets a line if the description cannot be used.
+    """
+    info = image.info
+    profile, numbers = info.get("icc_profile"), info.get("cicp")
+    if numbers:  # before the profile (PNG, third edition, 4.3)
+        return with_code_points(stored, numbers[0], numbers[1], warnings)
+    if profile or info.get("srgb") is not None:
+        return replace(stored, profile=profile)
+    if nclx := info.get("nclx_profile"):
+        primaries, transfer = nclx["color_primaries"], nclx["transfer_characteristics"]
+        return with_code_points(stored, primaries, transfer, warnings)
+    if image.format == "PNG" and ("gamma" in info or "chromaticity" in info):
+        return with_chromaticities(stored, info.get("chromaticity"), info.get("gamma"), warnings)
+    return stored
 
 
 def image_from_photo(photo: Photo) -> Image.Image:

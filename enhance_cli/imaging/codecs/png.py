@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -36,6 +37,20 @@ def is_sixteen_bit(image: Image.Image) -> bool:
 def read_png_levels(path: Path) -> NDArray[Any]:
     """Read a PNG with all its bits: ``(H, W)`` or ``(H, W, C)``, not turned upright."""
     return imagecodecs.png_decode(path.read_bytes())
+
+
+def read_code_points(path: Path) -> tuple[int, int] | None:
+    """Read the primaries and the transfer function that a PNG names in its cICP chunk."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(header := file.read(8)) == 8:
+            length, name = struct.unpack(">I4s", header)
+            if name == b"cICP" and length == 4:
+                return tuple(file.read(2))  # type: ignore[return-value]
+            if name in {b"IDAT", b"IEND"}:
+                break
+            file.seek(length + 4, os.SEEK_CUR)
+    return None
 
 
 def read_png_rgb(path: Path) -> NDArray[np.uint8] | None:

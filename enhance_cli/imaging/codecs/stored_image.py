@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_cli.imaging.cicp import Hdr, describe_chromaticities, describe_code_points, to_sdr
 from enhance_cli.imaging.color_space import (
     SRGB,
     ColorSpace,
@@ -27,6 +28,8 @@ from enhance_cli.imaging.photo import (
 )
 from enhance_cli.imaging.resize import Size, fit_within, max_value, resize_pixels, size_of
 
+HDR_COMPRESSED = "is HDR, and its highlights were compressed: results are never HDR"
+UNKNOWN_COLOR = "its colour description is unknown, so that it was read as sRGB"
 UNUSABLE_PROFILE = "its colour profile cannot be used, so that it was read as sRGB"
 
 Levels = NDArray[Any]
@@ -54,6 +57,8 @@ class StoredImage:
         alpha: Opacity, ``(H, W)`` of the same dtype, by which the channels are not multiplied;
             None if there is none.
         profile: ICC profile of the channels.
+        hdr: Transfer function of high dynamic range, if the channels have one. The profile then
+            says what they are with the curve of sRGB.
         orientation: Orientation of the channels, as EXIF numbers them.
     """
 
@@ -61,6 +66,7 @@ class StoredImage:
     model: Literal["grey", "rgb", "cmyk"] = "rgb"
     alpha: Levels | None = None
     profile: bytes | None = None
+    hdr: Hdr | None = None
     orientation: int = 1
 
     @classmethod
@@ -76,6 +82,44 @@ class StoredImage:
         if count <= 2:
             return cls(np.ascontiguousarray(channels[..., 0]), "grey", alpha)
         return cls(np.ascontiguousarray(channels[..., :3]), "rgb", alpha)
+
+
+def with_code_points(
+    image: StoredImage, primaries: int, transfer: int, warnings: list[str]
+) -> StoredImage:
+    """The image with the color that code points of CICP describe (ITU-T H.273)."""
+    try:
+        profile, hdr = describe_code_points(primaries, transfer)
+    except ProfileError:
+        warnings.append(UNKNOWN_COLOR)
+        return image
+    return replace(image, profile=profile, hdr=hdr)
+
+
+def with_chromaticities(
+    image: StoredImage,
+    chromaticities: tuple[float, ...] | None,
+    gamma: float | None,
+    warnings: list[str],
+) -> StoredImage:
+    """The image with the color that a PNG's chunks cHRM and gAMA describe.
+
+    Args:
+        image: The image.
+        chromaticities: x and y of white, red, green and blue, as in cHRM; or None.
+        gamma: Exponent from light to the stored numbers, as in gAMA; or None.
+        warnings: Gets a line if the numbers are impossible.
+    """
+    points = None
+    if chromaticities:
+        white, *colors = zip(chromaticities[::2], chromaticities[1::2], strict=True)
+        points = (*colors, white)
+    try:
+        profile = describe_chromaticities(points, 1 / gamma if gamma else None).profile
+    except ProfileError:
+        warnings.append(UNKNOWN_COLOR)
+        return image
+    return replace(image, profile=profile)
 
 
 def photo_from_stored(
@@ -97,6 +141,8 @@ def photo_from_stored(
         The photo, with the dtype of the image. Inks become sRGB, and so does what has no color.
     """
     warnings = [] if warnings is None else warnings
+    if image.hdr:
+        warnings.append(HDR_COMPRESSED)
     size = fit_within(size_of(image.channels), long_edge)
     channels = upright(_resized(image.channels, image.alpha, size), image.orientation)
     alpha = image.alpha
@@ -140,6 +186,10 @@ def _resized_by_opacity(plane: Levels, alpha: Levels, size: Size) -> Levels:
 def _to_rgb(image: StoredImage, warnings: list[str]) -> tuple[Pixels, ColorSpace]:
     """The channels as RGB, ``(H, W, 3)``, and their color space."""
     try:
+        if image.hdr:
+            channels = image.channels
+            colors = channels if channels.ndim == 3 else np.repeat(channels[..., None], 3, axis=2)
+            return to_sdr(colors, image.hdr), ColorSpace(image.profile)
         if image.model == "rgb":
             return np.ascontiguousarray(image.channels), ColorSpace(image.profile or None)
         if image.model == "cmyk":

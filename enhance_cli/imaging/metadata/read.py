@@ -21,7 +21,7 @@ _UNITS_PER_INCH = {2: 1.0, 3: 2.54}
 PNG_XMP = "XML:com.adobe.xmp"
 """Keyword of the text chunk that holds a PNG's XMP packet (XMP part 3, 1.1.5)."""
 
-_MAX_LENGTH = 2**22
+MAX_LENGTH = 2**22
 """Longest block that is kept, in bytes. No photographer writes more."""
 
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
@@ -72,7 +72,7 @@ def orientation_of(image: Image.Image) -> int:
 
 def _block(value: object) -> bytes | None:
     """The value, if it is a block of bytes of reasonable length."""
-    return value if isinstance(value, bytes) and 0 < len(value) <= _MAX_LENGTH else None
+    return value if isinstance(value, bytes) and 0 < len(value) <= MAX_LENGTH else None
 
 
 def _iptc(image: Image.Image) -> object:
@@ -92,7 +92,7 @@ def _tiff_resolution(page: tifffile.TiffPage) -> tuple[float, ...]:
 def _tag_bytes(tiff: tifffile.TiffFile, page: tifffile.TiffPage, number: int) -> bytes | None:
     """The bytes of a tag's values; Adobe stores IPTC records as LONGs."""
     tag = page.tags.get(number) or tiff.pages.first.tags.get(number)
-    if tag is None or tag.valuebytecount > _MAX_LENGTH:
+    if tag is None or tag.valuebytecount > MAX_LENGTH:
         return None
     tiff.filehandle.seek(tag.valueoffset)
     return tiff.filehandle.read(tag.valuebytecount)
@@ -111,7 +111,7 @@ def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
     return tuple(
         (str(key), str(value))
         for key, value in image.info.items()
-        if isinstance(value, str) and len(value) <= _MAX_LENGTH and key != PNG_XMP
+        if isinstance(value, str) and len(value) <= MAX_LENGTH and key != PNG_XMP
     )
 
 
