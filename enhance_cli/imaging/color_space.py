@@ -84,6 +84,12 @@ SRGB_ICC = _srgb_icc()
 """ICC profile that is embedded in results in sRGB."""
 
 
+@lru_cache(maxsize=1)
+def adobe_rgb() -> bytes:
+    """ICC profile of Adobe RGB (1998)."""
+    return imagecodecs.cms_profile("adobergb")
+
+
 def grey_to_srgb(levels: NDArray[Any], profile: bytes) -> NDArray[Any]:
     """Convert grey levels by their profile to those of sRGB.
 

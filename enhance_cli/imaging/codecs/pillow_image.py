@@ -14,6 +14,7 @@ from enhance_cli.imaging.codecs.stored_image import (
     with_chromaticities,
     with_code_points,
 )
+from enhance_cli.imaging.color_space import SRGB_ICC
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata
 from enhance_cli.imaging.photo import Photo, convert_dtype
 from enhance_cli.imaging.resize import fit_within, resize_image
@@ -72,9 +73,10 @@ def with_color(stored: StoredImage, image: Image.Image, warnings: list[str]) -> 
     info = image.info
     profile, numbers = info.get("icc_profile"), info.get("cicp")
     if numbers:  # before the profile (PNG, third edition, 4.3)
-        return with_code_points(stored, numbers[0], numbers[1], warnings)
+        stored = with_code_points(stored, numbers[0], numbers[1], warnings)
+        return stored if stored.profile else replace(stored, profile=SRGB_ICC)
     if profile or info.get("srgb") is not None:
-        return replace(stored, profile=profile)
+        return replace(stored, profile=profile or SRGB_ICC)
     if nclx := info.get("nclx_profile"):
         primaries, transfer = nclx["color_primaries"], nclx["transfer_characteristics"]
         return with_code_points(stored, primaries, transfer, warnings)

@@ -14,9 +14,11 @@ from enhance_cli.imaging.color_space import (
     SRGB,
     ColorSpace,
     ProfileError,
+    adobe_rgb,
     cmyk_to_srgb,
     grey_to_srgb,
 )
+from enhance_cli.imaging.metadata.exif import names_adobe_rgb
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
 from enhance_cli.imaging.photo import (
     STRIP,
@@ -56,7 +58,7 @@ class StoredImage:
         model: What the channels are.
         alpha: Opacity, ``(H, W)`` of the same dtype, by which the channels are not multiplied;
             None if there is none.
-        profile: ICC profile of the channels.
+        profile: ICC profile of the channels. Without one, they are sRGB, or what EXIF says.
         hdr: Transfer function of high dynamic range, if the channels have one. The profile then
             says what they are with the curve of sRGB.
         orientation: Orientation of the channels, as EXIF numbers them.
@@ -143,6 +145,8 @@ def photo_from_stored(
     warnings = [] if warnings is None else warnings
     if image.hdr:
         warnings.append(HDR_COMPRESSED)
+    elif not image.profile and image.model == "rgb" and names_adobe_rgb(metadata.exif or b""):
+        image = replace(image, profile=adobe_rgb())
     size = fit_within(size_of(image.channels), long_edge)
     channels = upright(_resized(image.channels, image.alpha, size), image.orientation)
     alpha = image.alpha

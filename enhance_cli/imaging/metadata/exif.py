@@ -23,6 +23,13 @@ Tags = Mapping[str, Any]
 """Tags by directory, as piexif gives them."""
 
 _ORIENTATION, _EXIF, _GPS = 0x0112, 0x8769, 0x8825
+_COLOR_SPACE, _INTEROPERABILITY, _INTEROPERABILITY_INDEX = 0xA001, 0xA005, 1
+_UNCALIBRATED, _ADOBE_RGB = 0xFFFF, 2
+"""ColorSpace of all but sRGB, and that of Adobe RGB as some cameras write it."""
+
+_SRGB_INDEX, _ADOBE_RGB_INDEX = b"R98", b"R03"
+"""InteroperabilityIndex of files in sRGB and in Adobe RGB (DCF 2.0, 5.2)."""
+
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 """The types of integers, as ``struct`` formats; 13 is a LONG that points to a directory."""
@@ -104,8 +111,10 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
         color_space = 1 if srgb else 0xFFFF
         for entry in block.entries(block.first):
             if entry.tag == _EXIF:
-                values = {0xA001: color_space, 0xA002: size[0], 0xA003: size[1]}
+                values = {_COLOR_SPACE: color_space, 0xA002: size[0], 0xA003: size[1]}
                 block.patch(block.number(entry), values)
+        if srgb:
+            block.patch_interoperability(_ADOBE_RGB_INDEX, _SRGB_INDEX)
         block.drop_thumbnail()
         if not gps:
             block.drop_gps()
@@ -129,6 +138,24 @@ def orientation_in(exif: bytes) -> int | None:
     except (KeyError, struct.error):
         pass
     return None
+
+
+def names_adobe_rgb(exif: bytes | Tags) -> bool:
+    """Whether EXIF says that the colors are those of Adobe RGB (DCF 2.0, 4.4).
+
+    Args:
+        exif: A block as stored in a file, or tags from :func:`read_tags`.
+    """
+    if isinstance(exif, bytes):
+        try:
+            color_space, index = _Block(exif.removeprefix(PREFIX)).color_space()
+        except (KeyError, struct.error):
+            return False
+    else:
+        color_space = exif.get("Exif", {}).get(_COLOR_SPACE)
+        index = exif.get("Interop", {}).get(_INTEROPERABILITY_INDEX)
+    named = isinstance(index, bytes) and index.startswith(_ADOBE_RGB_INDEX)
+    return color_space == _ADOBE_RGB or (color_space == _UNCALIBRATED and named)
 
 
 def read_tags(source: Path | bytes) -> Tags:
@@ -242,6 +269,20 @@ class _Block:
                 code = _NUMBERS[entry.type]
                 self._write(code, self._value_at(entry), values[entry.tag])
 
+    def color_space(self) -> tuple[int | None, bytes | None]:
+        """ColorSpace and InteroperabilityIndex."""
+        exposure = self._sub_directory(self.first, _EXIF)
+        entries = [] if exposure is None else list(self.entries(exposure))
+        found = (self.number(entry) for entry in entries if entry.tag == _COLOR_SPACE)
+        at = self._interoperability_index()
+        return next(found, None), None if at is None else bytes(self.bytes[at : at + 4])
+
+    def patch_interoperability(self, found: bytes, wanted: bytes) -> None:
+        """Overwrite the InteroperabilityIndex if it is ``found``."""
+        at = self._interoperability_index()
+        if at is not None and self.bytes[at : at + len(found)] == found:
+            self.bytes[at : at + len(wanted)] = wanted
+
     def drop_thumbnail(self) -> None:
         """Unlink the second directory and wipe the thumbnail that it points to."""
         link = self._end(self.first)
@@ -282,6 +323,20 @@ class _Block:
                 self._wipe(end - _ENTRY, _ENTRY)
                 self._write("H", directory, self._read("H", directory) - 1)
                 return
+
+    def _interoperability_index(self) -> int | None:
+        """Position of the InteroperabilityIndex."""
+        exposure = self._sub_directory(self.first, _EXIF)
+        if exposure is None:
+            return None
+        directory = self._sub_directory(exposure, _INTEROPERABILITY)
+        entries = [] if directory is None else list(self.entries(directory))
+        places = (entry.at + 8 for entry in entries if entry.tag == _INTEROPERABILITY_INDEX)
+        return next(places, None)
+
+    def _sub_directory(self, directory: int, tag: int) -> int | None:
+        """Position of the directory to which a tag points."""
+        return next((self.number(one) for one in self.entries(directory) if one.tag == tag), None)
 
     def _value_at(self, entry: _Entry) -> int:
         """Position of the values: in the entry itself if it has room for them."""

@@ -28,6 +28,9 @@ _CODES = {
 
 _TEXT, _BYTES, _POINTER = 2, 7, 13
 
+_POINTERS = (("Exif", "0th", _EXIF), ("GPS", "0th", _GPS), ("Interop", "Exif", 0xA005))
+"""Names of directories, and where the tag is that points to them."""
+
 
 class _Directory(NamedTuple):
     """A directory.
@@ -78,10 +81,10 @@ def read_directories(path: Path) -> dict[str, dict[int, Any]]:
         if _is_thumbnail(first):
             tags = tags | reader.directory(first.next).values
         found = {"0th": tags}
-        for name, tag in (("Exif", _EXIF), ("GPS", _GPS)):
-            position = tags.get(tag)
+        for name, parent, tag in _POINTERS:
+            position = found[parent].get(tag)
             found[name] = reader.directory(position).values if isinstance(position, int) else {}
-    names = {"0th": "Image", "Exif": "Exif", "GPS": "GPS"}
+    names = {"0th": "Image", "Exif": "Exif", "GPS": "GPS", "Interop": "Interop"}
     return {
         name: {tag: value for tag, value in values.items() if tag in piexif.TAGS[names[name]]}
         for name, values in found.items()

@@ -1,7 +1,11 @@
 """From stored channels to photos, by way of files that other libraries write."""
 
+import shutil
+import subprocess
+
 import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from pictures import smooth
@@ -10,6 +14,8 @@ from PIL import Image
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
+from enhance_cli.imaging.metadata.exif import update_block
+from enhance_cli.imaging.resize import Size
 
 LINEAR = imagecodecs.cms_profile(
     "rgb",
@@ -95,3 +101,78 @@ def test_inks_are_resized_one_by_one(long_edge):
     photo = photo_from_stored(StoredImage(inks, "cmyk"), long_edge=long_edge)
     expected = Image.fromarray(smooth(60, 40)).resize(photo.size, Image.Resampling.LANCZOS)
     assert np.abs(photo.pixels.astype(int) - np.asarray(expected)).max() <= 2
+
+
+def exif_with(folder, *tags):
+    """An EXIF block that ExifTool writes."""
+    if shutil.which("exiftool") is None:
+        pytest.skip("ExifTool is not installed")
+    Image.new("RGB", (8, 8)).save(folder / "exif.jpg")
+    command = ["exiftool", "-q", "-overwrite_original", *tags, folder / "exif.jpg"]
+    subprocess.run(command, check=True)
+    with Image.open(folder / "exif.jpg") as image:
+        return image.info["exif"]
+
+
+def adobe_red():
+    """By the primaries and the gamma of Adobe RGB (1998), and the inverse of sRGB's matrix."""
+    to_xyz = [[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]]
+    of_xyz = [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
+    light = np.array([217, 26, 26]) / 255
+    return srgb_signed(np.array(of_xyz) @ np.array(to_xyz) @ light ** (563 / 256)) * 255
+
+
+def srgb_signed(linear):
+    return np.where(linear < 0.0031308, 12.92 * linear, 1.055 * abs(linear) ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "heic", "tif"])
+@pytest.mark.parametrize("tags", [
+    ["-ColorSpace#=65535", "-InteropIndex=R03"],
+    ["-ColorSpace#=2"],
+], ids=" ".join)  # fmt: skip
+def test_adobe_rgb_by_exif_alone(tmp_path, suffix, tags):
+    exif = exif_with(tmp_path, *tags)
+    red, path = np.full((64, 64, 3), (217, 26, 26), np.uint8), tmp_path / f"a.{suffix}"
+    image = Image.fromarray(red)
+    if suffix == "heic":
+        pillow_heif.from_pillow(image).save(path, quality=-1, chroma=444, exif=exif)
+    elif suffix == "tif":
+        tifffile.imwrite(path, red, photometric="rgb", metadata=None)
+        command = ["exiftool", "-q", "-overwrite_original", *tags, path]
+        subprocess.run(command, check=True)
+    else:
+        options = {"lossless": True} if suffix == "webp" else {"quality": 100}
+        image.save(path, exif=exif, **options)
+    photo = decode(path)
+    found = photo.color_space.to_srgb(photo.as_floats())[32, 32] * 255
+    np.testing.assert_allclose(found, adobe_red(), atol=4)
+
+
+@pytest.mark.parametrize("tags", [
+    ["-ColorSpace#=65535", "-InteropIndex=R98"],
+    ["-ColorSpace#=65535"],
+    ["-ColorSpace#=1", "-InteropIndex=R03"],
+], ids=" ".join)  # fmt: skip
+def test_all_else_that_exif_says_is_srgb(tmp_path, tags):
+    Image.fromarray(np.full((16, 16, 3), (217, 26, 26), np.uint8)).save(
+        tmp_path / "a.jpg", exif=exif_with(tmp_path, *tags)
+    )
+    assert decode(tmp_path / "a.jpg").color_space.is_srgb
+
+
+def test_a_profile_counts_for_more_than_exif(tmp_path):
+    exif = exif_with(tmp_path, "-ColorSpace#=65535", "-InteropIndex=R03")
+    image = Image.fromarray(np.full((16, 16, 3), (217, 26, 26), np.uint8))
+    image.save(tmp_path / "a.jpg", exif=exif, icc_profile=LINEAR)
+    assert decode(tmp_path / "a.jpg").color_space.profile == LINEAR
+
+
+@pytest.mark.parametrize("srgb", [True, False])
+def test_the_index_of_a_result_is_that_of_its_color_space(tmp_path, srgb):
+    exif = exif_with(tmp_path, "-ColorSpace#=65535", "-InteropIndex=R03")
+    updated = update_block(exif, Size(8, 8), srgb=srgb)
+    Image.new("RGB", (8, 8)).save(tmp_path / "b.jpg", exif=updated)
+    command = ["exiftool", "-s3", "-n", "-ColorSpace", "-InteropIndex", tmp_path / "b.jpg"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert found == (["1", "R98"] if srgb else ["65535", "R03"])
