@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import rawpy
+from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
@@ -18,10 +20,22 @@ from enhance_cli.imaging.codecs.heif import read_heif
 from enhance_cli.imaging.codecs.jpeg import read_jpeg
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
-from enhance_cli.imaging.codecs.png import is_sixteen_bit, read_code_points, read_png_levels
+from enhance_cli.imaging.codecs.png import (
+    PNG_SIGNATURE,
+    is_sixteen_bit,
+    png_with_short_texts,
+    read_code_points,
+    read_png_levels,
+)
 from enhance_cli.imaging.codecs.raw import read_raw
 from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
+from enhance_cli.imaging.codecs.unusual_jpeg import (
+    JPEG_SIGNATURE,
+    completed_jpeg,
+    deep_jpeg,
+    read_deep_jpeg,
+)
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
@@ -82,9 +96,16 @@ def _read_image(
     path: Path, long_edge: int | None, max_pixels: int, reserve: Callable[[int], None]
 ) -> Photo:
     """Read an image that Pillow opens, upright, with its color profile and metadata."""
-    with open_image(path) as image:
-        refuse_too_many_pixels(path, image.size, max_pixels)
-        warnings: list[str] = []
+    warnings: list[str] = []
+    with path.open("rb") as file:
+        signature = file.read(SIGNATURE_LENGTH)
+    deep = deep_jpeg(path) if signature.startswith(JPEG_SIGNATURE) else None
+    content = deep.header if deep else None
+    if signature.startswith(PNG_SIGNATURE):
+        content = png_with_short_texts(path, warnings)
+    with open_image(path, content) as image:
+        size = deep.size if deep else image.size
+        refuse_too_many_pixels(path, size, max_pixels)
         # The further images of an MPO are previews and gain maps.
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             warnings.append("contains several images, only the first was read")
@@ -92,29 +113,45 @@ def _read_image(
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
             # What is decoded is at least twice as large as the result.
             image.draft(None, fit_within(image.size, 2 * long_edge))
-        reserve(math.prod(image.size))
-        return _read_opened(path, image, long_edge, warnings)
+        reserve(math.prod(size if deep else image.size))
+        if image.format in {"JPEG", "MPO"} and not deep:
+            return _read_jpeg(path, image, long_edge, warnings)
+        levels = read_deep_jpeg(path, deep) if deep else _read_levels(path, image)
+        if levels is None:
+            return photo_from_image(image, long_edge, warnings)
+        return _photo_of(StoredImage.of(levels), image, long_edge, warnings)
 
 
-def _read_opened(
-    path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]
-) -> Photo:
-    """Read an opened image with all its bits, and a JPEG at full size with few copies."""
-    stored = None
-    if image.format == "PNG":
-        numbers = read_code_points(path)
-        if numbers:
-            image.info["cicp"] = numbers
-    if image.format == "PNG" and is_sixteen_bit(image):
-        image.load()  # metadata may follow the pixels
-        stored = StoredImage.of(read_png_levels(path))
-    elif image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-        stored = StoredImage.of(read_heif(path))
-    elif long_edge is None and image.format in {"JPEG", "MPO"} and image.mode == "RGB":
-        pixels = read_jpeg(path)
-        stored = None if pixels is None else StoredImage(pixels)
-    if stored is None:
+def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]) -> Photo:
+    """Read an opened JPEG, at full size with few copies."""
+    content = completed_jpeg(path)
+    if content:
+        warnings.append("the end of the file is missing")
+        with open_image(path, content) as completed:
+            return photo_from_image(completed, long_edge, warnings)
+    pixels = read_jpeg(path) if long_edge is None and image.mode == "RGB" else None
+    if pixels is None:
         return photo_from_image(image, long_edge, warnings)
+    return _photo_of(StoredImage(pixels), image, long_edge, warnings)
+
+
+def _read_levels(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
+    """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
+    if image.format == "PNG":
+        image.info["cicp"] = read_code_points(path)
+        if not is_sixteen_bit(image):
+            return None
+        image.load()  # metadata may follow the pixels
+        return read_png_levels(path)
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        return read_heif(path)
+    return None
+
+
+def _photo_of(
+    stored: StoredImage, image: Image.Image, long_edge: int | None, warnings: list[str]
+) -> Photo:
+    """The photo of channels from another decoder, and of all else that Pillow has read."""
     stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
     return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
 

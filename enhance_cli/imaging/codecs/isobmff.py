@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 _MAX_ITEMS = 65_536
@@ -56,6 +57,20 @@ def brands_of(signature: bytes) -> tuple[bytes, ...]:
 def is_animated(content: bytes) -> bool:
     """Whether a file has frames like a video."""
     return any(kind == b"moov" for kind, _ in _boxes(content))
+
+
+def end_of_boxes(path: Path) -> int:
+    """Where the last box says that it ends, which may lie behind the end of the file."""
+    at = 0
+    with path.open("rb") as file:
+        while len(header := file.read(16)) >= 8:
+            size = int.from_bytes(header[:4])
+            size = int.from_bytes(header[8:]) if size == 1 else size
+            if size < 8:  # up to the end of the file, or damaged
+                return at
+            at += size
+            file.seek(at)
+    return at
 
 
 def read_boxes(content: bytes) -> PictureBoxes:

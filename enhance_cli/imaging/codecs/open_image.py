@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import struct
 from collections.abc import Callable, Generator, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -63,7 +64,7 @@ class _LargeTiffFile(TiffImageFile):
 
 
 @contextlib.contextmanager
-def open_image(path: Path) -> Generator[Image.Image]:
+def open_image(path: Path, content: bytes | None = None) -> Generator[Image.Image]:
     """Open a JPEG, PNG, TIFF, WebP, AVIF or HEIC file, whatever its size.
 
     As with ``Image.open``, the header is read and the pixels are not. The file is closed at the end
@@ -71,12 +72,16 @@ def open_image(path: Path) -> Generator[Image.Image]:
 
     Args:
         path: The file.
+        content: What to read in place of the file's own content, if that must be mended first.
 
     Raises:
         PIL.UnidentifiedImageError: The file is no image of these formats.
         OSError: The file cannot be read.
     """
-    with path.open("rb") as file, _identify(file, str(path)) as image:
+    with (
+        path.open("rb") if content is None else BytesIO(content) as file,
+        _identify(file, str(path)) as image,
+    ):
         yield image
 
 

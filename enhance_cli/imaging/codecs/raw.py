@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,18 @@ import numpy as np
 import rawpy
 from numpy.typing import NDArray
 
+from enhance_cli.imaging.codecs.isobmff import brands_of, end_of_boxes
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.metadata.tiff_tags import end_of_pixels
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within, resize_pixels, size_of
 
 SRGB_GAMMA = (2.4, 12.92)
 """Exponent and toe slope of sRGB's curve; LibRaw's default is the curve of BT.709."""
+
+_FUJIFILM, _FUJIFILM_HEADER, _FUJIFILM_PIXELS = b"FUJIFILMCCD-RAW", 108, 100
+"""Beginning of a RAF file, and where offset and length of its pixels stand (LibRaw, identify)."""
 
 _QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
 """Number of counterclockwise quarter turns for each value of LibRaw's ``flip``."""
@@ -36,7 +42,11 @@ def read_raw(
     Returns:
         The upright photo with its EXIF.
     """
+    if _is_cut_short(path):
+        raise ValueError("the file is cut short")
     with rawpy.imread(str(path)) as raw:
+        if raw.raw_type == rawpy.RawType.Flat and not raw.raw_image.any():
+            raise ValueError("there is no picture in it")
         sizes = raw.sizes  # developing changes them
         refuse_too_many_pixels(path, (sizes.width, sizes.height), max_pixels)
         longest = max(sizes.width, sizes.height)
@@ -53,6 +63,20 @@ def read_raw(
         metadata = _read_metadata(path, raw)
     pixels = resize_pixels(developed, fit_within(size_of(developed), long_edge))
     return Photo(pixels, metadata=metadata)
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether the pixels end behind the end of the file. LibRaw would make noise of the rest."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header = file.read(_FUJIFILM_HEADER)
+    if brands_of(header):  # Canon's CR3
+        return end_of_boxes(path) > size
+    if header.startswith(_FUJIFILM) and len(header) == _FUJIFILM_HEADER:
+        offset, length = struct.unpack_from(">II", header, _FUJIFILM_PIXELS)
+        return offset + length > size
+    end = end_of_pixels(path)
+    return end is not None and end > size
 
 
 def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:

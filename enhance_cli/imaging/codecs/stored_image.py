@@ -1,4 +1,4 @@
-"""An image as a decoder gives it, and the photo that it becomes."""
+"""Images as files store them: the photo that one becomes, and the channels of a photo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.cicp import Hdr, describe_chromaticities, describe_code_points, to_sdr
 from enhance_cli.imaging.color_space import (
     SRGB,
@@ -24,6 +25,7 @@ from enhance_cli.imaging.photo import (
     STRIP,
     Photo,
     Pixels,
+    convert_dtype,
     has_no_color,
     quantize,
     without_color,
@@ -36,6 +38,8 @@ UNUSABLE_PROFILE = "its colour profile cannot be used, so that it was read as sR
 
 Levels = NDArray[Any]
 """uint8 or uint16, over the full range."""
+
+_BYTE, _MAX_BYTE = 8, 255
 
 _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: np.fliplr,
@@ -220,3 +224,29 @@ def _inks_to_rgb(inks: Levels, profile: bytes | None) -> Levels:
             converted = paper[..., :3] * paper[..., 3:]
         result[top : top + rows] = quantize(converted, inks.dtype)
     return result
+
+
+def wants_sixteen_bits(photo: Photo, encoding: Encoding) -> bool:
+    """Whether to store a photo with 16 bits per channel."""
+    if encoding.bits is None:
+        return photo.max_value > _MAX_BYTE
+    return encoding.bits > _BYTE
+
+
+def stored_channels(photo: Photo, dtype: np.dtype) -> NDArray[Any]:
+    """Join the channels that a file has to store: RGB or grey, and opacity if there is any.
+
+    Args:
+        photo: The photo.
+        dtype: uint8 or uint16.
+
+    Returns:
+        A contiguous array of this dtype: ``(H, W)`` for a grey photo without opacity, else
+        ``(H, W, C)`` with 2, 3 or 4 channels.
+    """
+    color = convert_dtype(photo.pixels, dtype)
+    parts = [color[..., :1] if photo.grey else color]
+    if photo.alpha is not None:
+        parts.append(convert_dtype(photo.alpha, dtype)[..., None])
+    joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
+    return np.ascontiguousarray(joined[..., 0] if joined.shape[2] == 1 else joined)

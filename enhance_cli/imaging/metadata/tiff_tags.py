@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,6 +20,15 @@ MAX_TAG_BYTES, MAX_TAGS = 2**20, 4096
 _ORDERS = {b"II": "<", b"MM": ">"}
 _BIG_TIFF = 43
 _SUBFILE_TYPE, _EXIF, _GPS = 254, 0x8769, 0x8825
+
+_SUB_IFDS, _PARTS = 330, ((273, 279), (324, 325))
+"""Tags of further directories, and of the offsets and lengths of strips and of tiles."""
+
+_UNKNOWN_LENGTH = 2**32 - 1
+"""What some cameras write for the length of the pixels."""
+
+_MAX_PICTURES = 64
+"""Directories that are looked at."""
 
 _CODES = {
     1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 6: "b", 7: "s", 8: "h", 9: "i", 10: "ii", 11: "f",
@@ -89,6 +99,52 @@ def read_directories(path: Path) -> dict[str, dict[int, Any]]:
         name: {tag: value for tag, value in values.items() if tag in piexif.TAGS[names[name]]}
         for name, values in found.items()
     }
+
+
+def end_of_pixels(path: Path) -> int | None:
+    """Where the pixels of the largest picture end, in bytes from the beginning of the file.
+
+    Returns:
+        The position as the directories state it, which may lie behind the end of a file that is
+        cut short. None if the file is not built like a TIFF, or does not state it.
+    """
+    with path.open("rb") as file:
+        try:
+            reader = _Reader(file)
+        except DamagedTiffError:
+            return None
+        largest, end = 0, None
+        for directory in _pictures(reader):
+            for offsets, lengths in _PARTS:
+                parts = list(
+                    zip(
+                        _as_tuple(directory.get(offsets)),
+                        _as_tuple(directory.get(lengths)),
+                        strict=False,
+                    )
+                )
+                total = sum(length for _, length in parts)
+                if largest < total < _UNKNOWN_LENGTH:
+                    largest, end = total, max(offset + length for offset, length in parts)
+    return end
+
+
+def _pictures(reader: _Reader) -> Iterator[dict[int, Any]]:
+    """The directories of a file's pictures, those in SubIFDs among them."""
+    waiting, seen = [reader.first], set()
+    while waiting and len(seen) < _MAX_PICTURES:
+        position = waiting.pop()
+        if not position or position in seen:
+            continue
+        seen.add(position)
+        directory = reader.directory(position)
+        waiting += [directory.next, *_as_tuple(directory.values.get(_SUB_IFDS))]
+        yield directory.values
+
+
+def _as_tuple(value: Any) -> tuple[int, ...]:
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(one for one in values if isinstance(one, int))
 
 
 def _is_thumbnail(directory: _Directory) -> bool:

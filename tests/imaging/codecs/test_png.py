@@ -93,3 +93,25 @@ def test_hdr_is_compressed_with_a_warning(tmp_path, transfer):
     pixels = np.full((16, 16, 3), 148 if transfer == 16 else 191, np.uint8)
     photo = decode(with_chunks(tmp_path / "a.png", pixels, cICP=bytes([9, transfer, 0, 1])))
     assert "HDR" in photo.warnings[0] and photo.as_srgb().min() > 0.985
+
+
+LONG = "<x:xmpmeta>" + "Ein langer Text. " * 100_000 + "</x:xmpmeta>"
+
+
+@pytest.mark.parametrize("kind", ["zTXt", "iTXt"])
+@pytest.mark.parametrize("keyword", ["Description", "XML:com.adobe.xmp"])
+def test_long_compressed_texts_are_kept(tmp_path, kind, keyword):
+    packed = zlib.compress(LONG.encode())
+    body = keyword.encode() + (b"\0\0" if kind == "zTXt" else b"\0\1\0\0\0") + packed
+    photo = decode(with_chunks(tmp_path / "a.png", RED, **{kind: body}))
+    np.testing.assert_array_equal(photo.pixels, RED)
+    if keyword == "Description":
+        assert dict(photo.metadata.texts)["Description"] == LONG
+    elif kind == "iTXt":
+        assert photo.metadata.xmp == LONG.encode()
+
+
+def test_a_text_of_many_megabytes_is_left_out_with_a_warning(tmp_path):
+    body = b"Description\0\0" + zlib.compress(bytes(2**25))
+    photo = decode(with_chunks(tmp_path / "a.png", RED, zTXt=body))
+    assert "too long" in photo.warnings[0] and photo.metadata.texts == ()

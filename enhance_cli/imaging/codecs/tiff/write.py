@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from enhance_cli.config.apply import Encoding
-from enhance_cli.imaging.codecs.channels import stored_channels, wants_sixteen_bits
+from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import TIFF_IPTC, TIFF_XMP
 from enhance_cli.imaging.photo import Photo
