@@ -43,6 +43,7 @@ class Photo:
         grey: Whether the photo has no color, even if it is stored as RGB.
         metadata: Metadata of its file.
         warnings: A line for everything that was lost in reading.
+        lossless: Whether its file is a WebP without loss, which the result then is as well.
     """
 
     pixels: Pixels
@@ -51,6 +52,7 @@ class Photo:
     grey: bool = False
     metadata: Metadata = NO_METADATA
     warnings: tuple[str, ...] = ()
+    lossless: bool = False
 
     @property
     def size(self) -> Size:

@@ -36,6 +36,7 @@ from enhance_cli.imaging.codecs.unusual_jpeg import (
     deep_jpeg,
     read_deep_jpeg,
 )
+from enhance_cli.imaging.codecs.webp import is_lossless_webp
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
@@ -118,7 +119,8 @@ def _read_image(
             return _read_jpeg(path, image, long_edge, warnings)
         levels = read_deep_jpeg(path, deep) if deep else _read_levels(path, image)
         if levels is None:
-            return photo_from_image(image, long_edge, warnings)
+            photo = photo_from_image(image, long_edge, warnings)
+            return replace(photo, lossless=image.format == "WEBP" and is_lossless_webp(path))
         return _photo_of(StoredImage.of(levels), image, long_edge, warnings)
 
 
