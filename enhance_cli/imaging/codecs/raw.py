@@ -12,6 +12,7 @@ import rawpy
 from numpy.typing import NDArray
 
 from enhance_cli.imaging.codecs.isobmff import brands_of, end_of_boxes
+from enhance_cli.imaging.codecs.tiff.jpegxl_dng import unpacked_dng
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.tiff_tags import end_of_pixels
@@ -44,7 +45,7 @@ def read_raw(
     """
     if _is_cut_short(path):
         raise ValueError("the file is cut short")
-    with rawpy.imread(str(path)) as raw:
+    with rawpy.imread(unpacked_dng(path) or str(path)) as raw:
         if raw.raw_type == rawpy.RawType.Flat and not raw.raw_image.any():
             raise ValueError("there is no picture in it")
         sizes = raw.sizes  # developing changes them
