@@ -46,6 +46,7 @@ def test_it_is_cropped_before_it_is_turned(tmp_path):
 
 
 @pytest.mark.parametrize("depth", ["10", "12"])
+@pytest.mark.proves("Depth", "10-bit HEIC and AVIF")
 def test_more_than_eight_bits_are_kept(tmp_path, depth):
     photo = decode(encode(tmp_path, "-d", depth, "-y", "444", "--min", "0", "--max", "0"))
     assert photo.pixels.dtype == np.uint16

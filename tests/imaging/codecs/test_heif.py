@@ -88,6 +88,7 @@ def test_the_colors_of_display_p3(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
+@pytest.mark.proves("Colour", "HDR (PQ, HLG) is compressed, with a warning")
 def test_hdr_is_compressed_with_a_warning(tmp_path, transfer):
     path = tmp_path / "a.heic"
     with_numbers(path, 9, transfer)

@@ -53,6 +53,7 @@ GAMA = {gamma: struct.pack(">I", round(100_000 * gamma)) for gamma in (1.0, 0.45
     {"cHRM": CHRM_P3, "gAMA": GAMA[0.45455]},
     {"sRGB": b"\0", "cICP": bytes([12, 13, 0, 1])},
 ], ids=" ".join)  # fmt: skip
+@pytest.mark.proves("Colour", "any colour space by numbers")
 def test_the_colors_of_display_p3(tmp_path, chunks, dtype):
     pixels = RED.astype(dtype) * dtype(np.iinfo(dtype).max // 255)
     photo = decode(with_chunks(tmp_path / "a.png", pixels, **chunks))

@@ -131,6 +131,7 @@ def srgb_signed(linear):
     ["-ColorSpace#=65535", "-InteropIndex=R03"],
     ["-ColorSpace#=2"],
 ], ids=" ".join)  # fmt: skip
+@pytest.mark.proves("Colour", "Adobe RGB may be named by EXIF alone")
 def test_adobe_rgb_by_exif_alone(tmp_path, suffix, tags):
     exif = exif_with(tmp_path, *tags)
     red, path = np.full((64, 64, 3), (217, 26, 26), np.uint8), tmp_path / f"a.{suffix}"

@@ -17,6 +17,7 @@ EXIF[0x0112], EXIF[0x010F] = 6, "Maker"
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("long_edge", [None, 100])
 @pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.proves("Damaged files", "A JPEG that lacks only its end is completed")
 def test_only_the_end_is_missing(tmp_path, mode, progressive, long_edge, missing):
     path = tmp_path / "a.jpg"
     image = Image.fromarray(smooth(240, 160)).convert(mode)
