@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -15,6 +16,12 @@ Floats = NDArray[np.float32]
 
 _SRGB_TOLERANCE = 0.5 / 255
 """Largest difference to sRGB at which a color space counts as sRGB."""
+
+
+_UNUSABLE = "its colour profile cannot be used"
+
+_DATA_SPACE = slice(16, 20)
+"""Bytes of a profile's header that name the color space of its data (ICC.1:2022, 7.2.6)."""
 
 
 class ProfileError(Exception):
@@ -36,7 +43,7 @@ class ColorSpace:
 
     def __post_init__(self) -> None:
         if self.profile is not None and not _is_usable(self.profile):
-            raise ProfileError("its colour profile cannot be used")
+            raise ProfileError(_UNUSABLE)
 
     @property
     def is_srgb(self) -> bool:
@@ -77,13 +84,70 @@ SRGB_ICC = _srgb_icc()
 """ICC profile that is embedded in results in sRGB."""
 
 
-def _transformed(pixels: Floats, source: bytes, target: bytes) -> Floats:
-    """Convert in floating point; LittleCMS does not clip there (a test confirms it)."""
+@lru_cache(maxsize=1)
+def adobe_rgb() -> bytes:
+    """ICC profile of Adobe RGB (1998)."""
+    return imagecodecs.cms_profile("adobergb")
+
+
+def grey_to_srgb(levels: NDArray[Any], profile: bytes) -> NDArray[Any]:
+    """Convert grey levels by their profile to those of sRGB.
+
+    Args:
+        levels: uint8 or uint16, of any shape.
+        profile: ICC profile of grey, or of RGB: then its neutral axis counts.
+
+    Returns:
+        Levels of the same shape and dtype.
+
+    Raises:
+        ProfileError: The profile cannot be used.
+    """
+    white = np.iinfo(levels.dtype).max
+    tones = (np.arange(white + 1, dtype=np.float32) / np.float32(white))[None]
+    if profile[_DATA_SPACE] == b"RGB ":
+        converted = ColorSpace(profile).to_srgb(np.repeat(tones[..., None], 3, axis=2))
+    else:
+        converted = _converted(tones, profile, "gray")
+    table = (converted[0, :, 1].clip(0, 1) * white).round().astype(levels.dtype)
+    return table[levels]
+
+
+def cmyk_to_srgb(inks: NDArray[Any], profile: bytes) -> Floats:
+    """Convert inks by their profile.
+
+    Args:
+        inks: ``(..., 4)``, uint8 or uint16; 0 is no ink.
+        profile: ICC profile of a CMYK color space.
+
+    Returns:
+        sRGB, ``(..., 3)``.
+
+    Raises:
+        ProfileError: The profile cannot be used.
+    """
+    return _converted(inks, profile, "cmyk")
+
+
+def lab_to_srgb(lab: Floats) -> Floats:
+    """Convert CIELab of white point D50, L from 0 to 100, to sRGB; both ``(..., 3)``."""
+    return _converted(lab, _lab(), "lab")
+
+
+def _converted(pixels: NDArray[Any], profile: bytes, model: str) -> Floats:
+    try:
+        return _transformed(pixels, profile, _srgb(), model)
+    except (imagecodecs.CmsError, ValueError, TypeError) as problem:
+        raise ProfileError(_UNUSABLE) from problem
+
+
+def _transformed(pixels: NDArray[Any], source: bytes, target: bytes, model: str = "rgb") -> Floats:
+    """Convert to floating point; LittleCMS does not clip there (a test confirms it)."""
     converted = imagecodecs.cms_transform(
         np.ascontiguousarray(pixels),
         source,
         target,
-        colorspace="rgb",
+        colorspace=model,
         outcolorspace="rgb",
         outdtype="float32",
         intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
@@ -95,6 +159,11 @@ def _transformed(pixels: Floats, source: bytes, target: bytes) -> Floats:
 @lru_cache(maxsize=1)
 def _srgb() -> bytes:
     return imagecodecs.cms_profile("srgb")
+
+
+@lru_cache(maxsize=1)
+def _lab() -> bytes:
+    return imagecodecs.cms_profile("lab4")
 
 
 @lru_cache(maxsize=16)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from PIL import Image
+from tifffile import TiffPage
 
 from enhance_cli.errors import PhotoError
-from enhance_cli.imaging.photo import refuse_too_many_pixels
 
 MAX_SIDE = 1_000_000
 """Longest side in pixels. Pillow keeps a pointer for each row."""
@@ -31,10 +31,8 @@ Deflate reaches 1032, LZW 2559 and PackBits 64.
 _BITS = {"RGB": 24, "RGBA": 32, "LA": 16, "I;16": 16}
 """Least bits of a pixel of a PNG, by mode; of all others, one."""
 
-_WIDTH, _HEIGHT, _BITS_PER_SAMPLE, _COMPRESSION = 256, 257, 258, 259
-_TILE_SIZE, _TILE_OFFSETS, _STRIP_ROWS, _STRIP_OFFSETS = (322, 323), 324, 278, 273
-_PLANAR, _SAMPLES, _DEPTH = 284, 277, 32997
-"""Tags of a TIFF. Its pixels are in tiles or in strips, each at an offset of its own."""
+_SEPARATE = 2
+"""PlanarConfiguration of a TIFF whose channels have tiles or strips of their own."""
 
 _MAX_SAMPLES = 64
 
@@ -43,30 +41,62 @@ _SOS, _EOI = 0xDA, b"\xff\xd9"
 _MAX_SEGMENTS = 10_000
 
 
-def refuse_costly_file(path: Path, image: Image.Image, max_pixels: int) -> None:
-    """Refuse a file that no decoder should begin to read.
+def refuse_costly_file(path: Path, image: Image.Image) -> None:
+    """Refuse an image, other than a TIFF, that no decoder should begin to read.
 
     Args:
         path: The file.
         image: The same file, opened by Pillow; its pixels have not been read.
-        max_pixels: Largest number of pixels that a file may have.
 
     Raises:
-        PhotoError: It has too many pixels or scans, or too little data for what it says to hold.
+        PhotoError: It has too many scans, or too little data for what it says to hold.
     """
-    refuse_too_many_pixels(path, image.size, max_pixels)
     width, height = image.size
+    _refuse_long_side(path, image.size)
     least_bits = width * height * _BITS.get(image.mode, 1)
-    if max(width, height) > MAX_SIDE:
-        raise PhotoError(
-            f"{path}: {width} x {height} pixels, the longest side that can be read is {MAX_SIDE:,}"
-        )
     if image.format in {"JPEG", "MPO"}:
         _refuse_many_scans(path, image)
-    elif image.format == "TIFF":
-        _refuse_missing_tiles(path, image, max_pixels)
     elif image.format == "PNG" and least_bits > 8 * _PNG_RATIO * path.stat().st_size:
         raise PhotoError(f"{path}: damaged, too short for {width} x {height} pixels")
+
+
+def refuse_costly_tiff(path: Path, page: TiffPage, max_pixels: int) -> None:
+    """Refuse a TIFF that no decoder should begin to read.
+
+    Args:
+        path: The file.
+        page: The page that is to be read.
+        max_pixels: Largest number of pixels of a tile.
+
+    Raises:
+        PhotoError: It lists fewer tiles or strips than its pixels need, has too many channels, or
+            too little data for what it says to hold.
+    """
+    width, height, samples = page.imagewidth, page.imagelength, page.samplesperpixel
+    _refuse_long_side(path, (width, height))
+    if samples > _MAX_SAMPLES or page.imagedepth > 1:
+        raise PhotoError(f"{path}: a TIFF with {samples} channels or with a depth, not a photo")
+    across, down = (
+        (page.tilewidth, page.tilelength) if page.is_tiled else (width, page.rowsperstrip)
+    )
+    if across < 1 or down < 1 or (page.is_tiled and across * down > max_pixels):
+        raise PhotoError(f"{path}: damaged, tiles or strips of {across} x {down} pixels")
+    needed = math.ceil(width / across) * math.ceil(height / down)
+    needed *= samples if page.planarconfig == _SEPARATE else 1
+    bits = width * height * samples * page.bitspersample
+    if bits > 8 * _TIFF_RATIOS.get(page.compression, math.inf) * path.stat().st_size:
+        raise PhotoError(f"{path}: damaged, too short for {width} x {height} pixels")
+    if len(page.dataoffsets) < needed:
+        listed = len(page.dataoffsets)
+        raise PhotoError(f"{path}: damaged, {listed} of {needed:,} tiles or strips are listed")
+
+
+def _refuse_long_side(path: Path, size: tuple[int, int]) -> None:
+    if max(size) > MAX_SIDE:
+        raise PhotoError(
+            f"{path}: {size[0]} x {size[1]} pixels, the longest side that can be read is "
+            f"{MAX_SIDE:,}"
+        )
 
 
 def _refuse_many_scans(path: Path, image: Image.Image) -> None:
@@ -117,34 +147,3 @@ def _chunks(file: IO[bytes], start: int) -> Iterator[bytes]:
     file.seek(start)
     while chunk := file.read(_CHUNK):
         yield chunk + file.read(1) if chunk.endswith(b"\xff") else chunk
-
-
-def _refuse_missing_tiles(path: Path, image: Any, max_pixels: int) -> None:
-    """Refuse a TIFF that lists fewer tiles or strips than its pixels need."""
-    tags = image.tag_v2
-    width, height = (_number(tags.get(tag, 0)) for tag in (_WIDTH, _HEIGHT))
-    samples = _number(tags.get(_SAMPLES, 1))
-    if samples > _MAX_SAMPLES or _number(tags.get(_DEPTH, 1)) > 1:
-        raise PhotoError(f"{path}: a TIFF with {samples} channels or with a depth, not a photo")
-    tiled = _TILE_OFFSETS in tags
-    across, down = (_number(tags.get(tag, 0)) for tag in _TILE_SIZE)
-    if not tiled:
-        across, down = width, _number(tags.get(_STRIP_ROWS, height))
-    if across < 1 or down < 1 or (tiled and across * down > max_pixels):
-        raise PhotoError(f"{path}: damaged, tiles or strips of {across} x {down} pixels")
-    needed = math.ceil(width / across) * math.ceil(height / down)
-    needed *= samples if _number(tags.get(_PLANAR, 1)) == 2 else 1
-    listed = tags.get(_TILE_OFFSETS if tiled else _STRIP_OFFSETS, ())
-    count = len(listed) if isinstance(listed, tuple) else 1
-    ratio = _TIFF_RATIOS.get(_number(tags.get(_COMPRESSION, 1)), math.inf)
-    bits = samples * _number(tags.get(_BITS_PER_SAMPLE, 1))
-    if width * height * bits > 8 * ratio * path.stat().st_size:
-        raise PhotoError(f"{path}: damaged, too short for {width} x {height} pixels")
-    if count < needed:
-        raise PhotoError(f"{path}: damaged, {count} of {needed:,} tiles or strips are listed")
-
-
-def _number(value: Any) -> int:
-    """The first number of a tag; 0 if there is none."""
-    first = value[0] if isinstance(value, tuple) and value else value
-    return int(first) if isinstance(first, int) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,14 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 NO_COLOR = 3 / 255
 """Largest difference between the channels of a photo without color; JPEG causes as much."""
 
-_STRIP = 2**16
+_CONVERTED = 2
+"""By how much that may be larger after the conversion to sRGB from another color space."""
+
+_DEEP_NOISE, _DEEP_SHARE = 0.4 / 255, 0.1
+"""More than 8 bits tell dark colors from noise: there, the channels of a pixel without color differ
+by at most this, and this share of the largest one."""
+
+STRIP = 2**16
 """Pixels that are examined at a time."""
 
 
@@ -37,6 +45,7 @@ class Photo:
         grey: Whether the photo has no color, even if it is stored as RGB.
         metadata: Metadata of its file.
         warnings: A line for everything that was lost in reading.
+        lossless: Whether its file is a WebP without loss, which the result then is as well.
     """
 
     pixels: Pixels
@@ -45,6 +54,7 @@ class Photo:
     grey: bool = False
     metadata: Metadata = NO_METADATA
     warnings: tuple[str, ...] = ()
+    lossless: bool = False
 
     def __eq__(self, other: object) -> bool:
         return equal_in_content(self, other)
@@ -75,7 +85,7 @@ class Photo:
 
     def as_floats(self, top: int = 0, bottom: int | None = None) -> Floats:
         """Rows ``top`` to ``bottom`` as ``(n, W, 3)`` in [0, 1], in the photo's own color space."""
-        return self.pixels[top:bottom].astype(np.float32) / np.float32(self.max_value)
+        return _floats(self.pixels[top:bottom])
 
     def as_srgb(self) -> Floats:
         """The photo as the networks see it: ``(H, W, 3)``, sRGB in [0, 1]."""
@@ -106,7 +116,7 @@ def refuse_too_many_pixels(path: Path, size: tuple[int, int], limit: int) -> Non
         )
 
 
-def quantize(values: Floats, dtype: np.dtype) -> Pixels:
+def quantize(values: NDArray[np.floating[Any]], dtype: np.dtype) -> Pixels:
     """Clamp floats to [0, 1]; for an integer dtype, scale them to its full range and round."""
     clamped = values.clip(0, 1)
     if not np.issubdtype(dtype, np.integer):
@@ -131,17 +141,56 @@ def convert_dtype(pixels: Pixels, dtype: np.dtype) -> Pixels:
     return quantize(pixels.astype(np.float32) / np.float32(max_value(pixels.dtype)), dtype)
 
 
-def has_no_color(pixels: Pixels) -> bool:
-    """Whether the channels of ``(H, W, 3)`` pixels are equal, up to compression noise."""
-    limit = NO_COLOR * max_value(pixels.dtype)
-    rows = max(1, _STRIP // pixels.shape[1])
+def has_no_color(pixels: Pixels, color_space: ColorSpace = SRGB) -> bool:
+    """Whether the channels of ``(H, W, 3)`` pixels are equal, up to the noise of compression.
+
+    The channels are compared in sRGB too, where equal differences look about equal.
+    """
     # Strip by strip: for most photos the first one decides.
-    strips = (pixels[top : top + rows] for top in range(0, len(pixels), rows))
-    return all(_channel_range(strip).max() <= limit for strip in strips)
+    return all(_is_neutral(strip, color_space) for strip in _strips(pixels))
 
 
-def _channel_range(pixels: Pixels) -> NDArray[Any]:
-    """Difference of the largest and smallest channel; ``max(axis=2)`` takes ten times as long."""
+def without_color(photo: Photo) -> Photo:
+    """The photo as a grey one in sRGB, in which grey files are stored."""
+    if photo.color_space.is_srgb:
+        return replace(photo, color_space=SRGB, grey=True)
+    grey = np.empty_like(photo.pixels)
+    for strip, target in zip(_strips(photo.pixels), _strips(grey), strict=True):
+        converted = photo.color_space.to_srgb(_floats(strip))
+        target[:] = quantize(converted, grey.dtype)
+    return replace(photo, pixels=grey, color_space=SRGB, grey=True)
+
+
+def _strips(pixels: Pixels) -> Iterator[Pixels]:
+    """Views of the rows, ``STRIP`` pixels at a time."""
+    rows = max(1, STRIP // pixels.shape[1])
+    return (pixels[top : top + rows] for top in range(0, len(pixels), rows))
+
+
+def _is_neutral(pixels: Pixels, color_space: ColorSpace) -> bool:
+    lowest, highest = _extremes(pixels)
+    if (lowest == highest).all():
+        return True
+    white, limit = max_value(pixels.dtype), NO_COLOR
+    if (highest - lowest).max() > limit * white:
+        return False
+    if not color_space.is_srgb:
+        lowest, highest = _extremes(color_space.to_srgb(_floats(pixels)).clip(0, 1))
+        white, limit = 1, NO_COLOR * _CONVERTED
+    limits = np.float32(limit * white)
+    if pixels.dtype != np.uint8:
+        share = limit / NO_COLOR
+        dark = np.float32(share * _DEEP_NOISE * white) + np.float32(share * _DEEP_SHARE) * highest
+        limits = np.minimum(limits, dark)
+    return bool((highest - lowest <= limits).all())
+
+
+def _floats(pixels: Pixels) -> Floats:
+    return pixels.astype(np.float32) / np.float32(max_value(pixels.dtype))
+
+
+def _extremes(pixels: Pixels) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The smallest and the largest channel; ``max(axis=2)`` takes ten times as long."""
     red, green, blue = np.moveaxis(pixels, 2, 0)
-    highest = np.maximum(np.maximum(red, green), blue)
-    return highest - np.minimum(np.minimum(red, green), blue)
+    lowest = np.minimum(np.minimum(red, green), blue)
+    return lowest, np.maximum(np.maximum(red, green), blue)

@@ -82,7 +82,7 @@ def write_raw(path, write_dng):
     ("name", "write", "blocks", "tags"),
     [
         ("a.jpg", write_jpeg, 1, 0),
-        ("a.tif", write_tiff, 1, 1),
+        ("a.tif", write_tiff, 0, 1),
         ("a.dng", write_raw, 0, 1),
     ],
 )

@@ -1,10 +1,11 @@
 from dataclasses import replace
 
+import imagecodecs
 import numpy as np
 import pytest
 
 from enhance_cli.errors import PhotoError
-from enhance_cli.imaging.color_space import SRGB_ICC, ColorSpace
+from enhance_cli.imaging.color_space import SRGB, SRGB_ICC, ColorSpace
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import (
     Photo,
@@ -13,6 +14,7 @@ from enhance_cli.imaging.photo import (
     quantize,
     refuse_too_many_pixels,
     to_uint8,
+    without_color,
 )
 
 EVERY_BYTE = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -63,6 +65,64 @@ def test_differences_within_the_noise_of_compression_are_no_color(difference, ex
     pixels[-1, -1, 1] += difference
     assert has_no_color(pixels) == expected
     assert has_no_color(pixels.astype(np.uint16) * 257) == expected
+
+
+@pytest.mark.parametrize("color", [(700, 0, 0), (0, 500, 0), (0, 0, 771), (2000, 1300, 1300)])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_dark_colors_are_colors(color, dtype):
+    pixels = convert_dtype(np.full((20, 30, 3), color, np.uint16), np.dtype(dtype))
+    assert not has_no_color(pixels)
+
+
+@pytest.mark.parametrize("level", [0, 1, 40, 700, 9000, 65_000])
+def test_the_last_bits_of_dark_greys_are_noise(level):
+    """A level of 10 bits, as HEIC stores them, is 64 of 16 bits."""
+    pixels = np.full((20, 30, 3), level, np.uint16)
+    pixels[::2, :, 2] += 64
+    assert has_no_color(pixels)
+
+
+SPACES = {
+    "ProPhoto": imagecodecs.cms_profile(
+        "rgb",
+        whitepoint=[0.3457, 0.3585, 1.0],
+        primaries=[0.7347, 0.2653, 1.0, 0.1596, 0.8404, 1.0, 0.0366, 0.0001, 1.0],
+        gamma=1.8,
+    ),
+    "Adobe RGB": imagecodecs.cms_profile("adobergb"),
+    "linear": imagecodecs.cms_profile(
+        "rgb",
+        whitepoint=[0.3127, 0.3290, 1.0],
+        primaries=[0.64, 0.33, 1.0, 0.3, 0.6, 1.0, 0.15, 0.06, 1.0],
+        gamma=1.0,
+    ),
+}
+GAMMA = {"ProPhoto": 1.8, "Adobe RGB": 563 / 256, "linear": 1.0}
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_noise_is_measured_as_it_is_seen(name):
+    """Two levels of 255 in the dark of a linear space are 20 of sRGB."""
+    space = ColorSpace(SPACES[name])
+    dark = np.zeros((20, 30, 3), np.uint8)
+    dark[..., 0] = 2
+    assert has_no_color(dark, space) == (name != "linear")
+    bright = np.full((20, 30, 3), 200, np.uint8)
+    bright[::2, :, 1] += 2
+    assert has_no_color(bright, space)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("name", SPACES)
+def test_without_color_a_photo_is_in_srgb(name, dtype):
+    white = np.iinfo(dtype).max
+    tones = np.arange(256) * (white // 255)
+    pixels = np.repeat(tones.astype(dtype)[None, :, None], 3, axis=2)
+    grey = without_color(Photo(pixels, ColorSpace(SPACES[name])))
+    linear = (np.arange(256) / 255) ** GAMMA[name]
+    expected = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    assert grey.grey and grey.color_space is SRGB and grey.pixels.dtype == dtype
+    assert np.abs(grey.pixels[0] / white - expected[:, None]).max() < 0.6 / 255
 
 
 def test_only_more_pixels_than_the_limit_are_refused(tmp_path):

@@ -7,23 +7,43 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import rawpy
+from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
-from enhance_cli.imaging.codecs.formats import TIFF, is_raw
+from enhance_cli.imaging.codecs.avif import is_avif, read_avif
+from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_raw, is_tiff, unread_format
+from enhance_cli.imaging.codecs.heif import read_heif
 from enhance_cli.imaging.codecs.jpeg import read_jpeg
 from enhance_cli.imaging.codecs.open_image import open_image
-from enhance_cli.imaging.codecs.pillow_image import photo_from_image, photo_of_pixels, upright
+from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
+from enhance_cli.imaging.codecs.png import (
+    PNG_SIGNATURE,
+    is_sixteen_bit,
+    png_with_short_texts,
+    read_code_points,
+    read_png_levels,
+)
 from enhance_cli.imaging.codecs.raw import read_raw
-from enhance_cli.imaging.codecs.sixteen_bit import is_sixteen_bit, read_sixteen_bit
+from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
+from enhance_cli.imaging.codecs.tiff.read import read_tiff
+from enhance_cli.imaging.codecs.unusual_jpeg import (
+    JPEG_SIGNATURE,
+    completed_jpeg,
+    deep_jpeg,
+    read_deep_jpeg,
+)
+from enhance_cli.imaging.codecs.webp import is_lossless_webp
 from enhance_cli.imaging.file_limits import refuse_costly_file
-from enhance_cli.imaging.metadata import exif
-from enhance_cli.imaging.metadata.metadata import Metadata
-from enhance_cli.imaging.metadata.read import sort_info
-from enhance_cli.imaging.photo import Photo
+from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
+from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
+
+Reader = Callable[[Path, int | None, int, Callable[[int], None]], Photo]
+"""Reads a photo, given the last four arguments of :func:`decode`."""
 
 
 def decode(
@@ -32,7 +52,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     reserve: Callable[[int], None] = lambda _pixels: None,
 ) -> Photo:
-    """Read a photo: a camera RAW file, HEIC, or any image that Pillow reads.
+    """Read a photo: JPEG, PNG, TIFF, WebP, AVIF, HEIC or a camera RAW file.
 
     The photo is turned upright, as EXIF's orientation says. RAW files are developed with the
     camera's white balance and without automatic brightening. The photo has 16 bits per channel if
@@ -53,8 +73,7 @@ def decode(
         PhotoError: The file cannot be read as a photo, or has too many pixels.
     """
     try:
-        read = read_raw if is_raw(path) else _read_image
-        return read(path, long_edge, max_pixels, reserve)
+        return _reader_of(path)(path, long_edge, max_pixels, reserve)
     except PhotoError:
         raise
     except MemoryError as problem:
@@ -64,13 +83,32 @@ def decode(
         raise PhotoError(f"{path}: {_reason(path, problem)}") from problem
 
 
+def _reader_of(path: Path) -> Reader:
+    """The reader of a file: of RAW by its suffix, of all else by its first bytes."""
+    if is_raw(path):
+        return read_raw
+    with path.open("rb") as file:
+        signature = file.read(SIGNATURE_LENGTH)
+    if is_tiff(signature):
+        return read_tiff
+    return read_avif if is_avif(signature) else _read_image
+
+
 def _read_image(
     path: Path, long_edge: int | None, max_pixels: int, reserve: Callable[[int], None]
 ) -> Photo:
-    """Read an image file, upright, with its color profile and metadata."""
-    with open_image(path) as image:
-        refuse_costly_file(path, image, max_pixels)
-        warnings: list[str] = []
+    """Read an image that Pillow opens, upright, with its color profile and metadata."""
+    warnings: list[str] = []
+    with path.open("rb") as file:
+        signature = file.read(SIGNATURE_LENGTH)
+    deep = deep_jpeg(path) if signature.startswith(JPEG_SIGNATURE) else None
+    content = deep.header if deep else None
+    if signature.startswith(PNG_SIGNATURE):
+        content = png_with_short_texts(path, warnings)
+    with open_image(path, content) as image:
+        size = deep.size if deep else image.size
+        refuse_too_many_pixels(path, size, max_pixels)
+        refuse_costly_file(path, image)
         # The further images of an MPO are previews and gain maps.
         # To count them would take minutes for a file of very many.
         if getattr(image, "is_animated", False) and image.format != "MPO":
@@ -79,38 +117,49 @@ def _read_image(
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
             # What is decoded is at least twice as large as the result.
             image.draft(None, fit_within(image.size, 2 * long_edge))
-        reserve(math.prod(image.size))
-        photo = _read_opened(path, image, long_edge, warnings)
-    if path.suffix.lower() in TIFF:
-        return replace(photo, metadata=_with_tags_of_file(photo.metadata, path))
-    return photo
+        reserve(math.prod(size if deep else image.size))
+        if image.format in {"JPEG", "MPO"} and not deep:
+            return _read_jpeg(path, image, long_edge, warnings)
+        levels = read_deep_jpeg(path, deep) if deep else _read_levels(path, image)
+        if levels is None:
+            photo = photo_from_image(image, long_edge, warnings)
+            return replace(photo, lossless=image.format == "WEBP" and is_lossless_webp(path))
+        return _photo_of(StoredImage.of(levels), image, long_edge, warnings)
 
 
-def _read_opened(
-    path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]
-) -> Photo:
-    """Read an opened image with all its bits, and a JPEG at full size with few copies."""
-    sixteen_bit = is_sixteen_bit(image)
+def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]) -> Photo:
+    """Read an opened JPEG, at full size with few copies."""
+    content = completed_jpeg(path)
+    if content:
+        warnings.append("the end of the file is missing")
+        with open_image(path, content) as completed:
+            return photo_from_image(completed, long_edge, warnings)
+    pixels = read_jpeg(path) if long_edge is None and image.mode == "RGB" else None
+    if pixels is None:
+        return photo_from_image(image, long_edge, warnings)
+    return _photo_of(StoredImage(pixels), image, long_edge, warnings)
+
+
+def _read_levels(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
+    """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
     if image.format == "PNG":
+        sixteen_bit = is_sixteen_bit(image)
         sort_info(image)
         image.load()  # metadata may follow the pixels
         sort_info(image)
-    if sixteen_bit:
-        pixels, alpha, grey = read_sixteen_bit(path, image)
-        return photo_of_pixels(image, pixels, alpha, grey, warnings).fit_within(long_edge)
-    if long_edge is None and image.format in {"JPEG", "MPO"} and image.mode == "RGB":
-        pixels = read_jpeg(path)
-        if pixels is not None:
-            return photo_of_pixels(image, upright(pixels, image), None, False, warnings)
-    return photo_from_image(image, long_edge, warnings)
+        image.info["cicp"] = read_code_points(path)
+        return read_png_levels(path) if sixteen_bit else None
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        return read_heif(path)
+    return None
 
 
-def _with_tags_of_file(metadata: Metadata, path: Path) -> Metadata:
-    """Replace the EXIF block that Pillow builds of a TIFF by the tags of the file itself."""
-    try:
-        return replace(metadata, exif=exif.read_tags(path))
-    except exif.ExifError as problem:
-        return replace(metadata, exif=None, unreadable=(str(problem),))
+def _photo_of(
+    stored: StoredImage, image: Image.Image, long_edge: int | None, warnings: list[str]
+) -> Photo:
+    """The photo of channels from another decoder, and of all else that Pillow has read."""
+    stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
+    return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
 
 
 def _reason(path: Path, problem: Exception) -> str:
@@ -121,5 +170,9 @@ def _reason(path: Path, problem: Exception) -> str:
     if path.stat().st_size == 0:
         return "the file is empty"
     if isinstance(problem, Image.UnidentifiedImageError | rawpy.LibRawFileUnsupportedError):
+        with path.open("rb") as file:
+            name = unread_format(file.read(SIGNATURE_LENGTH))
+        if name:
+            return f"{name} cannot be read; save it as JPEG, PNG or TIFF"
         return "not a photo, or a format that cannot be read"
     return f"damaged or not a photo ({str(problem).strip() or type(problem).__name__})"

@@ -17,7 +17,7 @@ from enhance_cli.imaging.codecs.avif import write_avif
 from enhance_cli.imaging.codecs.formats import AVIF, JPEG, PNG, TIFF, WEBP
 from enhance_cli.imaging.codecs.jpeg import METADATA_LIMITS, write_jpeg
 from enhance_cli.imaging.codecs.png import write_png
-from enhance_cli.imaging.codecs.tiff import write_tiff
+from enhance_cli.imaging.codecs.tiff.write import write_tiff
 from enhance_cli.imaging.codecs.webp import write_webp
 from enhance_cli.imaging.metadata import extended_xmp
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata

@@ -28,6 +28,37 @@ RAW = frozenset({
 PHOTOS = WRITTEN | HEIF | RAW
 """Suffixes of all photos that are read."""
 
+SIGNATURE_LENGTH = 64
+"""Bytes at the beginning of a file that tell its format."""
+
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""Of TIFF and BigTIFF, in either byte order."""
+
+_OTHER_FORMATS = (
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"II\xbc", "JPEG XR"),
+    (b"\xff\xd8\xff\xf7", "JPEG-LS"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"8BPS", "Photoshop"),
+    (b"gimp xcf", "GIMP"),
+    (b"%!PS", "PostScript"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript"),
+    (b"%PDF", "PDF"),
+    (b"<svg", "SVG"),
+    (b"v/1\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"qoif", "QOI"),
+    (b"DDS ", "DDS"),
+    (b"icns", "ICNS"),
+    (b"\0\0\1\0", "ICO"),
+    *((b"P%d" % number, "Netpbm") for number in range(1, 8)),
+)
+"""First bytes of files that are pictures and are not read."""
+
 SYSTEM_FOLDERS = frozenset({"@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
 """Names of folders that operating systems and network drives create among photos."""
 
@@ -40,6 +71,16 @@ def is_photo(path: Path) -> bool:
 def is_raw(path: Path) -> bool:
     """Whether the file has the suffix of a camera RAW file."""
     return path.suffix.lower() in RAW
+
+
+def is_tiff(signature: bytes) -> bool:
+    """Whether the first bytes of a file are those of a TIFF or BigTIFF."""
+    return signature.startswith(_TIFF_SIGNATURES)
+
+
+def unread_format(signature: bytes) -> str | None:
+    """The name of a picture's format that is not read, by the first bytes of its file."""
+    return next((name for first, name in _OTHER_FORMATS if signature.startswith(first)), None)
 
 
 def photos_below(

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import struct
 from collections.abc import Callable, Generator, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -25,8 +26,17 @@ _HEIF_BRANDS = frozenset({
 })  # fmt: skip
 """Major brands of HEIF files (ISO/IEC 23008-12, annex B)."""
 
-_PHOTO_PLUGINS = ("PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin")
-"""Plugins for photos that ``Image.preinit`` does not load."""
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF")
+"""The formats, as Pillow names them; it knows others that start programs, such as Ghostscript."""
+
+_PLUGINS = (
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.TiffImagePlugin",
+    "PIL.WebPImagePlugin",
+    "PIL.AvifImagePlugin",
+)
+"""Their plugins, in the same order."""
 
 _NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)
 """What a reader raises on a file of another format (as in ``Image.open``)."""
@@ -54,20 +64,24 @@ class _LargeTiffFile(TiffImageFile):
 
 
 @contextlib.contextmanager
-def open_image(path: Path) -> Generator[Image.Image]:
-    """Open an image file of any format that Pillow reads, or HEIC, whatever its size.
+def open_image(path: Path, content: bytes | None = None) -> Generator[Image.Image]:
+    """Open a JPEG, PNG, TIFF, WebP, AVIF or HEIC file, whatever its size.
 
     As with ``Image.open``, the header is read and the pixels are not. The file is closed at the end
     of the ``with`` block.
 
     Args:
         path: The file.
+        content: What to read in place of the file's own content, if that must be mended first.
 
     Raises:
-        PIL.UnidentifiedImageError: The file is not an image.
+        PIL.UnidentifiedImageError: The file is no image of these formats.
         OSError: The file cannot be read.
     """
-    with path.open("rb") as file, _identify(file, str(path)) as image:
+    with (
+        path.open("rb") if content is None else BytesIO(content) as file,
+        _identify(file, str(path)) as image,
+    ):
         yield image
 
 
@@ -83,21 +97,12 @@ def _identify(file: IO[bytes], name: str) -> Image.Image:
 
 
 def _formats() -> Iterator[_Format]:
-    """HEIC, the other formats of photos, and last all further ones, whose plugins load slowly."""
+    """The formats of photos; each is loaded when those before it have not recognised a file."""
     yield _Format(HeifImageFile, _is_heif)
-    known: list[str] = []
-    for load_plugins in (Image.preinit, _load_photo_plugins, Image.init):
-        load_plugins()
-        added = [name for name in Image.ID if name not in known]
-        known += added
-        for name in added:
-            read, accepts = Image.OPEN[name]
-            yield _Format(_LargeTiffFile if name == "TIFF" else read, accepts)
-
-
-def _load_photo_plugins() -> None:
-    for name in _PHOTO_PLUGINS:
-        importlib.import_module(name)
+    for name, plugin in zip(_FORMATS, _PLUGINS, strict=True):
+        importlib.import_module(plugin)
+        read, accepts = Image.OPEN[name]
+        yield _Format(_LargeTiffFile if name == "TIFF" else read, accepts)
 
 
 def _is_heif(signature: bytes) -> bool:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 from enhance_cli.config.apply import Encoding
-from enhance_cli.imaging.codecs.channels import stored_channels, wants_sixteen_bits
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.png_texts import XMP_KEYWORD
+from enhance_cli.imaging.metadata.read import MAX_LENGTH
 from enhance_cli.imaging.photo import Photo
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_TEXTS = frozenset({b"zTXt", b"iTXt"})
+"""Chunks of texts that may be compressed."""
 
 _AFTER_HEADER = 8 + 25
 """Bytes of the signature and of the first chunk, which all others follow."""
@@ -27,9 +36,84 @@ _INCH = 0.0254
 """In meters."""
 
 
+def is_sixteen_bit(image: Image.Image) -> bool:
+    """Whether a PNG that Pillow has opened stores 16 bits per channel."""
+    return any("16" in str(tile[3]) for tile in image.tile)  # type: ignore[attr-defined]
+
+
 def read_png_levels(path: Path) -> NDArray[Any]:
     """Read a PNG with all its bits: ``(H, W)`` or ``(H, W, C)``, not turned upright."""
     return imagecodecs.png_decode(path.read_bytes())
+
+
+def png_with_short_texts(path: Path, warnings: list[str]) -> bytes | None:
+    """Uncompress long texts, which Pillow takes for an attack if they are compressed.
+
+    Args:
+        path: The file.
+        warnings: Gets a line if a text is too long to be kept.
+
+    Returns:
+        The file's content with these texts uncompressed; None if there are none.
+    """
+    with path.open("rb") as file:
+        if _TEXTS.isdisjoint(name for _, name, _ in _chunks(file)):
+            return None
+    content = path.read_bytes()
+    parts, changed = [PNG_SIGNATURE], False
+    for at, name, length in _chunks(BytesIO(content)):
+        text = _long_text(name, content[at + 8 : at + 8 + length])
+        if text is None:
+            parts.append(content[at : at + 12 + length])
+            continue
+        changed = True
+        if len(text) <= MAX_LENGTH:
+            parts.append(_chunk(b"iTXt" if name == b"iTXt" else b"tEXt", text))
+        else:
+            warnings.append("a text that is too long was left out")
+    return b"".join(parts) if changed else None
+
+
+def _long_text(name: bytes, body: bytes) -> bytes | None:
+    """The content of an uncompressed text chunk, if this is a long one that is compressed."""
+    if name not in _TEXTS:
+        return None
+    keyword, _, rest = body.partition(b"\0")
+    head = b""
+    if name == b"iTXt":  # compressed or not, method, language and translated keyword
+        if rest[:1] != b"\1":
+            return None
+        language, _, rest = rest[2:].partition(b"\0")
+        translated, _, rest = rest.partition(b"\0")
+        head = b"\0\0" + language + b"\0" + translated + b"\0"
+    else:
+        rest = rest[1:]
+    try:
+        text = zlib.decompressobj().decompress(rest, MAX_LENGTH + 1)
+    except zlib.error:
+        return None
+    return keyword + b"\0" + head + text if len(text) > PngImagePlugin.MAX_TEXT_CHUNK else None
+
+
+def _chunks(file: IO[bytes]) -> Iterator[tuple[int, bytes, int]]:
+    """Position, name and length of the content of each chunk; the file stands at the content."""
+    at = file.seek(len(PNG_SIGNATURE))
+    while len(header := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", header)
+        yield at, name, length
+        at = file.seek(at + 12 + length)
+
+
+def read_code_points(path: Path) -> tuple[int, int] | None:
+    """Read the primaries and the transfer function that a PNG names in its cICP chunk."""
+    with path.open("rb") as file:
+        for _, name, length in _chunks(file):
+            if name == b"cICP" and length == 4:
+                primaries, transfer = file.read(2)
+                return primaries, transfer
+            if name == b"IDAT":
+                break
+    return None
 
 
 def read_png_rgb(path: Path) -> NDArray[np.uint8] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,19 @@ import numpy as np
 import rawpy
 from numpy.typing import NDArray
 
+from enhance_cli.imaging.codecs.isobmff import brands_of, end_of_boxes
+from enhance_cli.imaging.codecs.tiff.jpegxl_dng import unpacked_dng
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.metadata.tiff_tags import end_of_pixels
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within, resize_pixels, size_of
 
 SRGB_GAMMA = (2.4, 12.92)
 """Exponent and toe slope of sRGB's curve; LibRaw's default is the curve of BT.709."""
+
+_FUJIFILM, _FUJIFILM_HEADER, _FUJIFILM_PIXELS = b"FUJIFILMCCD-RAW", 108, 100
+"""Beginning of a RAF file, and where offset and length of its pixels stand (LibRaw, identify)."""
 
 _QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
 """Number of counterclockwise quarter turns for each value of LibRaw's ``flip``."""
@@ -36,7 +43,11 @@ def read_raw(
     Returns:
         The upright photo with its EXIF.
     """
+    if _is_cut_short(path):
+        raise ValueError("the file is cut short")
     with _open(path) as raw:
+        if raw.raw_type == rawpy.RawType.Flat and not raw.raw_image.any():
+            raise ValueError("there is no picture in it")
         sizes = raw.sizes  # developing changes them
         refuse_too_many_pixels(path, (sizes.width, sizes.height), max_pixels)
         longest = max(sizes.width, sizes.height)
@@ -57,12 +68,29 @@ def read_raw(
 
 def _open(path: Path) -> rawpy.RawPy:
     """Open a RAW file; LibRaw takes no names that are not UTF-8."""
+    unpacked = unpacked_dng(path)
+    if unpacked is not None:
+        return rawpy.imread(unpacked)
     try:
         str(path).encode()
     except UnicodeEncodeError:
         with path.open("rb") as file:
             return rawpy.imread(file)
     return rawpy.imread(str(path))
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether the pixels end behind the end of the file. LibRaw would make noise of the rest."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header = file.read(_FUJIFILM_HEADER)
+    if brands_of(header):  # Canon's CR3
+        return end_of_boxes(path) > size
+    if header.startswith(_FUJIFILM) and len(header) == _FUJIFILM_HEADER:
+        offset, length = struct.unpack_from(">II", header, _FUJIFILM_PIXELS)
+        return offset + length > size
+    end = end_of_pixels(path)
+    return end is not None and end > size
 
 
 def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:

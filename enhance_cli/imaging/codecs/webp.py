@@ -1,7 +1,8 @@
-"""Writing WebP."""
+"""Writing WebP, and telling whether one has lost anything."""
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,30 @@ from enhance_cli.imaging.codecs.pillow_image import image_from_photo
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo
 
+_EFFORT = 75
+"""Of lossless compression, from 0 to 100; more takes twice the time for a percent of the size."""
+
+
+def is_lossless_webp(path: Path) -> bool:
+    """Whether the pixels of a WebP are compressed without loss (WebP Container Specification)."""
+    with path.open("rb") as file:
+        at = file.seek(12)
+        while len(header := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", header)
+            if name in {b"VP8 ", b"VP8L"}:
+                return name == b"VP8L"
+            if name == b"ANMF":  # a frame: its chunks follow 16 bytes
+                length = 16
+            at = file.seek(at + 8 + length + length % 2)
+    return False
+
 
 def write_webp(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
-    """Write a lossy WebP file with 8 bits per channel."""
+    """Write a WebP file of 8 bits per channel, lossless if the photo comes from such a WebP."""
     options: dict[str, Any] = {"icc_profile": photo.icc_profile, "quality": encoding.quality}
+    if photo.lossless:
+        # Here, the quality is the effort; exact keeps the colors under transparent pixels.
+        options |= {"lossless": True, "quality": _EFFORT, "exact": True}
     if metadata.exif_block:
         options["exif"] = metadata.exif_block
     if metadata.xmp:

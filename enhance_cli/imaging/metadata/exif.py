@@ -16,14 +16,27 @@ from typing import Any
 
 import piexif
 
-from enhance_cli.imaging.metadata.exif_block import EXIF_DIRECTORY, ExifBlock
+from enhance_cli.imaging.metadata.exif_block import (
+    COLOR_SPACE,
+    EXIF_DIRECTORY,
+    INTEROPERABILITY_INDEX,
+    ORIENTATION,
+    ExifBlock,
+)
 from enhance_cli.imaging.metadata.tiff_limits import refuse_costly_tags
+from enhance_cli.imaging.metadata.tiff_tags import piexif_misses, read_directories
 from enhance_cli.imaging.resize import Size
 
 PREFIX = b"Exif\x00\x00"
 
 Tags = Mapping[str, Any]
 """Tags by directory, as piexif gives them."""
+
+_UNCALIBRATED, _ADOBE_RGB = 0xFFFF, 2
+"""ColorSpace of all but sRGB, and that of Adobe RGB as some cameras write it."""
+
+_SRGB_INDEX, _ADOBE_RGB_INDEX = b"R98", b"R03"
+"""InteroperabilityIndex of files in sRGB and in Adobe RGB (DCF 2.0, 5.2)."""
 
 _COPIED = frozenset(
     {
@@ -96,18 +109,55 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
     """
     try:
         block = ExifBlock(exif.removeprefix(PREFIX))
-        block.patch(block.first, {0x0112: 1, 0x0100: size[0], 0x0101: size[1]})
+        block.patch(block.first, {ORIENTATION: 1, 0x0100: size[0], 0x0101: size[1]})
         color_space = 1 if srgb else 0xFFFF
         pointers = (one for one in block.entries(block.first) if one.tag == EXIF_DIRECTORY)
         for pointer in islice(pointers, 1):
-            values = {0xA001: color_space, 0xA002: size[0], 0xA003: size[1]}
+            values = {COLOR_SPACE: color_space, 0xA002: size[0], 0xA003: size[1]}
             block.patch(block.number(pointer), values)
+        if srgb:
+            block.patch_interoperability(_ADOBE_RGB_INDEX, _SRGB_INDEX)
         block.drop_thumbnail()
         if not gps:
             block.strip_location()
     except (KeyError, struct.error) as problem:
         raise ExifError("its EXIF block is damaged and was left out") from problem
     return PREFIX + bytes(block.bytes)
+
+
+def orientation_in(exif: bytes) -> int | None:
+    r"""The orientation that a block states, from 1 to 8; None if it states none or is damaged.
+
+    Args:
+        exif: The block as stored in the file, with or without ``Exif\0\0`` in front.
+    """
+    try:
+        block = ExifBlock(exif.removeprefix(PREFIX))
+        for entry in block.entries(block.first):
+            if entry.tag == ORIENTATION:
+                value = block.number(entry)
+                return value if value in range(1, 9) else None
+    except (KeyError, struct.error):
+        pass
+    return None
+
+
+def names_adobe_rgb(exif: bytes | Tags) -> bool:
+    """Whether EXIF says that the colors are those of Adobe RGB (DCF 2.0, 4.4).
+
+    Args:
+        exif: A block as stored in a file, or tags from :func:`read_tags`.
+    """
+    if isinstance(exif, bytes):
+        try:
+            color_space, index = ExifBlock(exif.removeprefix(PREFIX)).color_space()
+        except (KeyError, struct.error):
+            return False
+    else:
+        color_space = exif.get("Exif", {}).get(COLOR_SPACE)
+        index = exif.get("Interop", {}).get(INTEROPERABILITY_INDEX)
+    named = isinstance(index, bytes) and index.startswith(_ADOBE_RGB_INDEX)
+    return color_space == _ADOBE_RGB or (color_space == _UNCALIBRATED and named)
 
 
 def read_tags(source: Path | bytes) -> Tags:
@@ -124,6 +174,8 @@ def read_tags(source: Path | bytes) -> Tags:
             start = source.index(PREFIX) + len(PREFIX)
             refuse_costly_tags(BytesIO(source[start : start + _LONGEST_BLOCK]))
             return piexif.load(source)
+        if piexif_misses(source):
+            return read_directories(source)
         with source.open("rb") as file:
             refuse_costly_tags(file)
         return piexif.load(str(source))
@@ -171,5 +223,5 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
 def without_orientation(exif: bytes) -> bytes:
     """Remove the orientation from an updated block, for formats that store it elsewhere."""
     block = ExifBlock(exif.removeprefix(PREFIX))
-    block.remove(block.first, 0x0112)
+    block.remove(block.first, ORIENTATION)
     return PREFIX + bytes(block.bytes)

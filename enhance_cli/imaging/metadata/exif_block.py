@@ -13,6 +13,9 @@ from enhance_cli.imaging.metadata.location import may_tell_location
 EXIF_DIRECTORY = 0x8769
 """The tag of the first directory that points to the EXIF directory."""
 
+ORIENTATION, COLOR_SPACE, INTEROPERABILITY_INDEX = 0x0112, 0xA001, 1
+"""Tags of the first, the EXIF and the interoperability directory."""
+
 _GPS, _INTEROPERABILITY = 0x8825, 0xA005
 _MAKER_NOTE, _DEVICE_SETTINGS, _USER_COMMENT = 0x927C, 0xA40B, 0x9286
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
@@ -113,6 +116,34 @@ class ExifBlock:
             if entry.tag in values and entry.type in _NUMBERS and entry.n_values:
                 code = _NUMBERS[entry.type]
                 self._write(code, self._value(entry)[0], values[entry.tag])
+
+    def color_space(self) -> tuple[int | None, bytes | None]:
+        """ColorSpace and InteroperabilityIndex."""
+        exposure = self._sub_directory(self.first, EXIF_DIRECTORY)
+        entries = () if exposure is None else self.entries(exposure)
+        found = (self.number(entry) for entry in entries if entry.tag == COLOR_SPACE)
+        at = self._interoperability_index()
+        return next(found, None), None if at is None else bytes(self.bytes[at : at + 4])
+
+    def patch_interoperability(self, found: bytes, wanted: bytes) -> None:
+        """Overwrite the InteroperabilityIndex if it is ``found``."""
+        at = self._interoperability_index()
+        if at is not None and self.bytes[at : at + len(found)] == found:
+            self.bytes[at : at + len(wanted)] = wanted
+
+    def _interoperability_index(self) -> int | None:
+        """Position of the InteroperabilityIndex."""
+        exposure = self._sub_directory(self.first, EXIF_DIRECTORY)
+        if exposure is None:
+            return None
+        directory = self._sub_directory(exposure, _INTEROPERABILITY)
+        entries = () if directory is None else self.entries(directory)
+        places = (entry.at + 8 for entry in entries if entry.tag == INTEROPERABILITY_INDEX)
+        return next(places, None)
+
+    def _sub_directory(self, directory: int, tag: int) -> int | None:
+        """Position of the directory to which a tag points."""
+        return next((self.number(one) for one in self.entries(directory) if one.tag == tag), None)
 
     def drop_thumbnail(self) -> None:
         """Unlink the second directory and wipe the thumbnail that it points to."""

@@ -1,32 +1,50 @@
-"""Reading the metadata of an image that Pillow has opened."""
+"""Reading the metadata of an image that Pillow or tifffile has opened."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from PIL import ExifTags, Image
+import tifffile
+from PIL import Image
 
-from enhance_cli.imaging.metadata import extended_xmp, iptc
+from enhance_cli.imaging.metadata import exif, extended_xmp, iptc, xmp
 from enhance_cli.imaging.metadata.embedded import has_gain_map, has_video
-from enhance_cli.imaging.metadata.exif import PREFIX as EXIF_PREFIX
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.png_texts import sort_texts
 
 TIFF_XMP, TIFF_IPTC, _TIFF_PHOTOSHOP = 700, 33723, 34377
 """TIFF tags of the XMP packet, the IPTC records and Photoshop's resources."""
 
+_RESOLUTIONS, _RESOLUTION_UNIT = (282, 283), 296
+_UNITS_PER_INCH = {2: 1.0, 3: 2.54}
+"""TIFF tags of the resolution and its unit, inch or centimeter."""
+
 _TIFF_HEADERS = (b"II*\x00", b"MM\x00*")
 
-_MAX_LENGTH = 2**22
+MAX_LENGTH = 2**22
 """Longest block that is kept, in bytes. No photographer writes more."""
 
 
-def read_metadata(image: Image.Image) -> Metadata:
-    """Collect the metadata of an opened image; damaged parts are left out.
+def read_tiff_metadata(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Metadata:
+    """Collect the metadata of an opened TIFF, but for its EXIF tags.
 
-    A TIFF's own EXIF tags are not included, since Pillow does not keep them as they are:
-    :func:`enhance_cli.imaging.metadata.exif.read_tags` reads them from the file.
+    :func:`enhance_cli.imaging.metadata.exif.read_tags` reads those.
+
+    Args:
+        tiff: The file.
+        page: The page whose pixels are read. What it does not state, the first page may.
     """
+    records, resources = (_tag_bytes(tiff, page, tag) for tag in (TIFF_IPTC, _TIFF_PHOTOSHOP))
+    return Metadata(
+        xmp=_block(_tag_bytes(tiff, page, TIFF_XMP)),
+        iptc=_block(records or iptc.records_in(resources)),
+        dpi=_dpi(_tiff_resolution(page)),
+        gain_map=xmp.names_gain_map(_tag_bytes(tiff, page, TIFF_XMP) or b""),
+    )
+
+
+def read_metadata(image: Image.Image) -> Metadata:
+    """Collect the metadata of an opened image; damaged parts are left out."""
     info, packet = image.info, image.info.get("xmp")
     return Metadata(
         exif=_block(_exif(image)),
@@ -59,29 +77,28 @@ def sort_info(image: Image.Image) -> None:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The orientation of an opened image in EXIF, from 1 to 8; 1 if it has none that is valid."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    # A damaged block makes Pillow raise whatever its parsing runs into.
-    except Exception:
-        return 1
-    return orientation if orientation in range(1, 9) else 1
+    """The orientation of an opened image, as EXIF or else XMP states it; 1 is upright."""
+    block, packet = image.info.get("exif"), image.info.get("xmp")
+    found = exif.orientation_in(block) if isinstance(block, bytes) else None
+    if found is None and isinstance(packet, bytes):
+        found = xmp.orientation_in(packet)
+    return found or 1
 
 
 def _block(value: object) -> bytes | None:
     """The value, if it is a block of bytes of reasonable length."""
-    return value if isinstance(value, bytes) and 0 < len(value) <= _MAX_LENGTH else None
+    return value if isinstance(value, bytes) and 0 < len(value) <= MAX_LENGTH else None
 
 
 def _exif(image: Image.Image) -> object:
     """The EXIF block; of a JPEG, without further blocks, which Pillow appends to the first."""
     segments = [part for name, part in getattr(image, "applist", ()) if name == "APP1"]
-    parts = [part[len(EXIF_PREFIX) :] for part in segments if part.startswith(EXIF_PREFIX)]
+    parts = [part[len(exif.PREFIX) :] for part in segments if part.startswith(exif.PREFIX)]
     if not parts:
         return image.info.get("exif")
     # A long block goes on in the next segment; another block begins like the first.
     more = [part for part in parts[1:] if not part.startswith(_TIFF_HEADERS)]
-    return EXIF_PREFIX + b"".join([parts[0], *more])
+    return exif.PREFIX + b"".join([parts[0], *more])
 
 
 def _long_xmp(image: Image.Image) -> extended_xmp.Parts:
@@ -90,16 +107,31 @@ def _long_xmp(image: Image.Image) -> extended_xmp.Parts:
         for name, part in getattr(image, "applist", ())
         if name == "APP1" and part.startswith(extended_xmp.PREFIX)
     )
-    return parts if sum(map(len, parts)) <= _MAX_LENGTH else ()
+    return parts if sum(map(len, parts)) <= MAX_LENGTH else ()
 
 
 def _iptc(image: Image.Image) -> object:
-    if image.format == "TIFF":
-        # Adobe stores the records as LONGs, of which Pillow's public interface has only the first.
-        stored = image.tag_v2._tagdata  # type: ignore[attr-defined]
-        return stored.get(TIFF_IPTC) or iptc.records_in(stored.get(_TIFF_PHOTOSHOP))
     resources = image.info.get("photoshop")
     return resources.get(iptc.RESOURCE) if isinstance(resources, dict) else None
+
+
+def _tiff_resolution(page: tifffile.TiffPage) -> tuple[float, ...]:
+    """Dots per inch, horizontal and vertical; nothing if the page does not state them."""
+    scale = _UNITS_PER_INCH.get(page.tags.valueof(_RESOLUTION_UNIT, 2))
+    values = [page.tags.valueof(tag) for tag in _RESOLUTIONS]
+    try:
+        return tuple(dots / per * scale for dots, per in values)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return ()
+
+
+def _tag_bytes(tiff: tifffile.TiffFile, page: tifffile.TiffPage, number: int) -> bytes | None:
+    """The bytes of a tag's values; Adobe stores IPTC records as LONGs."""
+    tag = page.tags.get(number) or tiff.pages.first.tags.get(number)
+    if tag is None or tag.valuebytecount > MAX_LENGTH:
+        return None
+    tiff.filehandle.seek(tag.valueoffset)
+    return tiff.filehandle.read(tag.valuebytecount)
 
 
 def _texts(image: Image.Image) -> list[tuple[str, str]]:
@@ -107,7 +139,7 @@ def _texts(image: Image.Image) -> list[tuple[str, str]]:
         return []
     # Pillow's public property decodes all frames of an animation.
     read = getattr(image, "_text", None) or getattr(image.png, "im_text", {})  # type: ignore[attr-defined]
-    return [(str(key), str(value)) for key, value in read.items() if len(value) <= _MAX_LENGTH]
+    return [(str(key), str(value)) for key, value in read.items() if len(value) <= MAX_LENGTH]
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:

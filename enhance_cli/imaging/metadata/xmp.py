@@ -84,6 +84,14 @@ def named_extension(packet: bytes) -> bytes:
     return values[0].strip().encode() if values else b""
 
 
+def orientation_in(packet: bytes) -> int | None:
+    """The orientation that a packet states, as EXIF numbers it; None if it states none."""
+    if _ORIENTATION.local.encode() not in packet:
+        return None
+    stated = (value.strip() for name, value in _properties(packet) if name == _ORIENTATION)
+    return next((int(value) for value in stated if value in set("12345678")), None)
+
+
 def update_packet(
     packet: bytes, size: Size, *, gps: bool = True, extended: bool = False
 ) -> bytes | None:

@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pillow_heif
 import pytest
@@ -64,3 +66,33 @@ def test_the_exif_orientation_of_a_heic_is_ignored(tmp_path, coffee):
     assert photo.pixels.dtype == np.uint8 and photo.size == (500, 333)
     expected = np.asarray(image.resize((500, 333), Image.Resampling.LANCZOS))
     assert np.abs(photo.pixels.astype(int) - expected).mean() < 2
+
+
+def with_numbers(path, primaries, transfer):
+    """Write a HEIC whose nclx box has these code points, in 4:4:4."""
+    red = Image.new("RGB", (64, 64), (217, 26, 26))
+    heif = pillow_heif.from_pillow(red)
+    heif.save(path, quality=-1, chroma=444)
+    content = path.read_bytes()
+    at = content.index(b"colrnclx") + 8
+    path.write_bytes(content[:at] + struct.pack(">HH", primaries, transfer) + content[at + 4 :])
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".hif"])
+def test_the_colors_of_display_p3(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    with_numbers(path, 12, 13)
+    photo = decode(path)
+    srgb = photo.color_space.to_srgb(photo.as_floats())[32, 32] * 255
+    np.testing.assert_allclose(srgb, (237, -61, -10), atol=4)
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+@pytest.mark.proves("Colour", "HDR (PQ, HLG) is compressed, with a warning")
+def test_hdr_is_compressed_with_a_warning(tmp_path, transfer):
+    path = tmp_path / "a.heic"
+    with_numbers(path, 9, transfer)
+    photo = decode(path)
+    assert "HDR" in photo.warnings[0] and photo.pixels.dtype == np.uint16
+    srgb = photo.color_space.to_srgb(photo.as_floats())[32, 32]
+    assert srgb[0] > 0.9 and srgb[1:].max() < 0.1, "red, and not grey"

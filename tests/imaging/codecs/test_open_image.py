@@ -16,12 +16,13 @@ from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.open_image import open_image
 from tests.imaging.damage import png_bomb
 
-FORMATS = {
-    "BMP": "RGB", "DDS": "RGB", "DIB": "RGB", "GIF": "P", "ICNS": "RGBA", "ICO": "RGBA",
-    "JPEG": "RGB", "JPEG2000": "RGB", "MPO": "RGB", "MSP": "1", "PCX": "RGB", "PNG": "RGB",
-    "PPM": "RGB", "QOI": "RGB", "SGI": "RGB", "SPIDER": "F", "TGA": "RGB", "TIFF": "RGB",
-    "WEBP": "RGB", "AVIF": "RGB", "XBM": "1",
+READ = {"JPEG": "RGB", "MPO": "RGB", "PNG": "RGB", "TIFF": "RGB", "WEBP": "RGB", "AVIF": "RGB"}
+OTHERS = {
+    "BMP": "RGB", "DDS": "RGB", "DIB": "RGB", "EPS": "RGB", "GIF": "P", "ICNS": "RGBA",
+    "ICO": "RGBA", "JPEG2000": "RGB", "MSP": "1", "PCX": "RGB", "PDF": "RGB", "PPM": "RGB",
+    "QOI": "RGB", "SGI": "RGB", "SPIDER": "F", "TGA": "RGB", "XBM": "1",
 }  # fmt: skip
+FORMATS = READ | OTHERS
 """Formats that Pillow writes itself, each with a mode that it can hold."""
 
 
@@ -34,7 +35,7 @@ def written(folder: Path, name: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", READ)
 def test_what_pillow_identifies_is_identified(tmp_path, name):
     path = written(tmp_path, name)
     with Image.open(path) as expected, open_image(path) as image:
@@ -46,6 +47,23 @@ def test_what_pillow_identifies_is_identified(tmp_path, name):
         )
         assert image.info == expected.info and image.filename == expected.filename
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+
+
+NAMES = {
+    "BMP": "BMP", "DDS": "DDS", "EPS": "PostScript", "GIF": "GIF", "ICNS": "ICNS", "ICO": "ICO",
+    "JPEG2000": "JPEG 2000", "PDF": "PDF", "PPM": "Netpbm", "QOI": "QOI",
+}  # fmt: skip
+"""What messages call the formats that are not read."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_formats_that_are_not_photos_are_left_to_other_programs(tmp_path, name, monkeypatch):
+    """Whatever the suffix says. To open an EPS, Pillow starts Ghostscript."""
+    for start in ("run", "Popen", "check_call"):
+        monkeypatch.setattr(subprocess, start, None)
+    path = written(tmp_path, name).rename(tmp_path / "photo.jpg")
+    with pytest.raises(PhotoError, match=NAMES.get(name, "not a photo")):
+        decode(path)
 
 
 RUBBISH = {
@@ -71,7 +89,7 @@ def test_rubbish_is_not_identified(tmp_path, content):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "GIF", "BMP", "PPM"])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
 def test_a_file_cut_anywhere_in_its_header_is_identified_as_pillow_does(tmp_path, name):
     content = written(tmp_path, name).read_bytes()
     path = tmp_path / "cut.dat"

@@ -7,9 +7,8 @@ import pytest
 from pictures import QUADRANTS, enlarged
 from PIL import Image, ImageCms
 
-from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.decode import decode
-from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.codecs.pillow_image import image_from_photo, photo_from_image
 from enhance_cli.imaging.photo import Photo
 
 
@@ -39,11 +38,9 @@ def test_sixteen_bit_grey_keeps_its_tones(tmp_path):
     np.testing.assert_allclose(photo.as_srgb(), 128 / 255, atol=1e-6)
 
 
-def test_floating_point_pixels_are_reported_as_the_reason(tmp_path):
-    path = tmp_path / "float.tif"
-    Image.fromarray(np.zeros((8, 8), np.float32)).save(path)
-    with pytest.raises(PhotoError, match="floating-point"):
-        decode(path, 500)
+def test_floating_point_pixels_are_reported_as_the_reason():
+    with pytest.raises(ValueError, match="floating-point"):
+        photo_from_image(Image.fromarray(np.zeros((8, 8), np.float32)))
 
 
 def test_palette(tmp_path):

@@ -1,5 +1,11 @@
-import numpy as np
+import struct
+import zlib
 
+import imagecodecs
+import numpy as np
+import pytest
+
+from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.codecs.png import read_png_rgb
 from enhance_cli.imaging.photo import Photo
@@ -15,3 +21,98 @@ def test_a_damaged_or_missing_file_is_none(tmp_path, coffee):
     write_photo(Photo(coffee), tmp_path / "a.png")
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:5000])
     assert read_png_rgb(tmp_path / "a.png") is None
+
+
+def with_chunks(path, pixels, **chunks):
+    """Write a PNG with further chunks behind its header (PNG, third edition, 11.3.2)."""
+    plain, more = imagecodecs.png_encode(pixels), b""
+    for name, content in chunks.items():
+        body = name.encode() + content
+        more += struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+    path.write_bytes(plain[:33] + more + plain[33:])
+    return path
+
+
+def srgb(linear):
+    """The curve of sRGB (IEC 61966-2-1)."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+RED = np.full((16, 16, 3), (217, 26, 26), np.uint8)
+P3_RED = (237, -61, -10)
+"""The same numbers of Display P3 in those of sRGB, by 255 (CSS Color 4)."""
+
+CHRM_P3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+GAMA = {gamma: struct.pack(">I", round(100_000 * gamma)) for gamma in (1.0, 0.45455, 0.55556)}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("chunks", [
+    {"cICP": bytes([12, 13, 0, 1])},
+    {"cHRM": CHRM_P3},
+    {"cHRM": CHRM_P3, "gAMA": GAMA[0.45455]},
+    {"sRGB": b"\0", "cICP": bytes([12, 13, 0, 1])},
+], ids=" ".join)  # fmt: skip
+@pytest.mark.proves("Colour", "any colour space by numbers")
+def test_the_colors_of_display_p3(tmp_path, chunks, dtype):
+    pixels = RED.astype(dtype) * dtype(np.iinfo(dtype).max // 255)
+    photo = decode(with_chunks(tmp_path / "a.png", pixels, **chunks))
+    assert photo.pixels.dtype == dtype
+    found = photo.color_space.to_srgb(photo.as_floats())[8, 8] * 255
+    np.testing.assert_allclose(found, P3_RED, atol=1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kind", ["grey", "color"])
+@pytest.mark.parametrize(("gamma", "exponent"), [(1.0, 1.0), (0.55556, 1.8)])
+def test_the_gamma_is_honoured(tmp_path, dtype, kind, gamma, exponent):
+    tones = np.tile(np.arange(256), (16, 1))
+    stored = (tones * (np.iinfo(dtype).max // 255)).astype(dtype)
+    if kind == "color":
+        stored = np.stack([stored, stored, np.zeros_like(stored)], axis=2)
+    photo = decode(with_chunks(tmp_path / "a.png", stored, gAMA=GAMA[gamma]))
+    assert photo.grey == (kind == "grey")
+    expected = srgb((tones / 255) ** exponent)
+    assert np.abs(photo.as_srgb()[..., 1] - expected).max() < 0.6 / 255
+
+
+@pytest.mark.parametrize("chunks", [
+    {"gAMA": GAMA[0.45455]},
+    {"sRGB": b"\0", "gAMA": GAMA[1.0], "cHRM": CHRM_P3},
+    {"cICP": bytes([1, 13, 0, 1]), "gAMA": GAMA[1.0]},
+    {"gAMA": bytes(4), "cHRM": bytes(32)},
+], ids=" ".join)  # fmt: skip
+def test_srgb_by_any_name_is_srgb(tmp_path, chunks):
+    photo = decode(with_chunks(tmp_path / "a.png", RED, **chunks))
+    assert photo.color_space.is_srgb
+    np.testing.assert_array_equal(photo.pixels, RED)
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_hdr_is_compressed_with_a_warning(tmp_path, transfer):
+    """Level 148 of 255 is diffuse white in PQ, and 191 in HLG (BT.2408)."""
+    pixels = np.full((16, 16, 3), 148 if transfer == 16 else 191, np.uint8)
+    photo = decode(with_chunks(tmp_path / "a.png", pixels, cICP=bytes([9, transfer, 0, 1])))
+    assert "HDR" in photo.warnings[0] and photo.as_srgb().min() > 0.985
+
+
+LONG = "<x:xmpmeta>" + "Ein langer Text. " * 100_000 + "</x:xmpmeta>"
+
+
+@pytest.mark.parametrize("kind", ["zTXt", "iTXt"])
+@pytest.mark.parametrize("keyword", ["Description", "XML:com.adobe.xmp"])
+def test_long_compressed_texts_are_kept(tmp_path, kind, keyword):
+    packed = zlib.compress(LONG.encode())
+    body = keyword.encode() + (b"\0\0" if kind == "zTXt" else b"\0\1\0\0\0") + packed
+    photo = decode(with_chunks(tmp_path / "a.png", RED, **{kind: body}))
+    np.testing.assert_array_equal(photo.pixels, RED)
+    if keyword == "Description":
+        assert dict(photo.metadata.texts)["Description"] == LONG
+    elif kind == "iTXt":
+        assert photo.metadata.xmp == LONG.encode()
+
+
+def test_a_text_of_many_megabytes_is_left_out_with_a_warning(tmp_path):
+    body = b"Description\0\0" + zlib.compress(bytes(2**25))
+    photo = decode(with_chunks(tmp_path / "a.png", RED, zTXt=body))
+    assert "too long" in photo.warnings[0] and photo.metadata.texts == ()

@@ -6,6 +6,7 @@ from PIL import Image
 
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.metadata.tiff_tags import end_of_pixels
 
 
 class TestRaw:
@@ -77,6 +78,51 @@ class TestRaw:
         path.write_bytes(whole[: len(whole) // 3])
         with pytest.raises(PhotoError, match=r"cut\.dng"):
             decode(path, 500)
+
+
+class TestIncomplete:
+    @pytest.fixture
+    def noise(self):
+        return np.random.default_rng(0).integers(0, 255, (600, 800, 3), np.uint8)
+
+    @pytest.mark.parametrize("share", [0.3, 0.5, 0.9, 0.99])
+    def test_a_raw_that_is_cut_short_is_an_error(self, tmp_path, write_dng, noise, share):
+        path = write_dng(tmp_path / "a.dng", noise)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(PhotoError, match=r"a\.dng"):
+            decode(path)
+
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    def test_pixels_in_a_sub_directory_count(self, tmp_path, noise, compression):
+        """The picture of the first directory is a thumbnail, as in most cameras' files."""
+        path = tmp_path / "a.dng"
+        with tifffile.TiffWriter(path) as tiff:
+            thumbnail = noise[:30, :40]
+            tiff.write(thumbnail, photometric="rgb", subfiletype=1, subifds=1, metadata=None)
+            mosaic = noise[..., 0].astype(np.uint16) * 64
+            tiff.write(mosaic, photometric="cfa", compression=compression, metadata=None)
+        content = path.read_bytes()
+        assert end_of_pixels(path) <= len(content)
+        path.write_bytes(content[:-1000])
+        assert end_of_pixels(path) > len(content) - 1000
+        with pytest.raises(PhotoError, match="cut short"):
+            decode(path)
+
+    def test_a_raw_without_pixels_is_an_error(self, tmp_path, write_dng):
+        with pytest.raises(PhotoError, match="no picture"):
+            decode(write_dng(tmp_path / "a.dng", np.zeros((60, 80, 3), np.uint8)))
+
+    def test_boxes_and_fujifilms_header_tell_too(self, tmp_path):
+        boxes = b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + b"\0\0\x03\xe8mdat" + bytes(992)
+        header = b"FUJIFILMCCD-RAW ".ljust(100, b"\0") + (108).to_bytes(4) + (900).to_bytes(4)
+        for name, content in (("a.cr3", boxes), ("a.raf", header + bytes(900))):
+            (tmp_path / name).write_bytes(content[:-1])
+            with pytest.raises(PhotoError, match="cut short"):
+                decode(tmp_path / name)
+            (tmp_path / name).write_bytes(content)
+            with pytest.raises(PhotoError, match="not a photo"):
+                decode(tmp_path / name)
 
 
 class TestDng:

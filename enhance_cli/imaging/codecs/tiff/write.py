@@ -1,4 +1,4 @@
-"""Reading TIFF with 16 bits per channel, and writing TIFF."""
+"""Writing TIFF."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from enhance_cli.config.apply import Encoding
-from enhance_cli.imaging.codecs.channels import stored_channels, wants_sixteen_bits
+from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import TIFF_IPTC, TIFF_XMP
 from enhance_cli.imaging.photo import Photo
@@ -30,15 +29,6 @@ _MAKER_NOTE = 37500
 _PLACEHOLDER = 1
 """tifffile does not write the tags of directories. Tags with numbers lower by this amount keep
 their places, until :func:`_append` overwrites them."""
-
-
-def read_tiff(path: Path) -> NDArray[Any]:
-    """Read the first image with all its bits: ``(H, W)`` or ``(H, W, C)``, not turned upright."""
-    with tifffile.TiffFile(path) as tiff:
-        page: Any = tiff.pages[0]
-        pixels = page.asarray()
-        planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim > 2
-    return np.moveaxis(pixels, 0, -1) if planar else pixels
 
 
 def write_tiff(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:

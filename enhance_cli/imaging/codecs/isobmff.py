@@ -1,0 +1,175 @@
+"""The boxes of AVIF and HEIC that describe their main picture (ISO/IEC 14496-12 and 23008-12)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_MAX_ITEMS = 65_536
+"""Items that are looked at; large grids have some hundred."""
+
+
+class Item(NamedTuple):
+    """An item of a file: a picture, or metadata.
+
+    Attributes:
+        kind: Its type, such as ``b"Exif"`` or ``b"mime"``.
+        content_type: MIME type of a ``b"mime"`` item.
+        parts: Offset and length of each part of its content.
+    """
+
+    kind: bytes
+    content_type: bytes
+    parts: tuple[tuple[int, int], ...]
+
+
+class PictureBoxes(NamedTuple):
+    """What the boxes say of the main picture.
+
+    Attributes:
+        properties: Type and content of its properties, in the order in which they apply.
+        all_properties: The same, of all pictures of the file.
+        items: All items.
+    """
+
+    properties: tuple[tuple[bytes, bytes], ...] = ()
+    all_properties: tuple[tuple[bytes, bytes], ...] = ()
+    items: tuple[Item, ...] = ()
+
+    def property_of(self, kind: bytes, *beginnings: bytes) -> bytes | None:
+        """The main picture's first property of a type that begins in one of these ways."""
+        for found, content in self.properties:
+            if found == kind and content.startswith(beginnings or b""):
+                return content
+        return None
+
+
+def brands_of(signature: bytes) -> tuple[bytes, ...]:
+    """The major and the compatible brands, from the first bytes of a file."""
+    if signature[4:8] != b"ftyp":
+        return ()
+    end = min(int.from_bytes(signature[:4]), len(signature) - 3)
+    return (signature[8:12], *(signature[at : at + 4] for at in range(16, end, 4)))
+
+
+def is_animated(content: bytes) -> bool:
+    """Whether a file has frames like a video."""
+    return any(kind == b"moov" for kind, _ in _boxes(content))
+
+
+def end_of_boxes(path: Path) -> int:
+    """Where the last box says that it ends, which may lie behind the end of the file."""
+    at = 0
+    with path.open("rb") as file:
+        while len(header := file.read(16)) >= 8:
+            size = int.from_bytes(header[:4])
+            size = int.from_bytes(header[8:]) if size == 1 else size
+            if size < 8:  # up to the end of the file, or damaged
+                return at
+            at += size
+            file.seek(at)
+    return at
+
+
+def read_boxes(content: bytes) -> PictureBoxes:
+    """Read the boxes of a file; nothing is found in those that are damaged."""
+    try:
+        meta = next(body for kind, body in _boxes(content) if kind == b"meta")
+        boxes = dict(_boxes(meta[4:]))
+        properties = dict(_boxes(boxes[b"iprp"]))
+        everything = tuple(_boxes(properties[b"ipco"]))
+        primary = _primary(boxes[b"pitm"])
+        of_primary = _associated(properties[b"ipma"], primary)
+        own = tuple(everything[number - 1] for number in of_primary if number)
+        return PictureBoxes(own, everything, tuple(_items(boxes)))
+    except (KeyError, IndexError, StopIteration, struct.error, ValueError):
+        return PictureBoxes()
+
+
+def content_of(item: Item, content: bytes) -> bytes:
+    """The content of an item, from the bytes of its file."""
+    return b"".join(content[start : start + length] for start, length in item.parts)
+
+
+def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and content of each box."""
+    at = 0
+    while at + 8 <= len(content):
+        size, kind = struct.unpack_from(">I4s", content, at)
+        header = 8
+        if size == 1:
+            size, header = struct.unpack_from(">Q", content, at + 8)[0], 16
+        elif size == 0:  # up to the end
+            size = len(content) - at
+        if size < header:
+            return
+        yield kind, content[at + header : at + size]
+        at += size
+
+
+def _primary(pitm: bytes) -> int:
+    return struct.unpack_from(">I" if pitm[0] else ">H", pitm, 4)[0]
+
+
+def _associated(ipma: bytes, wanted: int) -> list[int]:
+    """Numbers of the properties that are associated with an item, beginning at 1."""
+    version, wide = ipma[0], ipma[3] & 1
+    (count,) = struct.unpack_from(">I", ipma, 4)
+    at = 8
+    for _ in range(min(count, _MAX_ITEMS)):
+        (item,) = struct.unpack_from(">I" if version else ">H", ipma, at)
+        at += 4 if version else 2
+        n_properties = ipma[at]
+        code, essential = ("H", 0x8000) if wide else ("B", 0x80)
+        numbers = struct.unpack_from(f">{n_properties}{code}", ipma, at + 1)
+        if item == wanted:
+            return [number & ~essential for number in numbers]
+        at += 1 + n_properties * (2 if wide else 1)
+    return []
+
+
+def _items(boxes: dict[bytes, bytes]) -> Iterator[Item]:
+    places = _places(boxes.get(b"iloc", b""))
+    iinf = boxes.get(b"iinf", bytes(6))
+    for kind, infe in _boxes(iinf[8 if iinf[0] else 6 :]):
+        if kind != b"infe" or infe[0] not in {2, 3}:
+            continue
+        code = ">I" if infe[0] == 3 else ">H"
+        number = struct.unpack_from(code, infe, 4)[0]
+        at = 4 + struct.calcsize(code) + 2
+        texts = infe[at + 4 :].split(b"\0")
+        yield Item(infe[at : at + 4], texts[1] if len(texts) > 1 else b"", places.get(number, ()))
+
+
+def _places(iloc: bytes) -> dict[int, tuple[tuple[int, int], ...]]:
+    """Offset and length of each part of the items that lie in the file itself."""
+    if not iloc:
+        return {}
+    version = iloc[0]
+    offset, length, base = iloc[4] >> 4, iloc[4] & 15, iloc[5] >> 4
+    index = iloc[5] & 15 if version else 0
+    number, at = (4, 6) if version == 2 else (2, 6)
+    count, at = _number(iloc, at, number), at + number
+    places: dict[int, tuple[tuple[int, int], ...]] = {}
+    for _ in range(min(count, _MAX_ITEMS)):
+        item, at = _number(iloc, at, number), at + number
+        method = iloc[at + 1] & 15 if version else 0
+        at += 4 if version else 2
+        start, at = _number(iloc, at, base), at + base
+        n_parts, at = _number(iloc, at, 2), at + 2
+        parts = []
+        for _ in range(n_parts):
+            at += index
+            parts.append((start + _number(iloc, at, offset), _number(iloc, at + offset, length)))
+            at += offset + length
+        if method == 0:
+            places[item] = tuple(parts)
+    return places
+
+
+def _number(content: bytes, at: int, length: int) -> int:
+    if at + length > len(content):
+        raise ValueError("a box is too short")
+    return int.from_bytes(content[at : at + length])

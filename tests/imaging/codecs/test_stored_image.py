@@ -1,0 +1,179 @@
+"""From stored channels to photos, by way of files that other libraries write."""
+
+import shutil
+import subprocess
+
+import imagecodecs
+import numpy as np
+import pillow_heif
+import pytest
+import tifffile
+from pictures import smooth
+from PIL import Image
+
+from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
+from enhance_cli.imaging.metadata.exif import update_block
+from enhance_cli.imaging.resize import Size
+
+LINEAR = imagecodecs.cms_profile(
+    "rgb",
+    whitepoint=[0.3127, 0.3290, 1.0],
+    primaries=[0.64, 0.33, 1.0, 0.3, 0.6, 1.0, 0.15, 0.06, 1.0],
+    gamma=1.0,
+)
+TONES = np.tile(np.arange(256), (32, 1))
+
+
+def srgb(linear):
+    """The curve of sRGB (IEC 61966-2-1)."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.proves("Grey photos", "even if they are stored as RGB")
+def test_black_and_white_of_another_color_space_is_stored_as_it_looks(tmp_path, suffix, dtype):
+    if dtype is np.uint16 and suffix in {".jpg", ".webp"}:
+        pytest.skip("a format of 8 bits")
+    stored = np.repeat((TONES * (np.iinfo(dtype).max // 255)).astype(dtype)[..., None], 3, axis=2)
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".tif":
+        tifffile.imwrite(path, stored, photometric="rgb", iccprofile=LINEAR)
+    elif dtype is np.uint16:
+        plain = imagecodecs.png_encode(stored)
+        path.write_bytes(plain[:33] + icc_chunk(tmp_path, LINEAR) + plain[33:])
+    else:
+        lossless = {"lossless": True} if suffix == ".webp" else {"quality": 100}
+        Image.fromarray(stored).save(path, icc_profile=LINEAR, **lossless)
+    photo = decode(path)
+    assert photo.grey
+    write_photo(photo, tmp_path / "result.png")
+    with Image.open(tmp_path / "result.png") as result:
+        assert result.mode in {"L", "I;16"} and "icc_profile" not in result.info
+        white = 255 if result.mode == "L" else 65535
+        seen = np.asarray(result) / white
+    assert np.abs(seen - srgb(TONES / 255)).mean() < 0.5 / 255
+
+
+def icc_chunk(folder, profile):
+    """The iCCP chunk that Pillow writes."""
+    Image.new("RGB", (1, 1)).save(folder / "profile.png", icc_profile=profile)
+    content = (folder / "profile.png").read_bytes()
+    start = content.index(b"iCCP") - 4
+    return content[start : start + 12 + int.from_bytes(content[start : start + 4])]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+@pytest.mark.parametrize("space", ["gray", "rgb"])
+def test_the_profile_of_grey_levels_is_honoured(tmp_path, suffix, space):
+    profile = imagecodecs.cms_profile("gray", gamma=1.0) if space == "gray" else LINEAR
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(TONES.astype(np.uint8)).save(path, icc_profile=profile, quality=100)
+    photo = decode(path)
+    assert photo.grey and photo.warnings == ()
+    assert np.abs(photo.as_srgb()[..., 0] - srgb(TONES / 255)).mean() < 1 / 255
+
+
+def test_sixteen_bit_grey_png_is_converted_by_its_profile(tmp_path):
+    plain = imagecodecs.png_encode((TONES * 257).astype(np.uint16))
+    profile = imagecodecs.cms_profile("gray", gamma=1.0)
+    path = tmp_path / "a.png"
+    Image.new("L", (1, 1)).save(tmp_path / "profile.png", icc_profile=profile)
+    path.write_bytes(plain[:33] + icc_chunk(tmp_path, profile) + plain[33:])
+    photo = decode(path)
+    assert photo.pixels.dtype == np.uint16
+    assert np.abs(photo.as_srgb()[..., 0] - srgb(TONES / 255)).max() < 0.5 / 255
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_the_number_of_channels_tells_grey_and_opacity(count):
+    levels = np.full((4, 6, count), 7, np.uint16)
+    image = StoredImage.of(levels)
+    assert image.model == ("grey" if count <= 2 else "rgb")
+    assert (image.alpha is not None) == (count in {2, 4})
+
+
+@pytest.mark.parametrize("long_edge", [None, 15])
+def test_inks_are_resized_one_by_one(long_edge):
+    inks = np.concatenate([255 - smooth(60, 40), np.zeros((40, 60, 1), np.uint8)], 2)
+    photo = photo_from_stored(StoredImage(inks, "cmyk"), long_edge=long_edge)
+    expected = Image.fromarray(smooth(60, 40)).resize(photo.size, Image.Resampling.LANCZOS)
+    assert np.abs(photo.pixels.astype(int) - np.asarray(expected)).max() <= 2
+
+
+def exif_with(folder, *tags):
+    """An EXIF block that ExifTool writes."""
+    if shutil.which("exiftool") is None:
+        pytest.skip("ExifTool is not installed")
+    Image.new("RGB", (8, 8)).save(folder / "exif.jpg")
+    command = ["exiftool", "-q", "-overwrite_original", *tags, folder / "exif.jpg"]
+    subprocess.run(command, check=True)
+    with Image.open(folder / "exif.jpg") as image:
+        return image.info["exif"]
+
+
+def adobe_red():
+    """By the primaries and the gamma of Adobe RGB (1998), and the inverse of sRGB's matrix."""
+    to_xyz = [[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]]
+    of_xyz = [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
+    light = np.array([217, 26, 26]) / 255
+    return srgb_signed(np.array(of_xyz) @ np.array(to_xyz) @ light ** (563 / 256)) * 255
+
+
+def srgb_signed(linear):
+    return np.where(linear < 0.0031308, 12.92 * linear, 1.055 * abs(linear) ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "heic", "tif"])
+@pytest.mark.parametrize("tags", [
+    ["-ColorSpace#=65535", "-InteropIndex=R03"],
+    ["-ColorSpace#=2"],
+], ids=" ".join)  # fmt: skip
+@pytest.mark.proves("Colour", "Adobe RGB may be named by EXIF alone")
+def test_adobe_rgb_by_exif_alone(tmp_path, suffix, tags):
+    exif = exif_with(tmp_path, *tags)
+    red, path = np.full((64, 64, 3), (217, 26, 26), np.uint8), tmp_path / f"a.{suffix}"
+    image = Image.fromarray(red)
+    if suffix == "heic":
+        pillow_heif.from_pillow(image).save(path, quality=-1, chroma=444, exif=exif)
+    elif suffix == "tif":
+        tifffile.imwrite(path, red, photometric="rgb", metadata=None)
+        command = ["exiftool", "-q", "-overwrite_original", *tags, path]
+        subprocess.run(command, check=True)
+    else:
+        options = {"lossless": True} if suffix == "webp" else {"quality": 100}
+        image.save(path, exif=exif, **options)
+    photo = decode(path)
+    found = photo.color_space.to_srgb(photo.as_floats())[32, 32] * 255
+    np.testing.assert_allclose(found, adobe_red(), atol=4)
+
+
+@pytest.mark.parametrize("tags", [
+    ["-ColorSpace#=65535", "-InteropIndex=R98"],
+    ["-ColorSpace#=65535"],
+    ["-ColorSpace#=1", "-InteropIndex=R03"],
+], ids=" ".join)  # fmt: skip
+def test_all_else_that_exif_says_is_srgb(tmp_path, tags):
+    Image.fromarray(np.full((16, 16, 3), (217, 26, 26), np.uint8)).save(
+        tmp_path / "a.jpg", exif=exif_with(tmp_path, *tags)
+    )
+    assert decode(tmp_path / "a.jpg").color_space.is_srgb
+
+
+def test_a_profile_counts_for_more_than_exif(tmp_path):
+    exif = exif_with(tmp_path, "-ColorSpace#=65535", "-InteropIndex=R03")
+    image = Image.fromarray(np.full((16, 16, 3), (217, 26, 26), np.uint8))
+    image.save(tmp_path / "a.jpg", exif=exif, icc_profile=LINEAR)
+    assert decode(tmp_path / "a.jpg").color_space.profile == LINEAR
+
+
+@pytest.mark.parametrize("srgb", [True, False])
+def test_the_index_of_a_result_is_that_of_its_color_space(tmp_path, srgb):
+    exif = exif_with(tmp_path, "-ColorSpace#=65535", "-InteropIndex=R03")
+    updated = update_block(exif, Size(8, 8), srgb=srgb)
+    Image.new("RGB", (8, 8)).save(tmp_path / "b.jpg", exif=updated)
+    command = ["exiftool", "-s3", "-n", "-ColorSpace", "-InteropIndex", tmp_path / "b.jpg"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert found == (["1", "R98"] if srgb else ["65535", "R03"])

@@ -1,0 +1,138 @@
+"""EXIF of TIFF files that piexif does not read, written by ExifTool."""
+
+import shutil
+import struct
+import subprocess
+
+import numpy as np
+import piexif
+import pytest
+import tifffile
+from pictures import smooth
+
+from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.metadata.metadata import metadata_for_result
+from enhance_cli.imaging.metadata.tiff_tags import DamagedTiffError, read_directories
+
+pytestmark = pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
+
+TAGS = ["-Make=Canon", "-LensModel=RF 24", "-ExposureTime=1/250", "-ISO=400", "-FNumber=2.8",
+        "-GPSLatitude=47.375", "-GPSLatitudeRef=N", "-DateTimeOriginal=2024:05:06 07:08:09",
+        "-Artist=Zoë"]  # fmt: skip
+
+
+def as_ifd_pointers(path):
+    """Give the pointers to EXIF and GPS the type IFD (TIFF 6.0, supplement 1)."""
+    content = bytearray(path.read_bytes())
+    order = "<" if content[:2] == b"II" else ">"
+    for tag in (34665, 34853):
+        content = content.replace(
+            struct.pack(f"{order}HH", tag, 4), struct.pack(f"{order}HH", tag, 13)
+        )
+    path.write_bytes(content)
+
+
+def big_directory(position, order, entries):
+    """A directory of a BigTIFF at this position: tag, type, number of values, and their bytes."""
+    directory, after = struct.pack(f"{order}Q", len(entries)), b""
+    end = position + 8 + 20 * len(entries) + 8
+    for tag, type_, count, value in sorted(entries):
+        inline = value.ljust(8, b"\0")
+        if len(value) > 8:
+            inline, after = struct.pack(f"{order}Q", end + len(after)), after + value
+        directory += struct.pack(f"{order}HHQ", tag, type_, count) + inline
+    return directory + bytes(8) + after
+
+
+def write_big_tiff(path, order):
+    """A BigTIFF with the tags of TAGS, for ExifTool does not write any."""
+    # tifffile writes no pointers: their numbers are put in afterwards.
+    placeholders = [(code, "Q", 1, 0, True) for code in (34664, 34852)]
+    texts = [(271, "s", 0, "Canon", True), (315, "s", 0, "Zoë".encode(), True)]
+    tifffile.imwrite(
+        path, smooth(60, 40), photometric="rgb", bigtiff=True, byteorder=order, metadata=None,
+        extratags=[*placeholders, *texts],
+    )  # fmt: skip
+
+    def rationals(*parts):
+        return struct.pack(f"{order}{len(parts)}I", *parts)
+
+    exif = [
+        (0x829A, 5, 1, rationals(1, 250)),
+        (0x829D, 5, 1, rationals(28, 10)),
+        (0x8827, 3, 1, struct.pack(f"{order}H", 400)),
+        (0x9003, 2, 20, b"2024:05:06 07:08:09\0"),
+        (0xA434, 2, 6, b"RF 24\0"),
+    ]
+    gps = [(1, 2, 2, b"N\0"), (2, 5, 3, rationals(47, 1, 22, 1, 30, 1))]
+    with tifffile.TiffFile(path) as tiff:
+        entries_at = [tiff.pages.first.tags[code].offset for code in (34664, 34852)]
+    content = bytearray(path.read_bytes())
+    for at, type_, entries in zip(entries_at, (18, 13), (exif, gps), strict=True):
+        content += bytes(-len(content) % 8)
+        code = 34665 if entries is exif else 34853
+        content[at : at + 4] = struct.pack(f"{order}HH", code, type_)
+        code = "Q" if type_ == 18 else "I"
+        content[at + 12 : at + 20] = struct.pack(f"{order}{code}", len(content)).ljust(8, b"\0")
+        content += big_directory(len(content), order, entries)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["BigTIFF", "BigTIFF, big-endian", "IFD", "thumbnail first"])
+def test_exif_and_location_are_kept(tmp_path, kind):
+    path = tmp_path / "a.tif"
+    if "BigTIFF" in kind:
+        write_big_tiff(path, ">" if "big-endian" in kind else "<")
+    else:
+        with tifffile.TiffWriter(path) as tiff:
+            if kind == "thumbnail first":
+                tiff.write(smooth(30, 20), photometric="rgb", subfiletype=1, metadata=None)
+            tiff.write(smooth(60, 40), photometric="rgb", metadata=None)
+        directory = "IFD1:" if kind == "thumbnail first" else ""
+        names = ("-Make", "-Artist")
+        tags = [
+            tag.replace("-", f"-{directory}", 1) if tag.startswith(names) else tag for tag in TAGS
+        ]
+        subprocess.run(["exiftool", "-q", "-overwrite_original", *tags, path], check=True)
+    if kind == "IFD":
+        as_ifd_pointers(path)
+    photo = decode(path)
+    assert photo.size == (60, 40) and photo.warnings == ()
+    metadata, lost = metadata_for_result(photo.metadata, photo.size)
+    assert lost == ()
+    write_photo(photo, tmp_path / "b.jpg", metadata=metadata)
+    found = piexif.load(str(tmp_path / "b.jpg"))
+    assert found["0th"][piexif.ImageIFD.Make] == b"Canon"
+    assert found["0th"][piexif.ImageIFD.Artist] == "Zoë".encode()
+    assert found["Exif"][piexif.ExifIFD.LensModel] == b"RF 24"
+    assert found["Exif"][piexif.ExifIFD.ExposureTime] == (1, 250)
+    assert found["Exif"][piexif.ExifIFD.ISOSpeedRatings] == 400
+    assert found["GPS"][piexif.GPSIFD.GPSLatitude][:2] == ((47, 1), (22, 1))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_piexif_reads_is_read_alike(tmp_path, order):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, smooth(60, 40), photometric="rgb", byteorder=order, metadata=None)
+    subprocess.run(["exiftool", "-q", "-overwrite_original", *TAGS, path], check=True)
+    expected, found = piexif.load(str(path)), read_directories(path)
+    for name in ("Exif", "GPS"):
+        assert found[name] == expected[name]
+    for tag in (piexif.ImageIFD.Make, piexif.ImageIFD.Artist, piexif.ImageIFD.XResolution):
+        assert found["0th"][tag] == expected["0th"][tag]
+
+
+def test_damage_is_left_out(tmp_path):
+    path = tmp_path / "a.tif"
+    write_big_tiff(path, "<")
+    whole, draw = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(300):
+        changed = bytearray(whole)
+        for at in draw.integers(4, len(changed), 20):
+            changed[at] = draw.integers(256)
+        path.write_bytes(changed[: draw.integers(16, len(changed))])
+        assert set(read_directories(path)) == {"0th", "Exif", "GPS", "Interop"}
+    path.write_bytes(b"text")
+    with pytest.raises(DamagedTiffError):
+        read_directories(path)
