@@ -46,6 +46,7 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
             unchanged = config.strength == 0 and not config.srgb
             retouch = None if unchanged else enhancer.predict(photo, config.coarse_only)
             warnings, entry = photo.warnings, None
+            warnings += retouch.warnings if retouch else ()
             if not config.pictures:
                 write_retouch_as_lut(retouch, job, job.output, config, claim)
             else:

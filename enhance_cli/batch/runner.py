@@ -22,7 +22,13 @@ from enhance_cli.batch.manifest import Manifest, settings_digest
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
 from enhance_cli.batch.output_paths import plan_outputs
 from enhance_cli.batch.ownership import Ownership
-from enhance_cli.batch.worker_pool import WorkerPool, in_background, threads_for, torch_threads
+from enhance_cli.batch.worker_pool import (
+    WorkerPool,
+    in_background,
+    resolve,
+    threads_for,
+    torch_threads,
+)
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
@@ -31,6 +37,7 @@ from enhance_cli.inference.weights_file import describe_weights, find_weights
 
 if TYPE_CHECKING:
     from enhance_cli.batch.side_outputs import SideOutputs
+    from enhance_cli.inference.enhancer import Enhancer
 
 
 TABLES_ARE_COARSE = (
@@ -143,29 +150,31 @@ class BatchRunner:
 
     @contextlib.contextmanager
     def _networks_loading(self) -> Generator[None]:
-        """Load the networks in a thread, and restore PyTorch's settings at the end."""
+        """Load the networks in a thread, and restore PyTorch's settings at the end.
+
+        Workers wait for the networks, or for the error.
+        """
+        ready = self._batch.enhancer
+        if ready.done():  # the same runner is iterated again
+            yield
+            return
         with contextlib.ExitStack() as settings:
-            loading = threading.Thread(target=self._load, args=(settings,), name="networks")
+            load = partial(self._load, settings)
+            loading = threading.Thread(target=resolve, args=(ready, load), name="networks")
             loading.start()
             try:
                 yield
             finally:
                 loading.join()
 
-    def _load(self, settings: contextlib.ExitStack) -> None:
-        """Load the networks; workers wait for them, or for the error."""
-        pool, ready = self._batch.pool, self._batch.enhancer
-        if ready.done():  # the same runner is iterated again
-            return
-        try:
-            from enhance_cli.inference.enhancer import Enhancer
+    def _load(self, settings: contextlib.ExitStack) -> Enhancer:
+        """Load the networks, and let PyTorch and the pool use the device's threads."""
+        from enhance_cli.inference.enhancer import Enhancer
 
-            device = pick_device(self.config.device)
-            pool.grow(threads_for(device.type))
-            settings.enter_context(torch_threads(pool.threads))
-            ready.set_result(Enhancer.load(self._weights, str(device)))
-        except BaseException as problem:
-            ready.set_exception(problem)
+        device = pick_device(self.config.device)
+        self._pool.grow(threads_for(device.type))
+        settings.enter_context(torch_threads(self._pool.threads))
+        return Enhancer.load(self._weights, str(device))
 
     def _task(self, decision: Decision) -> Callable[[], Processed]:
         from enhance_cli.batch.process_photo import process_photo, skip_photo
@@ -174,18 +183,10 @@ class BatchRunner:
         return partial(handle, decision.job, decision.reason, self._batch)
 
     def _report(self, processed: Processed) -> PhotoOutcome:
-        """Add a photo to the gallery, and the warnings of the whole run to its own."""
+        """Add a photo to the gallery, and the warnings of the run so far to its own."""
         self._batch.side_outputs.show(processed.job, processed.entry, processed.not_shown)
-        return replace(processed.outcome, warnings=(*processed.outcome.warnings, *self._warnings()))
-
-    def _warnings(self) -> list[str]:
-        """Take the warnings of the whole run that have not been reported yet."""
         own = self._batch.side_outputs.take_warnings()
-        if not self._batch.enhancer.done():
-            return own
-        enhancer = self._batch.enhancer.result()
-        warnings, enhancer.warnings = enhancer.warnings, []
-        return own + warnings
+        return replace(processed.outcome, warnings=(*processed.outcome.warnings, *own))
 
 
 def _has_side_outputs(config: ApplyConfig) -> bool:

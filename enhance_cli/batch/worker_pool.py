@@ -109,15 +109,16 @@ class WorkerPool:
 def in_background(function: Callable[[], Result]) -> Future[Result]:
     """Call a function in a thread of its own."""
     future: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as problem:
-            future.set_exception(problem)
-
-    threading.Thread(target=run).start()
+    threading.Thread(target=resolve, args=(future, function)).start()
     return future
+
+
+def resolve(future: Future[Result], function: Callable[[], Result]) -> None:
+    """Call a function, and give a future its result or its exception."""
+    try:
+        future.set_result(function())
+    except BaseException as problem:
+        future.set_exception(problem)
 
 
 class BatchCancelledError(Exception):

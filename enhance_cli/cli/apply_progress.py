@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.status import Status
 
 from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
+from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def run_batch(
     with _spinner("looking for photos", verbosity):
         from enhance_cli.batch.runner import BatchRunner
 
+        return_freed_memory()
         runner = BatchRunner(config)
     for warning in runner.plan.warnings:
         say_warning(warning)

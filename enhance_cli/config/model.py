@@ -45,6 +45,9 @@ class ModelConfig:
             skies would come out grey otherwise; the losses do not prevent it.
         protect_shadows: Let no channel become black that was not (not in the paper). Experts clip
             deep shadows, and so do networks that follow them; what is clipped is lost.
+        color_histogram: Let CENet's fully connected layers see the photo's histogram of colors
+            beside the features of ResNet50 (not in the paper). How a photo should be retouched
+            depends mostly on which colors it has; a histogram does not depend on where they are.
     """
 
     variant: Variant = "ce+prnl"
@@ -56,6 +59,7 @@ class ModelConfig:
     prnet_input_edge: int = setting(128, low=1)
     protect_highlights: bool = False
     protect_shadows: bool = False
+    color_histogram: bool = False
 
     @property
     def long_edge(self) -> int:

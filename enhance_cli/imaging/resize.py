@@ -92,7 +92,8 @@ def resize_unrounded(
         ``(size.height, size.width, 3)`` in [0, 1].
     """
     pixels, box = _reduced(pixels, size)
-    floats = pixels.astype(np.float32) / np.float32(max_value(pixels.dtype))
+    floats = pixels.astype(np.float32)
+    floats /= np.float32(max_value(pixels.dtype))
     return _resize_channels(floats, size, box, resampling)
 
 

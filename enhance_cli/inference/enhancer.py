@@ -30,11 +30,13 @@ from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade, Enhancement
 from enhance_cli.models.color_function import TOE, TOE_SLOPE, WHITE_FROM
-from enhance_cli.models.fuse_batch_norm import fuse_batch_norm_in_place
+from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
 from enhance_cli.models.guided_upsampling import guided_affine_grid
 from enhance_cli.models.prnet import Shape, input_shape
 
 Picture = TypeVar("Picture", PillowImage, NDArray[Any], Tensor)
+
+OUT_OF_MEMORY = "the GPU is out of memory; the run goes on without it, more slowly"
 
 _DTYPES = {np.dtype(dtype) for dtype in (np.uint8, np.uint16, np.float32)}
 
@@ -54,7 +56,8 @@ class Enhancer:
         device: The device that the model is on now.
         weights_path: The file from which the model was loaded, or None.
         cpu_fallback: Whether the model may move to the CPU when the GPU runs out of memory.
-        warnings: Messages that the run reports once, such as the fallback to the CPU.
+        warnings: What happened to this model, such as the fallback to the CPU; each message is also
+            in the retouch of the photo at which it happened.
     """
 
     def __init__(
@@ -86,7 +89,7 @@ class Enhancer:
         """
         chosen = pick_device(device)
         path = find_weights(Path(weights) if weights is not None else None)
-        model = fuse_batch_norm_in_place(load_weights(path, chosen).model)
+        model = fuse_batch_norm(load_weights(path, chosen).model)
         return cls(model, chosen, path, cpu_fallback=True)
 
     def enhance(
@@ -151,15 +154,16 @@ class Enhancer:
         with _memory_errors_reported():
             view = _network_input(photo, self.model.config)
             with self._one_at_a_time():
-                failures = 0
+                failures, warnings = 0, ()
                 while True:
                     try:
                         small = self.model(view.to(self.device), coarse_only)
-                        return _retouch_from(small, shape, photo.grey)
+                        retouch = _retouch_from(small, shape, photo.grey)
+                        return replace(retouch, warnings=warnings)
                     except torch.OutOfMemoryError:
                         failures += 1
                         small = None  # frees its memory before the next try
-                        self._make_room(failures)
+                        warnings += self._make_room(failures)
 
     def apply(
         self,
@@ -196,8 +200,11 @@ class Enhancer:
         with self._gpu:
             yield
 
-    def _make_room(self, failures: int) -> None:
+    def _make_room(self, failures: int) -> tuple[str, ...]:
         """Empty the GPU's cache; after a second failure, fall back to the CPU for good.
+
+        Returns:
+            Warnings for the photo that needs the room.
 
         Raises:
             MemoryError: Nothing is left to try.
@@ -206,13 +213,14 @@ class Enhancer:
             raise MemoryError
         torch.cuda.empty_cache()
         if failures == 1:
-            return
+            return ()
         if not self.cpu_fallback:
             raise MemoryError
         self.model.to("cpu")
         self.device = torch.device("cpu")  # after the move: on the CPU, no thread waits
         torch.cuda.empty_cache()
-        self.warnings.append("the GPU is out of memory; the run goes on without it, more slowly")
+        self.warnings.append(OUT_OF_MEMORY)
+        return (OUT_OF_MEMORY,)
 
 
 def _network_input(photo: Photo, config: ModelConfig) -> Tensor:

@@ -30,12 +30,14 @@ class Retouch:
             float32, ``(h, w, 3, 4)``, if PRNet's residual differs from place to place; else None.
         has_cenet: Whether ``function`` begins with a map that CENet has predicted.
         grey: Whether the photo has no color, so that only its luma changes.
+        warnings: A line for everything that had to be given up while the networks ran.
     """
 
     function: ColorCoefficients
     grid: AffineGrid | None = None
     has_cenet: bool = True
     grey: bool = False
+    warnings: tuple[str, ...] = ()
 
     def colors(self, colors: Floats, strength: float = 1.0) -> Floats:
         """Take colors through ``function``, as the pixels of the photo.

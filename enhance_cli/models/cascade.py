@@ -68,7 +68,7 @@ class Cascade(nn.Module):
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__()
         self.config = config or ModelConfig()
-        self.cenet = CENet() if self.config.has_cenet else None
+        self.cenet = CENet(self.config.color_histogram) if self.config.has_cenet else None
         self.prnet = (
             PRNet(self.config.residual_blocks, self.config.non_local, self.config.nonlocal_pool)
             if self.config.has_prnet

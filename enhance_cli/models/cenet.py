@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from enhance_cli.models.color_histogram import HISTOGRAM_FEATURES, color_histogram
 from enhance_cli.models.resnet import FEATURES, ResNet
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -42,16 +43,21 @@ class CENet(nn.Module):
     """ResNet50 without its classifier, then three fully connected layers (section 2.1).
 
     The last layer is initialised to zero, so that an untrained CENet leaves photos unchanged.
+
+    Args:
+        histogram: Whether the fully connected layers also see the photo's histogram of colors (not
+            in the paper).
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, histogram: bool = False) -> None:
         super().__init__()
+        self.histogram = histogram
         self.backbone = ResNet()
         self.head = nn.Sequential(
-            nn.Linear(FEATURES, 512),
+            nn.Linear(FEATURES + HISTOGRAM_FEATURES * histogram, 512),
             nn.ReLU(inplace=True),
             nn.Linear(512, 128),
             nn.ReLU(inplace=True),
@@ -88,5 +94,8 @@ class CENet(nn.Module):
         Returns:
             The map of each photo, in float32; it is valid for the photo at any size.
         """
-        numbers = self.head(self.backbone((photo - self.mean) / self.std)).float()
+        features = self.backbone((photo - self.mean) / self.std)
+        if self.histogram:
+            features = torch.cat([features.float(), color_histogram(photo)], dim=1)
+        numbers = self.head(features).float()
         return ColorMapping(numbers[:, :9].reshape(-1, 3, 3), numbers[:, 9:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 
 import torch
@@ -13,27 +12,15 @@ from enhance_cli.models.cascade import Cascade
 
 
 def fuse_batch_norm(model: Cascade) -> Cascade:
-    """Copy a cascade with batch norm fused into its convolutions, in channels-last format.
+    """Fuse batch norm into a cascade's convolutions, in channels-last format.
 
-    Args:
-        model: A cascade in eval mode; it is not changed.
-
-    Returns:
-        A cascade in eval mode with the output of ``model``, up to rounding; it cannot be trained.
-    """
-    return fuse_batch_norm_in_place(copy.deepcopy(model))
-
-
-def fuse_batch_norm_in_place(model: Cascade) -> Cascade:
-    """Fuse batch norm as :func:`fuse_batch_norm` does, but change the model itself.
-
-    Copying the modules takes three times as long as all the rest.
+    The model itself is changed: copying the modules would take three times as long as all the rest.
 
     Args:
         model: A cascade in eval mode.
 
     Returns:
-        ``model``.
+        ``model``, with the same output, up to rounding; it cannot be trained any more.
     """
     with torch.no_grad():
         for module in list(model.modules()):

@@ -1,6 +1,8 @@
 import hashlib
 import json
 import struct
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.imaging.codecs import encode
 from enhance_cli.imaging.metadata.metadata import NO_METADATA
+from enhance_cli.inference.enhancer import Enhancer
 
 
 @pytest.fixture
@@ -259,3 +262,25 @@ def test_no_result_gets_the_name_of_another_photo(tmp_path, identity_weights, wr
     for line in (tmp_path / "out" / manifest.NAME).read_text().splitlines():
         record = json.loads(line)
         assert Path(record["input"]).stem == Path(record["output"]).stem
+
+
+def test_a_warning_of_the_networks_is_reported_with_its_own_photo(
+    tmp_path, run, write_photo, monkeypatch
+):
+    """Here the second photo's networks are done before the first photo's."""
+    predict, second_done = Enhancer.predict, threading.Event()
+
+    def predict_with_warning(self, photo, coarse_only):
+        retouch = predict(self, photo, coarse_only)
+        if photo.size.width == 20:
+            self.warnings.append("out of memory")
+            second_done.set()
+            return replace(retouch, warnings=("out of memory",))
+        second_done.wait(2)
+        return retouch
+
+    monkeypatch.setattr(Enhancer, "predict", predict_with_warning)
+    for name, width in (("a", 10), ("b", 20), ("c", 30)):
+        write_photo(tmp_path / "in" / f"{name}.png", size=(width, 8))
+    warnings = {one.input.stem: one.warnings for one in run(tmp_path / "in")}
+    assert warnings == {"a": (), "b": ("out of memory",), "c": ()}

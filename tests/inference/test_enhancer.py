@@ -190,6 +190,13 @@ class TestMemory:
         assert tried == ["cuda", "cuda", "cpu", "cpu"]
         assert len(enhancer.warnings) == 1 and "GPU" in enhancer.warnings[0], "reported once"
 
+    def test_the_fallback_is_reported_with_the_photo_at_which_it_happened(self, on_gpu):
+        enhancer, play, _ = on_gpu
+        play(failures=100)
+        photo = Photo(np.full((8, 8, 3), 100, np.uint8))
+        at, after = enhancer.predict(photo), enhancer.predict(photo)
+        assert at.warnings == tuple(enhancer.warnings) and after.warnings == ()
+
     def test_a_model_that_must_stay_on_the_gpu_is_not_moved(self, on_gpu, monkeypatch):
         """Training and ``enhance eval`` use an enhancer of their own, without the fallback."""
         _, play, tried = on_gpu

@@ -264,6 +264,7 @@ class TestFormatVersion2:
             {"input_side": None},
             {"max_input_edge": 0},
             {"max_input_edge": True},
+            {"color_histogram": 1},
             {"nonlocal_pool": 0},
             {"prnet": 96},
             {"prnet": "local"},

@@ -22,6 +22,19 @@ def test_the_map_is_eq_3_at_every_pixel():
                 np.testing.assert_allclose(residual[b, :, y, x], expected, rtol=1e-5, atol=1e-6)
 
 
+def test_the_fully_connected_layers_may_see_the_histogram_as_well():
+    torch.manual_seed(0)
+    net = CENet(histogram=True).eval()
+    assert net.head[0].in_features == 2048 + 8**3 + 3 * 32
+    nn.init.normal_(net.head[-1].weight)
+    nn.init.zeros_(net.head[0].weight[:, :2048])  # the histogram alone
+    photo = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        mirrored, other = net(photo.flip(-1)), net(photo.square())
+        assert torch.allclose(net(photo).matrix, mirrored.matrix, atol=1e-5)
+        assert not torch.allclose(net(photo).matrix, other.matrix, atol=1e-3)
+
+
 def test_it_is_resnet50_without_its_classifier_and_three_fully_connected_layers():
     net = CENet()
     backbone = sum(parameter.numel() for parameter in net.backbone.parameters())

@@ -28,15 +28,13 @@ def with_random_parameters(variant) -> Cascade:
 def test_the_output_is_that_of_the_model(variant):
     model = with_random_parameters(variant)
     photo = torch.rand(2, 3, 45, 62)
-    before, after = model(photo).enhanced, fuse_batch_norm(model)(photo).enhanced
+    before = model(photo).enhanced
+    after = fuse_batch_norm(model)(photo).enhanced
     assert (before - photo).abs().max() > 0.01
     torch.testing.assert_close(after, before, atol=2e-4, rtol=1e-4)
 
 
-def test_no_batch_norm_remains_and_the_model_is_not_changed():
+def test_no_batch_norm_remains_and_the_model_is_not_copied():
     model = with_random_parameters("ce+prnl")
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    copied = fuse_batch_norm(model)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in copied.modules())
-    for name, value in model.state_dict().items():
-        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    assert fuse_batch_norm(model) is model
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())

@@ -56,7 +56,8 @@ def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
     blocks = _blocks(photo, metadata)
     if photo.alpha is None and not photo.grey:
         pixels = np.asarray(convert_dtype(photo.pixels, np.dtype(np.uint8)), np.uint8)
-        path.write_bytes(_encode(pixels, encoding, blocks))
+        with path.open("wb") as file:
+            file.writelines(_encode(pixels, encoding, blocks))
         return
     image = image_from_photo(photo)
     if photo.alpha is not None:
@@ -65,24 +66,36 @@ def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
     image.save(path, "JPEG", quality=quality, subsampling=subsampling, **blocks)
 
 
-def _encode(pixels: NDArray[np.uint8], encoding: Encoding, blocks: dict[str, Any]) -> bytes:
+def _encode(
+    pixels: NDArray[np.uint8], encoding: Encoding, blocks: dict[str, Any]
+) -> Iterator[bytes | memoryview]:
     """Encode a photo in color.
 
     Args:
         pixels: ``(H, W, 3)``.
         encoding: Quality and chroma subsampling.
         blocks: Profile and metadata, as options of Pillow's ``save``.
+
+    Yields:
+        The parts of the file. They are not joined: a photo may take tens of megabytes.
     """
     # Pillow writes the segments of the metadata, with an image of one pixel.
     header = BytesIO()
     Image.new("RGB", (1, 1)).save(header, "JPEG", **blocks)
-    segments = _segments(header.getvalue())
-    described = b"".join(segment for marker, segment in segments if _is_metadata(marker))
     subsampling = encoding.subsampling.replace(":", "")
-    encoded = imagecodecs.jpeg8_encode(pixels, level=encoding.quality, subsampling=subsampling)
+    # The encoder writes into this array, of which only what it uses takes up memory. Otherwise it
+    # would copy the result; and so it does if the result takes more than the pixels.
+    room: Any = np.empty(pixels.nbytes, np.uint8)
+    quality = encoding.quality
+    encoded = memoryview(
+        imagecodecs.jpeg8_encode(pixels, level=quality, subsampling=subsampling, out=room)
+    )
     own = sum(len(segment) for marker, segment in _segments(encoded) if _is_metadata(marker))
-    view = memoryview(encoded)  # without copies: a photo may take tens of megabytes
-    return b"".join([view[:2], described, view[2 + own :]])
+    yield encoded[:2]
+    for marker, segment in _segments(header.getbuffer()):
+        if _is_metadata(marker):
+            yield segment
+    yield encoded[2 + own :]
 
 
 def _blocks(photo: Photo, metadata: Metadata) -> dict[str, Any]:
@@ -127,7 +140,7 @@ def _is_metadata(marker: int) -> bool:
     return marker == _COMMENT or _FIRST_APP <= marker <= _LAST_APP
 
 
-def _segments(content: bytes | bytearray) -> Iterator[tuple[int, bytes]]:
+def _segments(content: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
     """The segments before the pixel data, each with its marker (ITU-T T.81, B.1.1)."""
     at = 2
     while at + 4 <= len(content) and content[at] == 0xFF:

@@ -78,3 +78,12 @@ def test_the_file_is_the_one_that_pillow_writes(tmp_path, coffee, quality, subsa
     np.testing.assert_array_equal(np.asarray(mine), np.asarray(theirs))
     assert mine.info == theirs.info and mine.app == theirs.app
     assert len(ours) == len(expected)
+
+
+def test_a_file_that_is_larger_than_its_pixels(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path = tmp_path / "a.jpg"
+    write_jpeg(Photo(noise), path, Encoding(100, "4:4:4"), Metadata())
+    assert path.stat().st_size > noise.nbytes
+    expected = Image.open(BytesIO(pillow_jpeg(noise, quality=100, subsampling="4:4:4")))
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), np.asarray(expected))
