@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -66,16 +67,21 @@ def _without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
 def _candidates(
     config: ApplyConfig, warnings: list[str], left_out: list[Path] | None
 ) -> Iterator[InputPhoto]:
-    written_to = [folder for folder in (config.out, config.compare) if folder]
-    prefixes = _prefixes([path for path in config.inputs if path.is_dir()])
+    written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
+    prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
     for given in config.inputs:
-        if given.is_dir():
+        if _is_dir(given):
             for path in photos_below(given, written_to, warnings, left_out):
                 yield InputPhoto(path, prefixes[given] / path.relative_to(given))
-        elif given.is_file():
+        elif os.path.isfile(given):  # noqa: PTH113, see below
             yield InputPhoto(given, Path(given.name))
         else:
             raise UsageError(f"{given}: no such file or folder")
+
+
+def _is_dir(path: Path) -> bool:
+    """Whether a folder is there; unlike pathlib, no error if a folder above may not be read."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _prefixes(folders: list[Path]) -> dict[Path, Path]:

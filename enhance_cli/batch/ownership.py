@@ -82,7 +82,7 @@ class Originals:
             outputs: Folders found in them that the run writes to.
         """
         files = list(photos)
-        roots = [path for path in inputs if path.is_dir()]
+        roots = [path for path in inputs if os.path.isdir(path)]  # noqa: PTH112
         parents = {path.parent for path in files}
         trees = {path for path in parents if any(path.is_relative_to(root) for root in roots)}
         return cls(

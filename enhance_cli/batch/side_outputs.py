@@ -78,7 +78,8 @@ class Comparison:
     settings = ""
 
     def __init__(self, folder: Path, out: Path) -> None:
-        if folder.resolve() == out.resolve() or identity(out) == (identity(folder) or ()):
+        here = identity(folder)
+        if folder.resolve() == out.resolve() or (here is not None and here == identity(out)):
             raise UsageError(f"--compare {folder}: choose a folder other than --out")
         self.folder = folder
 
@@ -263,10 +264,10 @@ class SideOutputs:
         """Refuse folders that are left out of a run although they hold photos to retouch.
 
         Raises:
-            UsageError: The folder of comparisons is one.
+            UsageError: The folder of comparisons or of look-up tables is one.
         """
-        if self._config.compare is not None:
-            self._owners.refuse_photos_below("--compare", self._config.compare)
+        for file in self._files:
+            self._owners.refuse_photos_below(file.option, file.folder)
 
     def places(self, job: Job) -> Iterator[SidePlace]:
         """The places of a photo's side outputs."""

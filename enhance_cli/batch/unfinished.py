@@ -66,9 +66,9 @@ class UnfinishedFiles:
         for run, folder in self._notes():
             for path in _files_in(folder):
                 if re.fullmatch(TEMPORARY_NAME, path.name) and path.name.startswith(f".{run}"):
-                    path.unlink(missing_ok=True)
+                    _remove(path)
         for path in self._empty_ones(self._folder):
-            path.unlink(missing_ok=True)
+            _remove(path)
         (self._folder / NAME).unlink(missing_ok=True)
 
     def forget(self) -> None:
@@ -97,9 +97,9 @@ class UnfinishedFiles:
         """
         for root, folders, files in os.walk(folder):
             here = Path(root)
-            folders[:] = [name for name in folders if not (here / name / LOCK).exists()]
+            folders[:] = [name for name in folders if not os.path.lexists(here / name / LOCK)]
             for name in files:
-                if re.fullmatch(TEMPORARY_NAME, name) and not (here / name).lstat().st_size:
+                if re.fullmatch(TEMPORARY_NAME, name) and _is_empty(here / name):
                     yield here / name
 
 
@@ -111,6 +111,18 @@ def relative_key(path: Path, folder: Path) -> str:
         inside = Path(os.path.realpath(path.parent), path.name)
         return Path(os.path.relpath(inside, os.path.realpath(folder))).as_posix()
     return path.absolute().as_posix()
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # a folder that may not be written: it stays
+        path.unlink(missing_ok=True)
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return not path.lstat().st_size
+    except OSError:
+        return False
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import os
 import sys
@@ -76,9 +77,11 @@ def _leave(ended: SystemExit) -> None:
     to unload PyTorch's libraries, one by one, takes half a second and 100 MB more memory than the
     whole run.
     """
-    try:
-        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):  # a full disk behind messages stops no run
         sys.stderr.flush()
+    try:
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            sys.stdout.flush()
     except (OSError, ValueError):
         return  # the interpreter reports this as it ends
     if isinstance(ended.code, int):

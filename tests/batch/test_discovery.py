@@ -68,3 +68,23 @@ class TestExclude:
 def test_comparisons_are_not_inputs(touch):
     root = touch("a.jpg", "compare/a.jpg.jpg")
     assert found(root, compare=root / "compare") == ["a.jpg"]
+
+
+def test_haldcluts_are_not_inputs(touch):
+    root = touch("a.jpg", "luts/a.jpg.hald.png")
+    assert found(root, lut=root / "luts") == ["a.jpg"]
+
+
+def test_a_folder_that_may_not_be_searched_is_a_warning(touch, monkeypatch):
+    """Its files are listed, but nothing can be said of any of them."""
+    root, real = touch("a.jpg", "day/b.jpg", "day/c.jpg"), Path.is_file
+
+    def is_file(path):
+        if path.parent.name == "day":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    photos, warnings = discover_photos(ApplyConfig((root,), root.parent / "out"))
+    assert [photo.relative.name for photo in photos] == ["a.jpg"]
+    assert warnings == [f"{root / 'day'}: folder cannot be read (Permission denied)"]

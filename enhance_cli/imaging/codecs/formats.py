@@ -119,5 +119,10 @@ def photos_below(
             if not name.startswith(".") and name not in SYSTEM_FOLDERS and name not in own
         )
         for name in sorted(files):
-            if is_photo(here / name):
+            try:
+                found = is_photo(here / name)
+            except OSError as problem:  # a folder whose files may be listed, but not read
+                unreadable(OSError(problem.errno, problem.strerror, root))
+                break
+            if found:
                 yield here / name
