@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.data.pairs import BadPair, Pair
-from enhance_cli.data.same_photo import same_photo
 from enhance_cli.errors import OutputError, PairsError, PhotoError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
@@ -30,6 +29,7 @@ from enhance_cli.imaging.codecs.formats import is_raw
 from enhance_cli.imaging.codecs.png import read_png_rgb
 from enhance_cli.imaging.photo import Photo, to_uint8
 from enhance_cli.imaging.resize import resize_pixels, size_of
+from enhance_cli.imaging.same_photo import same_photo
 
 if TYPE_CHECKING:
     from torch import Tensor  # late, since finding and rendering pairs needs no PyTorch

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from enhance_cli.data.same_photo import same_photo, similarity
+from enhance_cli.imaging.same_photo import same_photo, similarity
 
 
 @pytest.mark.parametrize(
