@@ -66,13 +66,17 @@ def _prefixes(folders: list[Path]) -> dict[Path, Path]:
     if len(set(folders)) < 2:
         return dict.fromkeys(folders, Path())
     prefixes: dict[Path, Path] = {}
-    for folder in folders:
+    taken: set[Path] = set()
+    numbers: dict[str, int] = {}
+    for folder in dict.fromkeys(folders):
         name = folder.resolve().name or "root"
-        number, prefix = 1, Path(name)
-        while prefix in prefixes.values():
+        number, prefix = numbers.get(name, 1), Path(name)
+        while prefix in taken:
             number += 1
             prefix = Path(f"{name}-{number}")
-        prefixes.setdefault(folder, prefix)
+        numbers[name] = number
+        taken.add(prefix)
+        prefixes[folder] = prefix
     return prefixes
 
 

@@ -62,11 +62,12 @@ def lut_name(name: Path, kind: LutFormat) -> Path:
 def _result_names(relatives: list[Path], kind: Format) -> list[Path]:
     """A unique path for each result; photos that keep their suffix choose first."""
     taken: set[str] = set()
+    numbers: dict[str, int] = {}
     names: dict[int, Path] = {}
     suffixes = [_result_suffix(relative, kind) for relative in relatives]
     order = sorted(range(len(relatives)), key=lambda i: relatives[i].suffix != suffixes[i])
     for i in order:
-        names[i] = _free_name(relatives[i], suffixes[i], taken)
+        names[i] = _free_name(relatives[i], suffixes[i], taken, numbers)
         taken.add(casefold_key(names[i]))
     return [names[i] for i in range(len(relatives))]
 
@@ -79,14 +80,17 @@ def _result_suffix(relative: Path, kind: Format) -> str:
     return ".jpg" if kind == "keep" else f".{kind}"
 
 
-def _free_name(relative: Path, suffix: str, taken: set[str]) -> Path:
+def _free_name(relative: Path, suffix: str, taken: set[str], numbers: dict[str, int]) -> Path:
+    """A name that is not taken; ``numbers`` holds the last number given to each name."""
     wanted = relative.with_suffix(suffix)
     if casefold_key(wanted) in taken and relative.suffix != suffix:
         wanted = relative.with_name(relative.name + suffix)
-    number, free = 1, wanted
+    key, free = casefold_key(wanted), wanted
+    number = numbers.get(key, 1)
     while casefold_key(free) in taken:
         number += 1
         free = wanted.with_stem(f"{wanted.stem}-{number}")
+    numbers[key] = number
     return free
 
 

@@ -41,6 +41,8 @@ TABLES_ARE_COARSE = (
 class BatchRunner:
     """One run over a batch. Iterating over it yields a :class:`PhotoOutcome` for each photo.
 
+    It may be iterated again, but not while it is being iterated: that is a second run.
+
     Whatever is wrong with the whole run is reported at once, before a photo is read. What only the
     tensors of damaged weights can tell is reported before a photo is written.
 
@@ -67,6 +69,7 @@ class BatchRunner:
         self._weights = weights.path
         self._manifest = Manifest(config.out)
         self._pool = WorkerPool(threads_for("cpu"))
+        self._iterating = threading.Lock()
         self._digest = in_background(partial(settings_digest, config, weights.path))
 
     def stop(self) -> None:
@@ -100,7 +103,7 @@ class BatchRunner:
             WeightsError: The weights are damaged.
         """
         _make_folder(self.config)
-        with self._manifest.locked():
+        with self._once_at_a_time(), self._manifest.locked():
             decisions = self.decisions()
             idle = all(decision.skipped for decision in decisions)
             if idle and self._side_outputs is None:
@@ -114,6 +117,15 @@ class BatchRunner:
             ):
                 for processed in batch.pool.run(tasks):
                     yield self._report(processed)
+
+    @contextlib.contextmanager
+    def _once_at_a_time(self) -> Generator[None]:
+        if not self._iterating.acquire(blocking=False):
+            raise UsageError("this batch is being iterated already; finish or close that first")
+        try:
+            yield
+        finally:
+            self._iterating.release()
 
     def _skipped(self, decisions: tuple[Decision, ...]) -> Iterator[PhotoOutcome]:
         """The outcomes of a run that has nothing to do."""

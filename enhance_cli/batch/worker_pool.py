@@ -80,6 +80,7 @@ class WorkerPool:
         If a task raises, or the caller stops iterating, no further task is started, and running
         ones end at their next :meth:`check_cancelled`.
         """
+        self._cancelled.clear()
         upcoming = iter(tasks)
         pending: deque[Future[Result]] = deque()
         executor = self._start()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from enhance_cli.config.model import LONG_EDGE
+from enhance_cli.errors import UsageError
 
 Format = Literal["keep", "jpg", "png", "tiff", "webp", "avif"]
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
@@ -18,6 +21,9 @@ LutFormat = Literal["cube", "hald"]
 MAX_PIXELS = 500_000_000
 """Larger photos are refused: a few kilobytes can claim to be gigapixels."""
 
+
+MAX_STRENGTH = 1.5
+"""Largest strength of a retouch; beyond it, photos come apart."""
 
 LUT_SUFFIXES: dict[LutFormat, str] = {"cube": ".cube", "hald": ".hald.png"}
 """Suffixes of look-up tables."""
@@ -39,6 +45,12 @@ class Encoding:
     quality: int = 95
     subsampling: Subsampling = "4:4:4"
     bits: int | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_unless(_is_whole(self.quality, 1, 100), "quality", self.quality, "from 1 to 100")
+        _refuse_unless(self.bits in {None, 8, 16}, "bits", self.bits, "8, 16 or None")
+        known = self.subsampling in get_args(Subsampling)
+        _refuse_unless(known, "subsampling", self.subsampling, ", ".join(get_args(Subsampling)))
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,9 @@ class ApplyConfig:
             is their folder.
         compare: Folder for a before-and-after picture of each photo.
         gallery: HTML file that shows all photos before and after.
+
+    Raises:
+        UsageError: A number is out of range.
     """
 
     inputs: tuple[Path, ...]
@@ -94,3 +109,33 @@ class ApplyConfig:
     pictures: bool = True
     compare: Path | None = None
     gallery: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_strength(self.strength)
+        check_long_edge(self.long_edge)
+        _refuse_unless(
+            _is_whole(self.max_pixels, 1), "max_pixels", self.max_pixels, "a whole number above 0"
+        )
+
+
+def check_strength(strength: Any) -> None:
+    """Raise a UsageError for a strength that is no number from 0 to ``MAX_STRENGTH``."""
+    fits = type(strength) is not bool and isinstance(strength, Real)
+    fits = fits and 0 <= float(strength) <= MAX_STRENGTH
+    _refuse_unless(fits, "strength", strength, f"a number from 0 to {MAX_STRENGTH}")
+
+
+def check_long_edge(long_edge: Any) -> None:
+    """Raise a UsageError for a longer edge that is neither a whole number above 0 nor None."""
+    fits = long_edge is None or _is_whole(long_edge, 1)
+    _refuse_unless(fits, "long_edge", long_edge, "a whole number of pixels above 0, or None")
+
+
+def _is_whole(value: Any, low: int, high: float = math.inf) -> bool:
+    is_whole = type(value) is not bool and isinstance(value, Integral)
+    return is_whole and low <= int(value) <= high
+
+
+def _refuse_unless(fits: bool, name: str, value: object, expected: str) -> None:
+    if not fits:
+        raise UsageError(f"{name} = {value!r}: must be {expected}")

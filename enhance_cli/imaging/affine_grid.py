@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_cli.imaging.color_loop import equalize_to_luma
 from enhance_cli.imaging.jit import jit
-from enhance_cli.imaging.luma_bt601 import equalize_to_luma
 
 AffineGrid = NDArray[np.float32]
 """``(h, w, 3, 4)``: at each grid point, a 3 x 4 matrix that maps (R, G, B, 1) to the R, G and B of

@@ -13,7 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance_cli.imaging.jit import jit
-from enhance_cli.imaging.luma_bt601 import equalize_to_luma
+
+_RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
+"""Weights of the channels in luma, as ITU-R BT.601 defines it, for photos without color."""
+
+
+@jit()
+def equalize_to_luma(change):  # noqa: ANN001, ANN201
+    """Give all channels of each pixel the change of its luma; ``change`` is R, G, B, R, ..."""
+    for x in range(0, len(change), 3):
+        common = _RED * change[x] + _GREEN * change[x + 1] + _BLUE * change[x + 2]
+        change[x] = change[x + 1] = change[x + 2] = common
+
 
 _BLOCK = 1024
 """Pixels that are processed at a time; their values fit into the L1 cache."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,11 @@ STRIP = 2**16
 """Pixels that are examined at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """An upright photo, in the precision and in the color space of its file.
+
+    Two photos are equal if all their pixels and everything else are.
 
     Attributes:
         pixels: ``(H, W, 3)``, uint8, uint16 or float32.
@@ -53,6 +55,12 @@ class Photo:
     metadata: Metadata = NO_METADATA
     warnings: tuple[str, ...] = ()
     lossless: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return equal_in_content(self, other)
+
+    def __hash__(self) -> int:
+        return hash((self.pixels.shape, self.pixels.dtype, self.grey))
 
     @property
     def size(self) -> Size:
@@ -82,6 +90,21 @@ class Photo:
     def as_srgb(self) -> Floats:
         """The photo as the networks see it: ``(H, W, 3)``, sRGB in [0, 1]."""
         return self.color_space.to_srgb(self.as_floats()).clip(0, 1)
+
+
+def equal_in_content(one: Any, other: Any) -> bool:
+    """Whether two values are equal, if they are, or contain, arrays, tuples or dataclasses."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    if isinstance(one, tuple):
+        pairs = zip(one, other, strict=False)
+        return len(one) == len(other) and all(equal_in_content(*pair) for pair in pairs)
+    if is_dataclass(one):
+        names = [field.name for field in fields(one)]
+        return all(equal_in_content(getattr(one, n), getattr(other, n)) for n in names)
+    return bool(one == other)
 
 
 def refuse_too_many_pixels(path: Path, size: tuple[int, int], limit: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from enhance_cli.config.apply import check_long_edge, check_strength
 from enhance_cli.config.model import LONG_EDGE, ModelConfig
-from enhance_cli.errors import RetouchError
+from enhance_cli.errors import RetouchError, UsageError
 from enhance_cli.imaging.codecs.pillow_image import (
     PillowImage,
     image_from_photo,
@@ -35,6 +36,9 @@ from enhance_cli.models.guided_upsampling import guided_affine_grid
 from enhance_cli.models.prnet import Shape, input_shape
 
 Picture = TypeVar("Picture", PillowImage, NDArray[Any], Tensor)
+
+_OVERSHOOT = 0.5
+"""By how much floats may be outside [0, 1]."""
 
 _DTYPES = {np.dtype(dtype) for dtype in (np.uint8, np.uint16, np.float32)}
 
@@ -117,8 +121,12 @@ class Enhancer:
 
         Raises:
             TypeError: The photo is none of these.
+            UsageError: The photo is empty, its floats are not in [0, 1], or ``long_edge`` or
+                ``strength`` is out of range.
             RetouchError: The networks' result is not finite, or memory runs out.
         """
+        check_strength(strength)
+        check_long_edge(long_edge)
 
         def run(decoded: Photo) -> Photo:
             fitting = decoded.fit_within(long_edge)
@@ -126,6 +134,9 @@ class Enhancer:
             return self.apply(fitting, retouch, strength, srgb)
 
         if isinstance(photo, PillowImage):
+            if photo.mode == "F":
+                raise TypeError("a Pillow image of mode F: give another mode, or a float32 array")
+            _refuse_empty(photo.size)
             return image_from_photo(run(photo_from_image(photo, long_edge)))
         if isinstance(photo, np.ndarray):
             return _enhance_array(photo, run)
@@ -145,8 +156,11 @@ class Enhancer:
             The retouch, on the CPU, for this photo at the size that it has.
 
         Raises:
+            TypeError: It is no :class:`Photo`; :meth:`enhance` takes other types.
             RetouchError: The networks' result is not finite, or memory runs out.
         """
+        if not isinstance(photo, Photo):
+            raise TypeError(f"{type(photo).__name__}: give a Photo, or call enhance()")
         shape = Shape(*photo.pixels.shape[:2])
         with _memory_errors_reported():
             view = _network_input(photo, self.model.config)
@@ -180,8 +194,10 @@ class Enhancer:
             in_place: Whether the result may overwrite the photo's pixels.
 
         Raises:
+            UsageError: The strength is out of range.
             RetouchError: Memory runs out.
         """
+        check_strength(strength)
         if retouch is None:
             return photo
         with _memory_errors_reported():
@@ -277,18 +293,39 @@ def _enhance_array(array: NDArray[Any], run: Callable[[Photo], Photo]) -> NDArra
     pixels = np.repeat(array[..., None], 3, axis=2) if grey else array
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         raise TypeError(f"an array of shape {array.shape}: give (H, W, 3) or (H, W)")
+    _refuse_empty(pixels.shape[:2])
+    _refuse_other_range(pixels)
     result = run(Photo(pixels, grey=grey or has_no_color(pixels))).pixels
-    return result[..., 0] if grey else result
+    result = result[..., 0] if grey else result
+    return result.copy() if np.may_share_memory(result, array) else result
+
+
+def _refuse_empty(shape: Sequence[int]) -> None:
+    if 0 in shape:
+        raise UsageError(f"a photo without pixels, of shape {tuple(shape)}")
+
+
+def _refuse_other_range(pixels: NDArray[Any]) -> None:
+    """Refuse floats that cannot be meant to be in [0, 1]; resizing may exceed it by a little."""
+    if np.issubdtype(pixels.dtype, np.integer):
+        return
+    low, high = float(pixels.min()), float(pixels.max())
+    if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):  # NaN compares with nothing
+        raise UsageError(f"pixels from {low:g} to {high:g}: give floats in [0, 1]")
 
 
 def _enhance_tensor(tensor: Tensor, run: Callable[[Photo], Photo]) -> Tensor:
     if tensor.ndim == 4:
+        _refuse_empty(tensor.shape)
         return torch.stack([_enhance_tensor(photo, run) for photo in tensor])
     if tensor.ndim != 3 or len(tensor) != 3 or not tensor.is_floating_point():
         raise TypeError(
             f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}: give floats in [0, 1], "
             "(3, H, W) or (B, 3, H, W)"
         )
-    pixels = tensor.detach().permute(1, 2, 0).float().clamp(0, 1).cpu().contiguous().numpy()
+    _refuse_empty(tensor.shape)
+    values = tensor.detach().permute(1, 2, 0).float().cpu()
+    _refuse_other_range(values.numpy())
+    pixels = values.clamp(0, 1).contiguous().numpy()
     result = run(Photo(pixels, grey=has_no_color(pixels))).pixels
     return torch.from_numpy(result).permute(2, 0, 1).to(tensor)

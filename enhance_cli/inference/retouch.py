@@ -13,13 +13,13 @@ from enhance_cli.imaging.color_loop import (
     color_function_delta,
 )
 from enhance_cli.imaging.color_space import SRGB, ColorSpace, Floats
-from enhance_cli.imaging.photo import Photo, quantize
+from enhance_cli.imaging.photo import Photo, equal_in_content, quantize
 
 STRIP = 2**20
 """Number of pixels whose color space is converted at a time: about 100 MB, whatever the photo."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Retouch:
     """The networks' prediction for one photo.
 
@@ -36,6 +36,12 @@ class Retouch:
     grid: AffineGrid | None = None
     has_cenet: bool = True
     grey: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return equal_in_content(self, other)
+
+    def __hash__(self) -> int:
+        return hash((self.grid is None, self.has_cenet, self.grey))
 
     def colors(self, colors: Floats, strength: float = 1.0) -> Floats:
         """Take colors through ``function``, as the pixels of the photo.

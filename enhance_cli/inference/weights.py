@@ -87,10 +87,11 @@ def load_weights(path: Path, device: torch.device | None = None) -> Weights:
 
     Raises:
         WeightsError: The file is missing, damaged, no weights file, or of another version, or its
-            settings are unknown, of the wrong type or out of range.
+            settings are unknown, of the wrong type or out of range, or its numbers are not finite.
     """
     described = describe_weights(path)
     tensors = _read_tensors(path)
+    _refuse_unusable_tensors(path, tensors)
     try:
         with _WithoutRandomNumbers():
             model = Cascade(described.config)
@@ -121,6 +122,19 @@ _RANDOM = frozenset({
     nn.init.normal_, nn.init.uniform_, nn.init.kaiming_normal_, nn.init.kaiming_uniform_,
 })  # fmt: skip
 """The functions by which modules draw their parameters."""
+
+
+def _refuse_unusable_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise a WeightsError for values that no training run can have left."""
+    for name, tensor in tensors.items():
+        if name.endswith("num_batches_tracked") or not tensor.numel():
+            continue
+        # Forty times as fast as to look at every number; NaN is the lowest and the highest.
+        lowest, highest = tensor.aminmax() if tensor.is_floating_point() else (None, None)
+        if lowest is None or highest is None or not (lowest.isfinite() and highest.isfinite()):
+            raise WeightsError(f"{path}: {name} is not made of finite numbers; train anew")
+        if name.endswith("running_var") and lowest < 0:
+            raise WeightsError(f"{path}: {name} holds a negative variance; train anew")
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

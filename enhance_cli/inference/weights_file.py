@@ -112,11 +112,9 @@ def describe_weights(path: Path) -> WeightsFile:
             raise TypeError("the model's settings are not an object")
         settings = _settings_of_version_1(settings) if version == "1" else settings
         config = updated(ModelConfig(), settings, str(path), "")
-        described = json.loads(metadata["provenance"])
-        provenance = Provenance(
-            tuple(described["trained_on"]), described["recipe"], described["figures"]
-        )
-    except (KeyError, TypeError, ValueError, UsageError) as problem:
+        _refuse_what_cannot_be_meant(config)
+        provenance = _provenance(json.loads(metadata["provenance"]))
+    except (KeyError, TypeError, ValueError, UsageError, RecursionError) as problem:
         raise does_not_fit(path) from problem
     return WeightsFile(path, config, provenance)
 
@@ -153,6 +151,32 @@ def _read_metadata(path: Path) -> dict[str, str]:
     if not whole or not isinstance(metadata, dict):
         raise not_whole(path)
     return metadata
+
+
+_LARGEST = {
+    "input_side": 4096,
+    "max_input_edge": 65_536,
+    "nonlocal_pool": 256,
+    "prnet_input_edge": 4096,
+}
+"""Largest values of settings that a model can have been trained with, in pixels or positions."""
+
+
+def _refuse_what_cannot_be_meant(config: ModelConfig) -> None:
+    """Raise a ValueError for settings that no training run can have had."""
+    for name, largest in _LARGEST.items():
+        if getattr(config, name) > largest:
+            raise ValueError(f"{name} is larger than {largest}")
+
+
+def _provenance(described: Any) -> Provenance:
+    """Check the types of a JSON object, and make a provenance of it."""
+    trained_on, recipe, figures = (described[name] for name in ("trained_on", "recipe", "figures"))
+    if not isinstance(trained_on, list) or not all(isinstance(key, str) for key in trained_on):
+        raise TypeError("trained_on is not a list of names")
+    if not isinstance(recipe, dict) or not isinstance(figures, dict):
+        raise TypeError("recipe or figures are not objects")
+    return Provenance(tuple(trained_on), recipe, figures)
 
 
 def _settings_of_version_1(old: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ def test_the_tree_of_a_folder_is_mirrored(touch):
         "b.png": "day 1/b.png",
         "c.NEF": "day 1/raw/c.jpg",
     }
+
+
+@pytest.mark.parametrize("as_folders", [False, True])
+def test_thousands_of_inputs_of_one_name_take_seconds(touch, as_folders):
+    """Each has a number of its own; the next free one is not searched from the first."""
+    root = touch(*(f"{number}/photos/a.jpg" for number in range(3000)))
+    inputs = [root / f"{number}/photos" for number in range(3000)]
+    inputs = inputs if as_folders else [folder / "a.jpg" for folder in inputs]
+    started = time.process_time()
+    plan = plan_outputs(ApplyConfig(tuple(inputs), root / "out"))
+    assert time.process_time() - started < 5
+    names = [job.output.relative_to(root / "out").as_posix() for job in plan.jobs]
+    first, last = ("photos", "photos-3000") if as_folders else ("a.jpg", "a-3000.jpg")
+    assert names[0].startswith(first) and names[-1].startswith(last) and len(set(names)) == 3000
 
 
 def test_several_folders_keep_their_names(touch):

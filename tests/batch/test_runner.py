@@ -259,3 +259,33 @@ def test_no_result_gets_the_name_of_another_photo(tmp_path, identity_weights, wr
     for line in (tmp_path / "out" / manifest.NAME).read_text().splitlines():
         record = json.loads(line)
         assert Path(record["input"]).stem == Path(record["output"]).stem
+
+
+class TestIteration:
+    """A runner is an object that may be asked again."""
+
+    @pytest.fixture
+    def runner(self, tmp_path, identity_weights, write_photo):
+        for number in range(6):
+            write_photo(tmp_path / "in" / f"{number}.jpg")
+        config = ApplyConfig(
+            (tmp_path / "in",), tmp_path / "out", weights=identity_weights, device="cpu",
+            on_conflict="overwrite",
+        )  # fmt: skip
+        return BatchRunner(config)
+
+    def test_twice(self, runner):
+        for _ in range(2):
+            assert [one.status for one in runner] == [Status.DONE] * 6
+
+    def test_again_after_it_was_left(self, runner):
+        for _ in runner:
+            break
+        assert [one.status for one in runner] == [Status.DONE] * 6
+
+    def test_not_within_itself(self, runner):
+        outcomes = iter(runner)
+        next(outcomes)
+        with pytest.raises(UsageError, match="being iterated already"):
+            list(runner)
+        assert len(list(outcomes)) == 5 and len(list(runner)) == 6

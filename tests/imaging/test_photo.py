@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import imagecodecs
 import numpy as np
 import pytest
 
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.color_space import SRGB, SRGB_ICC, ColorSpace
+from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import (
     Photo,
     convert_dtype,
@@ -126,3 +129,29 @@ def test_only_more_pixels_than_the_limit_are_refused(tmp_path):
     refuse_too_many_pixels(tmp_path / "a.jpg", (60, 40), 2400)
     with pytest.raises(PhotoError, match=r"a\.jpg: 60 x 40 pixels, the limit is 2,399"):
         refuse_too_many_pixels(tmp_path / "a.jpg", (60, 40), 2399)
+
+
+class TestComparison:
+    PIXELS = np.full((4, 6, 3), 90, np.uint8)
+
+    def test_photos_with_equal_pixels_are_equal(self):
+        photo, other = Photo(self.PIXELS), Photo(self.PIXELS.copy())
+        assert photo == other and hash(photo) == hash(other) and photo in [other]
+        assert len({photo, other}) == 1
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"pixels": PIXELS + np.uint8(1)},
+            {"pixels": PIXELS[:3]},
+            {"pixels": PIXELS.astype(np.uint16)},
+            {"alpha": PIXELS[..., 0]},
+            {"grey": True},
+            {"color_space": ColorSpace(SRGB_ICC)},
+            {"metadata": Metadata(exif=b"Exif")},
+            {"warnings": ("lost",)},
+        ],
+    )
+    def test_any_difference_counts(self, changes):
+        photo = Photo(self.PIXELS)
+        assert photo != replace(photo, **changes) and photo != "photo" and photo is not None

@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 
 import imagecodecs
@@ -17,7 +18,7 @@ from enhance_cli import Enhancer
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.batch.worker_pool import threads_for, torch_threads
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import RetouchError, WeightsError
+from enhance_cli.errors import RetouchError, UsageError, WeightsError
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.inference import enhancer as module
 
@@ -73,6 +74,88 @@ class TestTheResultHasTheTypeOfThePhoto:
     def test_anything_else_is_refused(self, brightening, photo):
         with pytest.raises(TypeError, match="give"):
             brightening.enhance(photo)
+
+
+class TestArguments:
+    PHOTO = np.full((8, 9, 3), 100, np.uint8)
+
+    @pytest.mark.parametrize("strength", [9, -0.1, float("nan"), float("inf"), "1", None, True])
+    def test_a_strength_out_of_range_is_refused(self, brightening, strength):
+        with pytest.raises(UsageError, match=r"strength = .*: must be a number from 0 to 1\.5"):
+            brightening.enhance(self.PHOTO, strength=strength)
+        photo = Photo(self.PHOTO)
+        with pytest.raises(UsageError, match="strength"):
+            brightening.apply(photo, brightening.predict(photo), strength=strength)
+
+    @pytest.mark.parametrize("long_edge", [0, -5, 1.5, "500", True])
+    def test_a_longer_edge_out_of_range_is_refused(self, brightening, long_edge):
+        with pytest.raises(UsageError, match=r"long_edge = .*: must be"):
+            brightening.enhance(self.PHOTO, long_edge=long_edge)
+        assert brightening.enhance(self.PHOTO, long_edge=1).shape == (1, 1, 3)
+
+    @pytest.mark.parametrize(
+        "photo",
+        [
+            *(np.zeros(shape, np.uint8) for shape in ((0, 0, 3), (0, 5, 3), (5, 0, 3), (0, 0))),
+            np.zeros((0, 5, 3), np.float32),
+            *(torch.zeros(shape) for shape in ((3, 0, 5), (0, 3, 5, 5), (2, 3, 5, 0))),
+            Image.new("RGB", (0, 0)),
+            Image.new("L", (5, 0)),
+        ],
+    )
+    def test_a_photo_without_pixels_is_refused(self, brightening, photo):
+        with pytest.raises(UsageError, match="without pixels"):
+            brightening.enhance(photo)
+
+    @pytest.mark.parametrize("value", [99, 2, -1, float("nan"), float("inf")])
+    def test_floats_of_another_range_are_refused(self, brightening, value):
+        pixels = np.full((8, 9, 3), 0.5, np.float32)
+        pixels[2, 2, 2] = value
+        for photo in (pixels, pixels[..., 2], torch.from_numpy(pixels).permute(2, 0, 1)):
+            with pytest.raises(UsageError, match=r"give floats in \[0, 1\]"):
+                brightening.enhance(photo)
+
+    def test_floats_a_little_out_of_range_are_not(self, brightening):
+        pixels = np.full((8, 9, 3), 0.5, np.float32)
+        pixels[2, 2], pixels[3, 3] = -0.1, 1.1
+        result = brightening.enhance(pixels)
+        assert result.min() >= 0 and result.max() <= 1
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+    @pytest.mark.parametrize("shape", [(8, 9, 3), (8, 9)])
+    def test_the_result_is_never_the_callers_own_array(self, brightening, dtype, shape):
+        photo = np.full(shape, 1, dtype)
+        for strength in (0, 1):
+            result = brightening.enhance(photo, strength=strength)
+            result[:] = 0
+        assert (photo == 1).all()
+
+    def test_nor_the_callers_own_tensor_or_image(self, brightening):
+        tensor, image = torch.full((3, 8, 9), 0.5), Image.new("RGB", (9, 8), "red")
+        brightening.enhance(tensor, strength=0).zero_()
+        brightening.enhance(image, strength=0).paste("blue", (0, 0, 9, 8))
+        assert (tensor == 0.5).all() and image.getpixel((0, 0)) == (255, 0, 0)
+
+    def test_what_is_no_photo_is_named(self, brightening):
+        with pytest.raises(TypeError, match="give a Photo"):
+            brightening.predict(self.PHOTO)
+        with pytest.raises(TypeError, match="mode F: give"):
+            brightening.enhance(Image.new("F", (8, 8)))
+
+    def test_retouches_can_be_compared(self, brightening):
+        photo = Photo(self.PHOTO)
+        one, two = brightening.predict(photo), brightening.predict(photo)
+        assert one == two and hash(one) == hash(two) and one != replace(two, grey=not two.grey)
+
+    @pytest.mark.parametrize("kind", ["TIFF", "PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP"])
+    @pytest.mark.parametrize("loaded", [False, True])
+    def test_an_image_from_memory(self, brightening, kind, loaded):
+        content = BytesIO()
+        Image.new("RGB", (60, 40), (9, 99, 200)).save(content, kind)
+        with Image.open(content) as photo:
+            if loaded:
+                photo.load()
+            assert brightening.enhance(photo).size == (60, 40)
 
 
 class TestRules:

@@ -291,3 +291,65 @@ class TestFormatVersion2:
     def test_other_versions_are_refused(self, rewritten, version):
         with pytest.raises(WeightsError, match=f"format version {version}, this enhance reads"):
             load_weights(rewritten({"format_version": version}))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"input_side": 10**5},
+            {"input_side": 2**62},
+            {"max_input_edge": 2**62},
+            {"nonlocal_pool": 10**6},
+            {"nonlocal_pool": 2**62},
+            {"prnet_input_edge": 2**62},
+        ],
+    )
+    def test_settings_that_cannot_be_meant_are_refused(self, rewritten, identity_weights, changes):
+        settings = self.settings_of(identity_weights) | changes
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_weights(rewritten({"model": json.dumps(settings)}))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"trained_on": "a0001"},
+            {"trained_on": [1, 2]},
+            {"trained_on": {"a0001": 1}},
+            {"recipe": 3},
+            {"recipe": None},
+            {"figures": [1]},
+        ],
+    )
+    def test_a_provenance_of_other_types_is_refused(self, rewritten, changes):
+        whole = {"trained_on": [], "recipe": {}, "figures": {}}
+        assert load_weights(rewritten({"provenance": json.dumps(whole)}))
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_weights(rewritten({"provenance": json.dumps(whole | changes)}))
+
+    @pytest.mark.parametrize("text", ["[" * 100_000, "{", "[]", "null", '"a"'])
+    def test_a_provenance_that_is_no_table_is_refused(self, rewritten, text):
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_weights(rewritten({"provenance": text}))
+
+    @pytest.mark.parametrize(
+        ("ending", "change"),
+        [
+            ("weight", lambda tensor: tensor * float("nan")),
+            ("weight", lambda tensor: tensor.float() + float("inf")),
+            ("bias", lambda tensor: tensor.int()),
+            ("bias", lambda tensor: tensor.to(torch.complex64)),
+            ("bias", lambda tensor: tensor.bool()),
+            ("running_var", lambda tensor: -1 - tensor),
+            ("running_mean", lambda tensor: tensor * float("nan")),
+        ],
+    )
+    def test_numbers_that_cannot_be_meant_are_refused(
+        self, tmp_path, identity_weights, ending, change
+    ):
+        with safe_open(identity_weights, framework="pt") as opened:
+            metadata = opened.metadata()
+        tensors = load_file(identity_weights)
+        name = next(name for name in tensors if name.endswith(ending))
+        path = tmp_path / "changed.safetensors"
+        save_file(tensors | {name: change(tensors[name])}, path, metadata)
+        with pytest.raises(WeightsError, match=rf"changed\.safetensors: {name} .*train anew"):
+            load_weights(path)

@@ -37,7 +37,8 @@ from enhance_cli.imaging.codecs.unusual_jpeg import (
     read_deep_jpeg,
 )
 from enhance_cli.imaging.codecs.webp import is_lossless_webp
-from enhance_cli.imaging.metadata.read import orientation_of, read_metadata
+from enhance_cli.imaging.file_limits import refuse_costly_file
+from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
 
@@ -107,8 +108,10 @@ def _read_image(
     with open_image(path, content) as image:
         size = deep.size if deep else image.size
         refuse_too_many_pixels(path, size, max_pixels)
+        refuse_costly_file(path, image, max_pixels)
         # The further images of an MPO are previews and gain maps.
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        # To count them would take minutes for a file of very many.
+        if getattr(image, "is_animated", False) and image.format != "MPO":
             warnings.append("contains several images, only the first was read")
         if long_edge:
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
@@ -140,10 +143,12 @@ def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: 
 def _read_levels(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
     """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
     if image.format == "PNG":
+        sort_info(image)
         image.info["cicp"] = read_code_points(path)
         if not is_sixteen_bit(image):
             return None
         image.load()  # metadata may follow the pixels
+        sort_info(image)
         return read_png_levels(path)
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
         return read_heif(path)

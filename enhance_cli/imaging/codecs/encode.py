@@ -18,6 +18,7 @@ from enhance_cli.imaging.codecs.jpeg import METADATA_LIMITS, write_jpeg
 from enhance_cli.imaging.codecs.png import write_png
 from enhance_cli.imaging.codecs.tiff.write import write_tiff
 from enhance_cli.imaging.codecs.webp import write_webp
+from enhance_cli.imaging.metadata import extended_xmp
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
 from enhance_cli.imaging.photo import Photo
 
@@ -93,6 +94,10 @@ def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str,
         The rest, and a line for each part that was left out.
     """
     lost: list[str] = []
+    if suffix not in JPEG and metadata.xmp and metadata.long_xmp:
+        whole = extended_xmp.merged(metadata.xmp, metadata.long_xmp)
+        lost += [] if whole else ["its XMP is too long for this format and was left out"]
+        metadata = replace(metadata, xmp=whole, long_xmp=())
     if suffix in JPEG:
         for name, limit in METADATA_LIMITS.items():
             if len(getattr(metadata, name) or b"") > limit:

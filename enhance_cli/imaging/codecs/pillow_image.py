@@ -15,7 +15,7 @@ from enhance_cli.imaging.codecs.stored_image import (
     with_code_points,
 )
 from enhance_cli.imaging.color_space import SRGB_ICC
-from enhance_cli.imaging.metadata.read import orientation_of, read_metadata
+from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
 from enhance_cli.imaging.photo import Photo, convert_dtype
 from enhance_cli.imaging.resize import fit_within, resize_image
 
@@ -45,6 +45,8 @@ def photo_from_image(
     """
     warnings = [] if warnings is None else warnings
     image.load()  # metadata may follow the pixels
+    if image.format == "PNG":
+        sort_info(image)
     metadata = read_metadata(image)
     converted, alpha = _to_eight_bits(image), None
     if converted.has_transparency_data:

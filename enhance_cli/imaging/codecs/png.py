@@ -20,7 +20,8 @@ from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo
 from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
 from enhance_cli.imaging.metadata.metadata import Metadata
-from enhance_cli.imaging.metadata.read import MAX_LENGTH, PNG_XMP
+from enhance_cli.imaging.metadata.png_texts import XMP_KEYWORD
+from enhance_cli.imaging.metadata.read import MAX_LENGTH
 from enhance_cli.imaging.photo import Photo
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -131,7 +132,7 @@ def write_png(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) 
         return
     texts = PngInfo()
     if metadata.xmp:
-        texts.add_itxt(PNG_XMP, metadata.xmp.decode("utf-8", "replace"))
+        texts.add_itxt(XMP_KEYWORD, metadata.xmp.decode("utf-8", "replace"))
     for key, value in metadata.texts:
         texts.add_itxt(key, value)
     options: dict[str, Any] = {"icc_profile": photo.icc_profile, "pnginfo": texts}
@@ -154,7 +155,7 @@ def _write_sixteen_bits(photo: Photo, path: Path, metadata: Metadata) -> None:
     if metadata.exif_block:
         chunks += _chunk(b"eXIf", metadata.exif_block.removeprefix(b"Exif\0\0"))
     texts = [(key, value.encode()) for key, value in metadata.texts]
-    texts += [(PNG_XMP, metadata.xmp)] if metadata.xmp else []
+    texts += [(XMP_KEYWORD, metadata.xmp)] if metadata.xmp else []
     for key, value in texts:
         chunks += _chunk(b"iTXt", key.encode("latin-1", "replace") + bytes(5) + value)
     path.write_bytes(encoded[:_AFTER_HEADER] + chunks + encoded[_AFTER_HEADER:])

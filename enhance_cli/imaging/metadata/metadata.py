@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from enhance_cli.config.apply import KeepMetadata
-from enhance_cli.imaging.metadata import exif, xmp
+from enhance_cli.imaging.metadata import exif, extended_xmp, png_texts, xmp
+from enhance_cli.imaging.metadata.location import may_tell_location
 from enhance_cli.imaging.resize import Size
 
 
@@ -23,6 +24,7 @@ class Metadata:
         texts: Keywords and texts of a PNG: title, author and the like.
         dpi: Dots per inch, horizontal and vertical.
         gain_map: Whether the file has an HDR gain map. Results have none.
+        video: Whether the file is a motion photo, with a video. Results have none.
         unreadable: A line for each part that could not be read.
     """
 
@@ -34,6 +36,7 @@ class Metadata:
     texts: tuple[tuple[str, str], ...] = ()
     dpi: tuple[float, float] | None = None
     gain_map: bool = False
+    video: bool = False
     unreadable: tuple[str, ...] = ()
 
     @property
@@ -62,6 +65,7 @@ def metadata_for_result(
         The metadata, and a line for each part that was left out.
     """
     lost = ["its HDR gain map was left out"] if found.gain_map else []
+    lost += ["its video was left out (a motion photo)"] if found.video else []
     if keep == "none":
         return NO_METADATA, tuple(lost)
     lost += found.unreadable
@@ -71,13 +75,33 @@ def metadata_for_result(
         block = _exif_for_result(found.exif, size, srgb, gps)
     except exif.ExifError as problem:
         lost.append(str(problem))
-    packet, parts = found.xmp, found.long_xmp if gps else ()
-    if packet is not None and xmp.is_readable(packet):
-        packet = xmp.update_packet(packet, size, gps=gps, extended=bool(parts))
-    elif packet is not None:
-        packet = None
+    packet, parts = _xmp_for_result(found, size, gps, lost)
+    texts = found.texts if gps else png_texts.without_location(found.texts)
+    comment = found.comment if gps or _is_harmless(found.comment) else None
+    if len(texts) < len(found.texts) or comment != found.comment:
+        lost.append("texts that may tell the location were left out")
+    found = replace(found, exif=block, xmp=packet, long_xmp=parts, texts=texts, comment=comment)
+    return found, tuple(lost)
+
+
+def _xmp_for_result(
+    found: Metadata, size: Size, gps: bool, lost: list[str]
+) -> tuple[bytes | None, extended_xmp.Parts]:
+    """The updated XMP packet and its extension; ``lost`` gets a line for what was left out."""
+    if found.xmp is None:
+        return None, ()
+    packet, parts = None, ()
+    if xmp.is_readable(found.xmp):
+        packet, parts = extended_xmp.update_extension(found.xmp, found.long_xmp, size, gps=gps)
+    if packet is None:
         lost.append("its XMP packet cannot be read and was left out")
-    return replace(found, exif=block, xmp=packet, long_xmp=parts), tuple(lost)
+    elif xmp.named_extension(found.xmp) and not parts:
+        lost.append("the long part of its XMP is incomplete or cannot be read and was left out")
+    return packet, parts
+
+
+def _is_harmless(comment: bytes | None) -> bool:
+    return comment is None or not may_tell_location(comment.decode("utf-8", "replace"))
 
 
 def _exif_for_result(

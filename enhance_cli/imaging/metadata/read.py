@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import tifffile
 from PIL import Image
 
-from enhance_cli.imaging.metadata import exif, iptc, xmp
+from enhance_cli.imaging.metadata import exif, extended_xmp, iptc, xmp
+from enhance_cli.imaging.metadata.embedded import has_gain_map, has_video
+from enhance_cli.imaging.metadata.exif import PREFIX as EXIF_PREFIX
 from enhance_cli.imaging.metadata.metadata import Metadata
+from enhance_cli.imaging.metadata.png_texts import sort_texts
 
 TIFF_XMP, TIFF_IPTC, _TIFF_PHOTOSHOP = 700, 33723, 34377
 """TIFF tags of the XMP packet, the IPTC records and Photoshop's resources."""
@@ -18,13 +20,10 @@ _RESOLUTIONS, _RESOLUTION_UNIT = (282, 283), 296
 _UNITS_PER_INCH = {2: 1.0, 3: 2.54}
 """TIFF tags of the resolution and its unit, inch or centimeter."""
 
-PNG_XMP = "XML:com.adobe.xmp"
-"""Keyword of the text chunk that holds a PNG's XMP packet (XMP part 3, 1.1.5)."""
+_TIFF_HEADERS = (b"II*\x00", b"MM\x00*")
 
 MAX_LENGTH = 2**22
 """Longest block that is kept, in bytes. No photographer writes more."""
-
-_ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
 
 
 def read_tiff_metadata(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Metadata:
@@ -47,18 +46,35 @@ def read_tiff_metadata(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Meta
 
 def read_metadata(image: Image.Image) -> Metadata:
     """Collect the metadata of an opened image; damaged parts are left out."""
-    info = image.info
-    packet = info.get("xmp")
+    info, packet = image.info, image.info.get("xmp")
     return Metadata(
-        exif=_block(info.get("exif")),
+        exif=_block(_exif(image)),
         xmp=_block(packet.encode() if isinstance(packet, str) else packet),
-        long_xmp=tuple(part for part in _segments(image, 1) if part.startswith(xmp.EXTENSION)),
+        long_xmp=_long_xmp(image),
         iptc=_block(_iptc(image)),
         comment=_block(info.get("comment")) if image.format in {"JPEG", "MPO"} else None,
-        texts=_texts(image),
+        texts=sort_texts(_texts(image)).texts,
         dpi=_dpi(info.get("dpi")),
-        gain_map=_has_gain_map(image),
+        gain_map=has_gain_map(image),
+        video=has_video(image),
     )
+
+
+def sort_info(image: Image.Image) -> None:
+    """Remove a PNG's texts from ``image.info``, and add the EXIF and XMP that are among them.
+
+    Pillow puts texts beside EXIF, profile and transparency, under keywords that the file chooses,
+    and then takes them for these.
+    """
+    texts = _texts(image)
+    for keyword, text in texts:
+        # Pillow keeps the text "exif" as bytes.
+        if image.info.get(keyword) in (text, text.encode("latin-1", "replace")):
+            del image.info[keyword]
+    blocks = sort_texts(texts)
+    for name, block in (("exif", blocks.exif), ("xmp", blocks.xmp)):
+        if block and name not in image.info:
+            image.info[name] = block
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -75,8 +91,29 @@ def _block(value: object) -> bytes | None:
     return value if isinstance(value, bytes) and 0 < len(value) <= MAX_LENGTH else None
 
 
+def _exif(image: Image.Image) -> object:
+    """The EXIF block; of a JPEG, without further blocks, which Pillow appends to the first."""
+    segments = [part for name, part in getattr(image, "applist", ()) if name == "APP1"]
+    parts = [part[len(EXIF_PREFIX) :] for part in segments if part.startswith(EXIF_PREFIX)]
+    if not parts:
+        return image.info.get("exif")
+    # A long block goes on in the next segment; another block begins like the first.
+    more = [part for part in parts[1:] if not part.startswith(_TIFF_HEADERS)]
+    return EXIF_PREFIX + b"".join([parts[0], *more])
+
+
+def _long_xmp(image: Image.Image) -> extended_xmp.Parts:
+    parts = tuple(
+        part
+        for name, part in getattr(image, "applist", ())
+        if name == "APP1" and part.startswith(extended_xmp.PREFIX)
+    )
+    return parts if sum(map(len, parts)) <= MAX_LENGTH else ()
+
+
 def _iptc(image: Image.Image) -> object:
-    return image.info.get("photoshop", {}).get(iptc.RESOURCE)
+    resources = image.info.get("photoshop")
+    return resources.get(iptc.RESOURCE) if isinstance(resources, dict) else None
 
 
 def _tiff_resolution(page: tifffile.TiffPage) -> tuple[float, ...]:
@@ -98,21 +135,12 @@ def _tag_bytes(tiff: tifffile.TiffFile, page: tifffile.TiffPage, number: int) ->
     return tiff.filehandle.read(tag.valuebytecount)
 
 
-def _segments(image: Image.Image, number: int) -> Iterator[bytes]:
-    """The contents of a JPEG's APPn segments, with ``number`` as n."""
-    for name, content in getattr(image, "applist", []):
-        if name == f"APP{number}":
-            yield content
-
-
-def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
+def _texts(image: Image.Image) -> list[tuple[str, str]]:
     if image.format != "PNG":
-        return ()
-    return tuple(
-        (str(key), str(value))
-        for key, value in image.info.items()
-        if isinstance(value, str) and len(value) <= MAX_LENGTH and key != PNG_XMP
-    )
+        return []
+    # Pillow's public property decodes all frames of an animation.
+    read = getattr(image, "_text", None) or getattr(image.png, "im_text", {})  # type: ignore[attr-defined]
+    return [(str(key), str(value)) for key, value in read.items() if len(value) <= MAX_LENGTH]
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:
@@ -122,13 +150,3 @@ def _dpi(value: Any) -> tuple[float, float] | None:
         return None
     plausible = min(horizontal, vertical) >= 1 and max(horizontal, vertical) < 2**15
     return (horizontal, vertical) if plausible else None
-
-
-def _has_gain_map(image: Image.Image) -> bool:
-    """Whether there is an HDR gain map of Adobe, Google, Apple or ISO 21496-1."""
-    if any("hdrgainmap" in str(name).lower() for name in image.info.get("aux", ())):
-        return True
-    packet = image.info.get("xmp")
-    if isinstance(packet, bytes) and xmp.names_gain_map(packet):
-        return True
-    return any(content.startswith(_ISO_GAIN_MAP) for content in _segments(image, 2))

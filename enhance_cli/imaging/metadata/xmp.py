@@ -1,26 +1,55 @@
 """XMP packets, updated to match the output image.
 
-A packet is not parsed and written anew, since every program writes it in its own way. The few
-properties that change are found by their names, which all programs spell alike, as attributes
-(``tiff:Orientation="6"``) or as elements.
+Properties are found by their namespaces, whatever their prefixes, as attributes
+(``tiff:Orientation="6"``) or as elements. A packet is not written anew: all that stays keeps its
+bytes, since every program writes it in its own way.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from enhance_cli.imaging.metadata.location import may_tell_location, names_location
+from enhance_cli.imaging.metadata.xml_packet import Attribute, Element, Name, XmlError, XmlPacket
 from enhance_cli.imaging.resize import Size
 
-EXTENSION = b"http://ns.adobe.com/xmp/extension/\x00"
-"""Prefix of each part of extended XMP in a JPEG (XMP part 3, 1.1.3.1)."""
+_TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_GOOGLE_CONTAINER = "http://ns.google.com/photos/1.0/container/"
 
-_WIDTH = rb"(?:tiff:ImageWidth|exif:PixelXDimension)"
-_HEIGHT = rb"(?:tiff:ImageLength|exif:PixelYDimension)"
-_LOCATION = rb"[\w.-]+:G[Pp][Ss]\w*"
-_THUMBNAILS = rb"(?:xmp|xap):Thumbnails"
-_GAIN_MAP = rb"(?:hdrgm|HDRGainMap|apdi):\w+"
-_PARTS = rb"(?:G?Container):Directory"
-_HAS_EXTENDED = rb"xmpNote:HasExtendedXMP"
+_ORIENTATION = Name(_TIFF, "Orientation")
+_ORIENTATIONS = frozenset("12345678")
+_WIDTHS = (Name(_TIFF, "ImageWidth"), Name(_EXIF, "PixelXDimension"))
+_HEIGHTS = (Name(_TIFF, "ImageLength"), Name(_EXIF, "PixelYDimension"))
+
+HAS_EXTENSION = Name("http://ns.adobe.com/xmp/note/", "HasExtendedXMP")
+"""The property that names the packet's extension, in further segments of a JPEG."""
+
+_GAIN_MAPS = frozenset({
+    "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "http://ns.apple.com/HDRGainMap/1.0/",
+    "http://ns.apple.com/pixeldatainfo/1.0/",
+})  # fmt: skip
+"""Namespaces of Adobe, Google and Apple that describe a gain map."""
+
+_ABSENT = frozenset({
+    Name("http://ns.adobe.com/xap/1.0/", "Thumbnails"),
+    Name(_GOOGLE_CONTAINER, "Directory"),
+    Name("http://ns.google.com/photos/dd/1.0/container/", "Directory"),
+})  # fmt: skip
+"""Properties that hold or list pictures and videos, of which a result has none."""
+
+_VIDEO = re.compile(r"MotionPhoto|MicroVideo")
+"""Names of the properties of a motion photo, in the namespaces of Google and of phone makers."""
+
+_GAIN_MAP_VALUES = re.compile(r"hdrgainmap$|^GainMap$")
+_MAY_NAME_GAIN_MAP = re.compile(rb"gain-?map", re.IGNORECASE)
+_MAY_NAME_VIDEO = re.compile(rb"MotionPhoto|MicroVideo")
+"""A first look: few packets need to be parsed for these."""
+
+_IDENTITIES = frozenset({Name(_RDF, "nodeID"), Name(_RDF, "ID")})
+"""References between parts of a packet, which XMP does not allow."""
 
 
 def is_readable(packet: bytes) -> bool:
@@ -29,17 +58,44 @@ def is_readable(packet: bytes) -> bool:
 
 
 def names_gain_map(packet: bytes) -> bool:
-    """Whether the packet mentions an HDR gain map (Adobe's, Google's or Apple's)."""
-    return re.search(rb"hdrgm:Version|HDRGainMap|hdrgainmap", packet) is not None
+    """Whether the packet describes an HDR gain map (Adobe's, Google's or Apple's)."""
+    if not _MAY_NAME_GAIN_MAP.search(packet):
+        return False
+    return any(
+        name.namespace in _GAIN_MAPS or _GAIN_MAP_VALUES.search(value)
+        for name, value in _properties(packet)
+    )
+
+
+def names_video(packet: bytes) -> bool:
+    """Whether the packet describes the video of a motion photo (Google's, Samsung's and others)."""
+    if not _MAY_NAME_VIDEO.search(packet):
+        return False
+    return any(
+        value == "MotionPhoto" or (name.local in {"MotionPhoto", "MicroVideo"} and value == "1")
+        for name, value in _properties(packet)
+    )
+
+
+def named_extension(packet: bytes) -> bytes:
+    """The digest by which a packet names its extension, in a JPEG; empty if it names none."""
+    if HAS_EXTENSION.local.encode() not in packet:
+        return b""
+    values = [value for name, value in _properties(packet) if name == HAS_EXTENSION]
+    return values[0].strip().encode() if values else b""
 
 
 def orientation_in(packet: bytes) -> int | None:
     """The orientation that a packet states, as EXIF numbers it; None if it states none."""
-    found = re.search(rb"""tiff:Orientation(?:\s*=\s*["']|\s*>)\s*([1-8])\b""", packet)
-    return int(found.group(1)) if found else None
+    if b"Orientation" not in packet:
+        return None
+    values = (value.strip() for name, value in _properties(packet) if name == _ORIENTATION)
+    return next((int(value) for value in values if value in _ORIENTATIONS), None)
 
 
-def update_packet(packet: bytes, size: Size, *, gps: bool = True, extended: bool = False) -> bytes:
+def update_packet(
+    packet: bytes, size: Size, *, gps: bool = True, extended: bool = False
+) -> bytes | None:
     """Update a packet to match the result.
 
     Args:
@@ -50,38 +106,61 @@ def update_packet(packet: bytes, size: Size, *, gps: bool = True, extended: bool
 
     Returns:
         The packet with upright orientation and the result's width and height, without thumbnails
-        and references to gain maps.
+        and references to gain maps and videos. None if it cannot be read, or if it cannot be told
+        what it says of the location.
     """
+    try:
+        xml = XmlPacket(packet)
+    except XmlError:
+        return None
     width, height = (str(side).encode() for side in size)
-    packet = _with_value(packet, rb"tiff:Orientation", b"1")
-    packet = _with_value(packet, _WIDTH, width)
-    packet = _with_value(packet, _HEIGHT, height)
-    removed = [_THUMBNAILS, _GAIN_MAP, _PARTS]
-    removed += [] if gps else [_LOCATION]
-    removed += [] if extended else [_HAS_EXTENDED]
-    for name in removed:
-        packet = _without(packet, name)
-    return packet
+    values = {_ORIENTATION: b"1"}
+    values |= dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
+    for element in xml.walk():
+        if _is_lost(element.name, extended) or not (gps or _is_harmless(element)):
+            xml.cut(element)
+            continue
+        if element.name in values:
+            xml.set_text(element, values[element.name])
+        for attribute in element.attributes:
+            if not gps and attribute.name in _IDENTITIES:
+                return None
+            if _is_lost(attribute.name, extended) or not (gps or _is_harmless(attribute)):
+                xml.cut(attribute)
+            elif attribute.name in values:
+                xml.set_value(attribute, values[attribute.name])
+    if not gps:
+        _cut_asides(xml)
+    return xml.changed()
 
 
-def _with_value(packet: bytes, name: bytes, value: bytes) -> bytes:
-    """The packet with this value in each attribute and element whose name matches."""
-    packet = re.sub(rb"\b(" + name + rb"""\s*=\s*["'])[^"']*""", rb"\g<1>" + value, packet)
-    return re.sub(rb"(<(" + name + rb")\s*>)[^<]*(</\2\s*>)", rb"\g<1>" + value + rb"\g<3>", packet)
+def _properties(packet: bytes) -> Iterator[tuple[Name, str]]:
+    """The names and values of all elements and attributes; none if the packet cannot be read."""
+    try:
+        xml = XmlPacket(packet)
+    except XmlError:
+        return
+    for element in xml.walk():
+        yield element.name, element.text.strip()
+        for attribute in element.attributes:
+            yield attribute.name, attribute.value
 
 
-def _without(packet: bytes, name: bytes) -> bytes:
-    """The packet without the attributes and elements whose names match."""
-    packet = re.sub(rb"""\s""" + name + rb"""\s*=\s*(?:"[^"]*"|'[^']*')""", b"", packet)
-    kept, done = [], 0
-    for opening in re.finditer(rb"<(" + name + rb")(?:\s[^<>]*)?>", packet):
-        end = opening.end()
-        if not opening.group().endswith(b"/>"):
-            closing = b"</" + opening.group(1) + b">"
-            end = packet.find(closing, end) + len(closing)
-            if end < len(closing):
-                break  # damaged from here on
-        if opening.start() >= done:
-            kept.append(packet[done : opening.start()])
-            done = end
-    return b"".join([*kept, packet[done:]])
+def _is_lost(name: Name, extended: bool) -> bool:
+    """Whether a property describes what results do not have."""
+    if name == HAS_EXTENSION:
+        return not extended
+    return name in _ABSENT or name.namespace in _GAIN_MAPS or _VIDEO.search(name.local) is not None
+
+
+def _is_harmless(part: Element | Attribute) -> bool:
+    """Whether a property, without those in it, does not tell the location."""
+    value = part.value if isinstance(part, Attribute) else part.text
+    return not (names_location(part.name) or may_tell_location(value))
+
+
+def _cut_asides(xml: XmlPacket) -> None:
+    """Cut out comments and instructions, except those that mark the packet's beginning and end."""
+    for aside in xml.asides:
+        if aside.target != "xpacket":
+            xml.cut(aside)

@@ -72,12 +72,13 @@ class TestUpdateBlock:
         assert thumbnail in block and thumbnail[20:60] not in after
         assert len(after) == len(block) and after.endswith(bytes(range(100)))
 
-    def test_the_location_is_wiped_and_nothing_else(self, block):
+    def test_the_location_is_wiped_and_nothing_else_but_maker_notes(self, block):
         after = update_block(block, (334, 500), gps=False)
         kept = piexif.load(update_block(block, (334, 500)))
         loaded = piexif.load(after)
         assert not loaded["GPS"] and kept["GPS"]
         kept["0th"].pop(piexif.ImageIFD.GPSTag)
+        assert kept["Exif"].pop(piexif.ExifIFD.MakerNote) == MAKER_NOTE  # may tell it as well
         assert loaded["0th"] == kept["0th"] and loaded["Exif"] == kept["Exif"]
         latitude = struct.pack(">6I", 47, 1, 22, 1, 30, 1)
         assert latitude in block and latitude not in after

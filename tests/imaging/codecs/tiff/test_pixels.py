@@ -307,3 +307,17 @@ def test_a_grey_photo_with_a_profile_is_stored_as_it_looks(write, tmp_path):
     write_photo(decode(path), tmp_path / "b.tif")
     written = tifffile.imread(tmp_path / "b.tif")
     assert np.abs(written / 65535 - srgb(GREY / 255)).max() < 1e-3
+
+
+@pytest.mark.skipif(shutil.which("convert") is None, reason="ImageMagick is not installed")
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_cmyk_without_a_profile_looks_as_in_imagemagick(tmp_path, suffix):
+    inks = np.random.default_rng(0).integers(0, 256, (1, 40, 4), np.uint8).repeat(16, 0)
+    inks = inks.repeat(16, 1)
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(inks, "CMYK").save(path, quality=100)
+    command = ["convert", path, "-colorspace", "sRGB", f"PNG24:{tmp_path / 'b.png'}"]
+    subprocess.run(command, check=True)
+    with Image.open(tmp_path / "b.png") as expected:
+        difference = np.abs(decode(path).pixels[8, 8::16] - np.asarray(expected, float)[8, 8::16])
+    assert difference.max() <= 2

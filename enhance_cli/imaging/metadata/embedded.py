@@ -1,0 +1,130 @@
+"""What a file holds beside the photo, and a result does not: HDR gain maps and videos."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+from PIL import Image
+
+from enhance_cli.imaging.metadata import xmp
+
+_ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
+_XMP = b"http://ns.adobe.com/xap/1.0/\x00"
+_MULTI_PICTURE = b"MPF\x00"
+
+_APP1, _APP2, _FIRST_APP, _LAST_APP = 0xE1, 0xE2, 0xE0, 0xEF
+
+_ENTRIES, _OFFSET = 0xB002, "DataOffset"
+"""The tag of the list of pictures (CIPA DC-007, 5.2.3), and Pillow's name of their positions."""
+
+_MAX_PICTURES, _MAX_SEGMENTS = 16, 256
+"""Pictures, and segments of each, that are looked at. Phones write two or three pictures."""
+
+_SAMSUNG_TRAILER, _SAMSUNG_VIDEO = b"SEFT", 0x0A30
+_HUAWEI_VIDEO = b"LIVE_"
+"""How phones mark a video after the photo: at the end of the file."""
+
+_MAX_TRAILER = 2**16
+
+
+class _Segment(NamedTuple):
+    """A segment of a JPEG: its marker, and the position and bytes of its content."""
+
+    marker: int
+    at: int
+    content: bytes
+
+
+def has_gain_map(image: Image.Image) -> bool:
+    """Whether a file has an HDR gain map of Adobe, Google, Apple or ISO 21496-1.
+
+    Args:
+        image: The file, opened by Pillow. Further pictures in a JPEG are found if it has a name.
+    """
+    if any("hdrgainmap" in str(name).lower() for name in image.info.get("aux", ())):
+        return True
+    packet = image.info.get("xmp")
+    if isinstance(packet, bytes) and xmp.names_gain_map(packet):
+        return True
+    for name, content in getattr(image, "applist", ()):
+        if name == "APP2" and content.startswith(_ISO_GAIN_MAP):
+            return True
+    return any(_is_gain_map(segment) for segment in _segments_of_further_pictures(image))
+
+
+def has_video(image: Image.Image) -> bool:
+    """Whether a file is a motion photo: a photo with a video behind it.
+
+    Args:
+        image: The file, opened by Pillow.
+    """
+    packet = image.info.get("xmp")
+    if isinstance(packet, bytes) and xmp.names_video(packet):
+        return True
+    path = getattr(image, "filename", "")
+    if not path or image.format not in {"JPEG", "MPO"}:
+        return False
+    with open(path, "rb") as file:  # noqa: PTH123, a name as Pillow has it
+        return _ends_with_video(file)
+
+
+def _is_gain_map(segment: _Segment) -> bool:
+    if segment.marker == _APP2:
+        return segment.content.startswith(_ISO_GAIN_MAP)
+    return segment.marker == _APP1 and xmp.names_gain_map(segment.content.removeprefix(_XMP))
+
+
+def _segments_of_further_pictures(image: Image.Image) -> Iterator[_Segment]:
+    """The segments in front of the pixels of each picture but the first (CIPA DC-007)."""
+    pictures, path = getattr(image, "mpinfo", None), getattr(image, "filename", "")
+    if not pictures or not path:
+        return
+    with open(path, "rb") as file:  # noqa: PTH123
+        base = next(
+            (
+                segment.at + len(_MULTI_PICTURE)
+                for segment in _segments(file, 0)
+                if segment.marker == _APP2 and segment.content.startswith(_MULTI_PICTURE)
+            ),
+            None,
+        )
+        if base is None:
+            return
+        for picture in pictures.get(_ENTRIES, [])[1:_MAX_PICTURES]:
+            yield from _segments(file, base + picture[_OFFSET])
+
+
+def _segments(file: IO[bytes], start: int) -> Iterator[_Segment]:
+    """The application segments of the JPEG at a position of a file."""
+    at = start + 2
+    for _ in range(_MAX_SEGMENTS):
+        file.seek(at)
+        header = file.read(4)
+        if len(header) < 4 or header[0] != 0xFF:
+            return
+        marker, length = header[1], struct.unpack(">H", header[2:])[0]
+        if _FIRST_APP <= marker <= _LAST_APP:
+            yield _Segment(marker, at + 4, file.read(max(0, length - 2)))
+        at += 2 + length
+
+
+def _ends_with_video(file: IO[bytes]) -> bool:
+    """Whether a phone has marked the end of the file as that of a motion photo."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 40))
+    end = file.read()
+    if _HUAWEI_VIDEO in end:
+        return True
+    if len(end) < 8 or not end.endswith(_SAMSUNG_TRAILER):
+        return False
+    # A directory of 12 bytes for each part, after a header of 12 bytes.
+    length = struct.unpack_from("<I", end, len(end) - 8)[0]
+    if not 12 <= length <= min(_MAX_TRAILER, size - 8):
+        return False
+    file.seek(size - 8 - length)
+    directory = file.read(length)
+    kinds = [struct.unpack_from("<H", directory, at)[0] for at in range(14, length - 1, 12)]
+    return directory.startswith(b"SEFH") and _SAMSUNG_VIDEO in kinds
