@@ -219,7 +219,11 @@ class Ownership:
         """
         for _ in range(_TRIES):
             with self._publishing:
-                owner = self.look(path).owner
+                owner, record = self.look(path)
+                if record is not None and not self.overwrite and not _is_of_origin(record, origin):
+                    raise PlaceTakenError(
+                        f"{path}: an output of another photo is there; it was left as it is"
+                    )
                 if not self.may_replace(owner) or identity(path) in self._published:
                     break
                 self.manifest.announce(origin, path, temporary)
@@ -293,6 +297,15 @@ class Claim(Publisher):
 
 def _is_same_path(record: Record, photo: Path) -> bool:
     return record.input == photo.name and record.folder == folder_digest(photo)
+
+
+def _is_of_origin(record: Record, origin: Origin) -> bool:
+    """Whether an output was made from the same photo as another one."""
+    if (record.input, record.folder) == (origin.input, origin.folder):
+        return True
+    if record.content is None:
+        return record.source is not None and record.source == origin.source
+    return record.content == origin.content
 
 
 def _is_same_content(record: Record, photo: Path) -> bool:

@@ -331,6 +331,14 @@ class TestTwoShootsWithTheSameNames:
                 Reason.UP_TO_DATE
             }
 
+    def test_nor_what_is_left_beside_the_results(self, tmp_path, cards, run):
+        run(cards[0], lut=tmp_path / "lut", strength=0.5)
+        before = contents(tmp_path / "lut")
+        (tmp_path / "out" / "IMG_1.tif").unlink()
+        (outcome,) = run(cards[1], lut=tmp_path / "lut")
+        assert outcome.status is Status.DONE and "another photo" in outcome.warnings[0]
+        assert contents(tmp_path / "lut") == before
+
     def test_the_second_is_not_shown_as_the_first(self, tmp_path, cards, run):
         run(cards[0])
         run(cards[1], gallery=tmp_path / "all.html")
