@@ -7,7 +7,7 @@ a decoder allocates or repeats anything because of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,7 +64,7 @@ def refuse_costly_file(path: Path, image: Image.Image, max_pixels: int) -> None:
     if image.format in {"JPEG", "MPO"}:
         _refuse_many_scans(path, image)
     elif image.format == "TIFF":
-        refuse_costly_tiff(path, image.tag_v2, max_pixels)  # type: ignore[attr-defined]
+        refuse_missing_tiles(path, image.tag_v2, max_pixels)  # type: ignore[attr-defined]
     elif image.format == "PNG" and least_bits > 8 * _PNG_RATIO * path.stat().st_size:
         raise PhotoError(f"{path}: damaged, too short for {width} x {height} pixels")
 
@@ -119,16 +119,17 @@ def _chunks(file: IO[bytes], start: int) -> Iterator[bytes]:
         yield chunk + file.read(1) if chunk.endswith(b"\xff") else chunk
 
 
-def refuse_costly_tiff(path: Path, tags: Any, max_pixels: int) -> None:
+def refuse_missing_tiles(path: Path, tags: Mapping[int, Any], max_pixels: int) -> None:
     """Refuse a TIFF that lists fewer tiles or strips than its pixels need.
 
     Args:
         path: The file.
-        tags: Values by tag, with a method ``get``.
-        max_pixels: Largest number of pixels that a tile may have.
+        tags: Values of its first directory, by the numbers of the tags, as Pillow or tifffile
+            give them.
+        max_pixels: Largest number of pixels that a file, or a tile, may have.
 
     Raises:
-        PhotoError: It is such a file.
+        PhotoError: It lists too few, or none of them could be read with reasonable memory.
     """
     width, height = (_number(tags.get(tag, 0)) for tag in (_WIDTH, _HEIGHT))
     samples = _number(tags.get(_SAMPLES, 1))

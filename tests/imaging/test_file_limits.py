@@ -13,7 +13,12 @@ from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.open_image import open_image
-from enhance_cli.imaging.file_limits import MAX_SCANS, MAX_SIDE, refuse_costly_file
+from enhance_cli.imaging.file_limits import (
+    MAX_SCANS,
+    MAX_SIDE,
+    refuse_costly_file,
+    refuse_missing_tiles,
+)
 
 SIXTEEN_BIT = {258: (3, 1, 16)}
 TILED = {322: (4, 1, 1), 323: (4, 1, 1), 324: (4, 1, 300), 325: (4, 1, 500)}
@@ -175,3 +180,14 @@ def test_the_longest_side(tmp_path):
     assert decode(path, 500).size == (500, 1)
     Image.new("1", (MAX_SIDE + 1, 1)).save(path)
     assert "1,000,000" in refused(path)
+
+
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_the_tags_may_come_from_tifffile(tmp_path, tile):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((60, 40, 3), np.uint16), photometric="rgb", tile=tile)
+    with tifffile.TiffFile(path) as tiff:
+        tags = {tag.code: tag.value for tag in tiff.pages.first.tags}
+    refuse_missing_tiles(path, tags, MAX_PIXELS)
+    with pytest.raises(PhotoError, match=r"are listed|too short"):
+        refuse_missing_tiles(path, tags | {256: 20_000, 257: 20_000, 278: 10}, MAX_PIXELS)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rawpy
 from numpy.typing import NDArray
+from piexif import ExifIFD, ImageIFD
 
 from enhance_cli.imaging.codecs.isobmff import brands_of, end_of_boxes
 from enhance_cli.imaging.codecs.tiff.jpegxl_dng import unpacked_dng
@@ -24,6 +26,12 @@ SRGB_GAMMA = (2.4, 12.92)
 
 _FUJIFILM, _FUJIFILM_HEADER, _FUJIFILM_PIXELS = b"FUJIFILMCCD-RAW", 108, 100
 """Beginning of a RAF file, and where offset and length of its pixels stand (LibRaw, identify)."""
+
+_NO_DATE = 1970
+"""Year of the date that LibRaw gives if it has found none."""
+
+_MAX_SHORT, _FINEST = 65_536, 10_000
+"""Limit of a SHORT in EXIF, and largest denominator of the fractions that are written."""
 
 _QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
 """Number of counterclockwise quarter turns for each value of LibRaw's ``flip``."""
@@ -62,8 +70,10 @@ def read_raw(
         )
         developed = _crop_border(developed, sizes, 2 if half else 1)
         metadata = _read_metadata(path, raw)
-    pixels = resize_pixels(developed, fit_within(size_of(developed), long_edge))
-    return Photo(pixels, metadata=metadata)
+    grey = developed.shape[2] == 1  # a camera without color filters
+    pixels = np.repeat(developed, 3, axis=2) if grey else developed
+    pixels = resize_pixels(pixels, fit_within(size_of(pixels), long_edge))
+    return Photo(pixels, grey=grey, metadata=metadata)
 
 
 def _is_cut_short(path: Path) -> bool:
@@ -81,7 +91,11 @@ def _is_cut_short(path: Path) -> bool:
 
 
 def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:
-    """Read the EXIF of the file or else of its preview, a JPEG that often has the same tags."""
+    """Read the EXIF of the file or else of its preview, a JPEG that often has the same tags.
+
+    Formats older than EXIF, such as Canon's CRW, have neither: LibRaw knows when and how the photo
+    was taken.
+    """
     try:
         return Metadata(exif=exif.read_tags(path))
     except exif.ExifError as problem:
@@ -92,7 +106,32 @@ def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:
             return Metadata(exif=exif.read_tags(preview))
     except (rawpy.LibRawError, exif.ExifError):
         pass
-    return Metadata(unreadable=(unreadable,))
+    tags = _tags_of_libraw(raw)
+    if tags is None:
+        return Metadata(unreadable=(unreadable,))
+    return Metadata(exif=tags, unreadable=("its EXIF cannot be read; date and exposure are kept",))
+
+
+def _tags_of_libraw(raw: Any) -> exif.Tags | None:
+    """What LibRaw itself has found in the file, as EXIF; None if it knows no date."""
+    found = getattr(raw, "other", None)  # older versions of rawpy have none
+    if found is None or found.timestamp is None or found.timestamp.year <= _NO_DATE:
+        return None
+    date = found.timestamp.strftime("%Y:%m:%d %H:%M:%S").encode()
+    first = {ImageIFD.DateTime: date}
+    exposure: dict[int, Any] = {ExifIFD.DateTimeOriginal: date}
+    if found.artist:
+        first[ImageIFD.Artist] = found.artist.encode()
+    if 0 < found.iso_speed < _MAX_SHORT:
+        exposure[ExifIFD.ISOSpeedRatings] = round(found.iso_speed)
+    for tag, value in (
+        (ExifIFD.ExposureTime, found.shutter_speed),
+        (ExifIFD.FNumber, found.aperture),
+        (ExifIFD.FocalLength, found.focal_length),
+    ):
+        if 0 < value < _MAX_SHORT:
+            exposure[tag] = Fraction(value).limit_denominator(_FINEST).as_integer_ratio()
+    return {"0th": first, "Exif": exposure, "GPS": {}}
 
 
 def _crop_border(developed: NDArray[Any], sizes: Any, scale: int) -> NDArray[Any]:

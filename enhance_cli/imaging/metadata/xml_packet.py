@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 from xml.parsers import expat
 
@@ -209,6 +210,7 @@ class XmlPacket:
             raise XmlError(f"more than {MAX_NODES:,} elements")
 
 
+@lru_cache(1024)
 def _name(reported: str) -> Name:
     namespace, _, local = reported.rpartition(_SEPARATOR)
     return Name(namespace, local)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from enhance_cli.imaging.metadata.location import may_tell_location, names_location
 from enhance_cli.imaging.metadata.xml_packet import Attribute, Element, Name, XmlError, XmlPacket
@@ -146,6 +147,7 @@ def _properties(packet: bytes) -> Iterator[tuple[Name, str]]:
             yield attribute.name, attribute.value
 
 
+@lru_cache(1024)
 def _is_lost(name: Name, extended: bool) -> bool:
     """Whether a property describes what results do not have."""
     if name == HAS_EXTENSION:

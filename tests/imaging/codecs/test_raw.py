@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -147,3 +149,23 @@ class TestDng:
         expected = decode(tmp_path / "a.png", long_edge).as_srgb()
         assert developed.shape == expected.shape
         assert np.abs(developed - expected)[3:-3, 3:-3].mean() < 0.012
+
+
+def test_a_camera_without_color_filters(tmp_path):
+    """As Leica's Monochrom writes it: a DNG of one linear channel (DNG 1.6, LinearRaw)."""
+    path = tmp_path / "a.dng"
+    level = 0.2  # of 1, linear; in sRGB, 0.4845 by IEC 61966-2-1
+    tags = [
+        (50706, "B", 4, bytes([1, 4, 0, 0]), True),
+        (50708, "s", 0, "Monochrom", True),
+        (50717, "I", 1, 65_535, True),
+    ]
+    pixels = np.full((40, 60), round(65_535 * level), np.uint16)
+    tifffile.imwrite(path, pixels, photometric="minisblack", extratags=tags, metadata=None)
+    grey, linear_raw = (struct.pack("<HHII", 262, 3, 1, value) for value in (1, 34_892))
+    path.write_bytes(path.read_bytes().replace(grey, linear_raw))
+    for long_edge, size in ((None, (60, 40)), (30, (30, 20))):
+        photo = decode(path, long_edge)
+        assert photo.grey and photo.size == size and photo.pixels.shape[2] == 3
+        assert np.ptp(photo.pixels) <= 1
+        assert photo.pixels[5, 5, 0] / 65_535 == pytest.approx(0.4845, abs=0.01)

@@ -1,5 +1,7 @@
 """Metadata is read together with the pixels, once."""
 
+import shutil
+import subprocess
 from types import SimpleNamespace
 
 import piexif
@@ -117,3 +119,29 @@ def test_a_raw_not_built_like_a_tiff_has_the_exif_of_its_preview(write, monkeypa
     metadata = decode(write("dng")).metadata
     assert metadata.unreadable == ()
     assert metadata.exif["Exif"][piexif.ExifIFD.LensModel] == b"35mm F1.4"
+
+
+@pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
+def test_a_raw_without_any_exif_keeps_its_date_and_exposure(write, monkeypatch):
+    """As Canon's CRW; LibRaw reads it from this DNG as ExifTool has written it there."""
+
+    def fail(_source):
+        raise ValueError("not a TIFF")
+
+    path = write("dng")
+    tags = ["DateTimeOriginal=2003:05:06 07:08:09", "ISO=400", "ExposureTime=1/250", "FNumber=2.8"]
+    tags += ["FocalLength=35", "Artist=Zoe"]
+    command = ["exiftool", "-q", "-overwrite_original", *(f"-{tag}" for tag in tags), path]
+    subprocess.run(command, check=True)
+    with monkeypatch.context() as context:
+        context.setattr(piexif, "load", fail)
+        photo = decode(path)
+    metadata, lost = metadata_for_result(photo.metadata, photo.size)
+    assert lost == ("its EXIF cannot be read; date and exposure are kept",)
+    loaded = piexif.load(metadata.exif_block)
+    assert loaded["0th"][piexif.ImageIFD.Artist] == b"Zoe"
+    assert loaded["Exif"][piexif.ExifIFD.DateTimeOriginal] == b"2003:05:06 07:08:09"
+    assert loaded["Exif"][piexif.ExifIFD.ISOSpeedRatings] == 400
+    assert loaded["Exif"][piexif.ExifIFD.ExposureTime] == (1, 250)
+    assert loaded["Exif"][piexif.ExifIFD.FNumber] == (14, 5)
+    assert loaded["Exif"][piexif.ExifIFD.FocalLength] == (35, 1)

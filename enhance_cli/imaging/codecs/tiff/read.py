@@ -18,7 +18,7 @@ from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.stored_image import Levels, StoredImage, photo_from_stored
 from enhance_cli.imaging.codecs.tiff.pages import orientation_of, photo_page
 from enhance_cli.imaging.codecs.tiff.pixels import LAB, problem_of, read_samples, stored_image
-from enhance_cli.imaging.file_limits import refuse_costly_tiff
+from enhance_cli.imaging.file_limits import refuse_missing_tiles
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import read_tiff_metadata
@@ -58,7 +58,7 @@ def read_tiff(
         page, first = photo_page(tiff, warnings), tiff.pages.first
         size = (page.imagewidth, page.imagelength)
         refuse_too_many_pixels(path, size, max_pixels)
-        refuse_costly_tiff(path, {tag.code: tag.value for tag in page.tags}, max_pixels)
+        refuse_missing_tiles(path, {tag.code: tag.value for tag in page.tags}, max_pixels)
         problem = problem_of(page)
         if problem:
             raise PhotoError(f"{path}: {problem}")
