@@ -82,9 +82,9 @@ class Originals:
             outputs: Folders found in them that the run writes to.
         """
         files = list(photos)
-        roots = [path for path in inputs if os.path.isdir(path)]  # noqa: PTH112
+        roots = {path for path in inputs if os.path.isdir(path)}  # noqa: PTH112
         parents = {path.parent for path in files}
-        trees = {path for path in parents if any(path.is_relative_to(root) for root in roots)}
+        trees = {path for path in parents if not roots.isdisjoint((path, *path.parents))}
         return cls(
             _identities(files),
             _identities({*roots, *trees}),
@@ -107,8 +107,8 @@ class Originals:
     def are_above(self, folder: Path) -> bool:
         """Whether a folder is an input, or anywhere below one."""
         real = Path(os.path.realpath(folder))
-        trees = self.trees | self.outputs
-        return any(identity(one) in trees for one in (real, *real.parents))
+        found = map(identity, (real, *real.parents))
+        return any(one in self.trees or one in self.outputs for one in found)
 
 
 def _identities(paths: Iterable[Path]) -> frozenset[Identity]:

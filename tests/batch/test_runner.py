@@ -213,7 +213,7 @@ def test_metadata_that_cannot_be_written_is_a_warning(tmp_path, run, write_photo
     def broken(*_):
         raise struct.error("argument out of range")
 
-    monkeypatch.setattr("enhance_cli.imaging.codecs.tiff._append", broken)
+    monkeypatch.setattr("enhance_cli.imaging.codecs.tiff.write._append", broken)
     exif = piexif.dump({"0th": {271: b"Maker"}, "Exif": {33434: (1, 250)}})
     path = write_photo(tmp_path / "a.jpg", exif=exif)
     real = encode.WRITERS[".tiff"]
