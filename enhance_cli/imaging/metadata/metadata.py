@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from enhance_cli.config.apply import KeepMetadata
-from enhance_cli.imaging.metadata import exif, extended_xmp, png_texts, xmp
+from enhance_cli.imaging.metadata import exif, extended_xmp, iptc, png_texts, xmp
 from enhance_cli.imaging.metadata.location import may_tell_location
 from enhance_cli.imaging.resize import Size
 
@@ -80,8 +80,11 @@ def metadata_for_result(
     comment = found.comment if gps or _is_harmless(found.comment) else None
     if len(texts) < len(found.texts) or comment != found.comment:
         lost.append("texts that may tell the location were left out")
-    found = replace(found, exif=block, xmp=packet, long_xmp=parts, texts=texts, comment=comment)
-    return found, tuple(lost)
+    records = found.iptc if gps or found.iptc is None else iptc.without_places(found.iptc)
+    if found.iptc and not records:
+        lost.append("its IPTC may tell the location and was left out")
+    kept = replace(found, exif=block, xmp=packet, long_xmp=parts, iptc=records)
+    return replace(kept, texts=texts, comment=comment), tuple(lost)
 
 
 def _xmp_for_result(

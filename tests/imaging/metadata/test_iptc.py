@@ -2,7 +2,12 @@ import struct
 
 import pytest
 
-from enhance_cli.imaging.metadata.iptc import RESOURCE, records_in, resource_with
+from enhance_cli.imaging.metadata.iptc import (
+    RESOURCE,
+    records_in,
+    resource_with,
+    without_places,
+)
 
 RECORDS = b"\x1c\x02\x05\x00\x05River"
 
@@ -37,3 +42,36 @@ def test_a_block_cut_anywhere_is_no_error():
     block = resource(0x03ED, bytes(16), b"name") + resource(RESOURCE, RECORDS)
     for end in range(len(block)):
         assert RECORDS.startswith(records_in(block[:end]) or b"")
+
+
+def data_set(number: int, content: bytes, record: int = 2) -> bytes:
+    return struct.pack(">BBBH", 0x1C, record, number, len(content)) + content
+
+
+CHARACTERS = data_set(90, b"\x1b%G", record=1)
+LONG = struct.pack(">BBBHI", 0x1C, 2, 120, 0x8004, 42_000) + b"a river " * 5250
+
+
+@pytest.mark.parametrize(
+    "harmful",
+    [
+        *(data_set(number, b"Witikon") for number in (26, 27, 90, 92, 95, 100, 101)),
+        data_set(120, b"taken at 47.3769, 8.5417"),
+        data_set(25, b"geo:lat=47.37"),
+        data_set(202, b"preview with EXIF"),
+        data_set(10, b"a picture", record=8),
+    ],
+)
+def test_places_and_coordinates_go_and_all_else_stays(harmful):
+    kept = CHARACTERS + RECORDS + LONG
+    assert without_places(CHARACTERS + harmful + RECORDS + harmful + LONG) == kept
+    assert without_places(harmful) is None
+
+
+@pytest.mark.parametrize("damaged", [RECORDS[:-1], RECORDS[:4], b"Witikon", RECORDS + b"Witikon"])
+def test_damaged_records_go_as_a_whole(damaged):
+    assert without_places(damaged) is None
+
+
+def test_padding_is_no_data_set():
+    assert without_places(RECORDS + bytes(1)) == RECORDS
