@@ -175,4 +175,5 @@ def _reason(path: Path, problem: Exception) -> str:
         if name:
             return f"{name} cannot be read; save it as JPEG, PNG or TIFF"
         return "not a photo, or a format that cannot be read"
-    return f"damaged or not a photo ({str(problem).strip() or type(problem).__name__})"
+    said = " ".join(str(problem).split())  # on one line
+    return f"damaged or not a photo ({said or type(problem).__name__})"

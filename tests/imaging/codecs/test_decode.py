@@ -133,3 +133,17 @@ def test_the_preview_in_a_cameras_jpeg_is_no_second_image(tmp_path, coffee):
     photo.save(path, "MPO", save_all=True, append_images=[photo.resize((60, 40))])
     decoded = decode(path, None)
     assert decoded.size == (600, 400) and decoded.warnings == ()
+
+
+def test_what_a_decoder_says_of_damage_is_one_line(tmp_path, monkeypatch):
+    """Messages of libavif end with a new line, for example."""
+
+    def broken(_name):
+        raise ValueError("Decoding failed\n(Unknown OBU type 0\n)\n")
+
+    path = tmp_path / "a.png"
+    Image.new("RGB", (4, 4)).save(path)
+    monkeypatch.setattr("enhance_cli.imaging.codecs.decode.open_image", lambda *_: broken(path))
+    with pytest.raises(PhotoError) as failed:
+        decode(path)
+    assert str(failed.value).endswith("(Decoding failed (Unknown OBU type 0 ))")
