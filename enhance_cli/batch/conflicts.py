@@ -58,7 +58,7 @@ class SidePlace(NamedTuple):
 def decide(
     jobs: tuple[Job, ...],
     manifest: Manifest,
-    settings: Callable[[], str],
+    settings: Callable[[Path], str],
     on_conflict: OnConflict,
     ownership: Ownership | None = None,
     side_places: Callable[[Job], Iterable[SidePlace]] = lambda _job: (),
@@ -73,8 +73,8 @@ def decide(
     Args:
         jobs: The photos and their output paths.
         manifest: Records of earlier runs.
-        settings: Returns the digest of the settings that affect results; called if an earlier run
-            has left a result.
+        settings: Returns the digest of the settings that affect a photo's result; called if an
+            earlier run has left one.
         on_conflict: What to do about foreign files.
         ownership: Tells whose a file is; None goes by the manifest alone.
         side_places: Returns the places of a photo's side outputs.
@@ -111,7 +111,7 @@ def _listed(paths: list[Path]) -> str:
 def _decide_one(
     job: Job,
     owners: Ownership,
-    settings: Callable[[], str],
+    settings: Callable[[Path], str],
     on_conflict: OnConflict,
 ) -> Decision:
     if on_conflict == "rename":
@@ -141,7 +141,7 @@ def refuse_original(owner: Owner, path: Path) -> None:
 
 
 def _side_reason(
-    place: SidePlace, job: Job, owners: Ownership, settings: Callable[[], str]
+    place: SidePlace, job: Job, owners: Ownership, settings: Callable[[Path], str]
 ) -> Reason:
     owner, record = owners.look(place.path)
     if owner is Owner.NOBODY:
@@ -151,11 +151,11 @@ def _side_reason(
         return Reason.REPLACED
     if owner is not Owner.OURS:
         return Reason.FOREIGN_FILE
-    return _staleness(record, job, owners, lambda: settings() + place.settings)
+    return _staleness(record, job, owners, lambda photo: settings(photo) + place.settings)
 
 
 def _staleness(
-    record: Record | None, job: Job, owners: Ownership, settings: Callable[[], str]
+    record: Record | None, job: Job, owners: Ownership, settings: Callable[[Path], str]
 ) -> Reason:
     if record is None:
         return Reason.RESULT_EMPTY
@@ -163,7 +163,7 @@ def _staleness(
         return Reason.OTHER_PHOTO
     if owners.has_changed(record, job.input):
         return Reason.PHOTO_CHANGED
-    return Reason.UP_TO_DATE if record.settings == settings() else Reason.SETTINGS_CHANGED
+    return Reason.UP_TO_DATE if record.settings == settings(job.input) else Reason.SETTINGS_CHANGED
 
 
 def free_path(wanted: Path, photo: Path, owners: Ownership) -> Path:

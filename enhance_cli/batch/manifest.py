@@ -272,7 +272,7 @@ def content_digest(photo: Path) -> str | None:
 
 _NO_EFFECT_ON_RESULTS = (
     *("inputs", "out", "weights", "device", "on_conflict", "pairs", "exclude", "max_pixels"),
-    *("lut", "compare", "gallery"),
+    *("lut", "compare", "gallery", "look_files", "given"),
 )
 """Settings that select photos, devices and folders, but do not change any result."""
 
@@ -280,7 +280,9 @@ _NO_EFFECT_ON_PICTURES = ("lut_format", "lut_size", "pictures")
 
 
 def settings_digest(config: ApplyConfig, weights: Path) -> str:
-    """Digest of everything that affects a result: options, weights, and the program's version.
+    """Digest of everything that affects all results: options, weights, and the program's version.
+
+    What an ``enhance.toml`` changes for some photos is not part of it.
 
     Args:
         config: The run's settings.
@@ -291,6 +293,8 @@ def settings_digest(config: ApplyConfig, weights: Path) -> str:
         del options[name]
     if config.keep_times:
         del options["keep_times"]  # so that results from before there was a choice stay valid
+    if config.dials.are_neutral:
+        del options["dials"]  # likewise
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     with weights.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.ownership import Ownership
 from enhance_cli.batch.worker_pool import WorkerPool
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.config.look_files import Looks
 
 if TYPE_CHECKING:
     from enhance_cli.batch.gallery import GalleryEntry
@@ -74,8 +76,9 @@ class BatchContext:
 
     Attributes:
         config: The batch's settings.
-        settings_digest: Digest of the settings that affect results, for the manifest; computing it
-            takes a tenth of a second.
+        settings_of: Returns the digest of the settings that affect a photo's result, for the
+            manifest; the first call may take a tenth of a second.
+        looks: The look of each photo.
         enhancer: The networks, which load while the first photos are read.
         pool: The workers, and their budget of pixels.
         side_outputs: Comparisons, look-up tables and the gallery.
@@ -83,7 +86,8 @@ class BatchContext:
     """
 
     config: ApplyConfig
-    settings_digest: Future[str]
+    settings_of: Callable[[Path], str]
+    looks: Looks
     enhancer: Future[Enhancer]
     pool: WorkerPool
     side_outputs: SideOutputs

@@ -16,6 +16,7 @@ from enhance_cli.batch.worker_pool import BatchCancelledError
 from enhance_cli.errors import EnhanceError, PhotoError, PlaceTakenError, RetouchError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.metadata.exif import camera_in
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
 
 
@@ -34,7 +35,7 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
         BatchCancelledError: The batch has been cancelled.
     """
     config, side_outputs = batch.config, batch.side_outputs
-    started, origin = time.perf_counter(), Origin.of(job.input, batch.settings_digest.result())
+    started, origin = time.perf_counter(), Origin.of(job.input, batch.settings_of(job.input))
     claim = batch.ownership.claim(origin, job.input, config.keep_times)
     try:
         with batch.pool.budget.reservation() as reserve:
@@ -43,15 +44,17 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
             before = side_outputs.preview(photo)
             enhancer = batch.enhancer.result()
             batch.pool.check_cancelled()
-            unchanged = config.strength == 0 and not config.srgb
+            look = batch.looks.of(job.input, camera_in(photo.metadata.exif))
+            unchanged = look.strength == 0 and not config.srgb
             retouch = None if unchanged else enhancer.predict(photo, config.coarse_only)
             warnings, entry = photo.warnings, None
             warnings += retouch.warnings if retouch else ()
             if not config.pictures:
-                write_retouch_as_lut(retouch, job, job.output, config, claim)
+                write_retouch_as_lut(retouch, look, job, job.output, config, claim)
             else:
                 in_place = before is None
-                result = enhancer.apply(photo, retouch, config.strength, config.srgb, in_place)
+                turned = look.strength, config.srgb, in_place, look.dials
+                result = enhancer.apply(photo, retouch, *turned)
                 after = side_outputs.preview(result)
                 metadata, lost = metadata_for_result(
                     photo.metadata,
@@ -63,7 +66,7 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
                 batch.pool.check_cancelled()
                 left_out = write_photo(result, job.output, config.encoding, metadata, claim)
                 warnings += (*lost, *left_out)
-                entry, problems = side_outputs.write(job, before, after, retouch, claim)
+                entry, problems = side_outputs.write(job, before, after, retouch, look, claim)
                 warnings += problems
     except PlaceTakenError as problem:
         return _place_taken(job, reason, batch, problem, started)

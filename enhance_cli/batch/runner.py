@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enhance_cli.batch.conflicts import Decision, decide
@@ -30,6 +31,7 @@ from enhance_cli.batch.worker_pool import (
     torch_threads,
 )
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.config.look_files import Looks
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.inference.device import pick_device, refuse_unusable_device
@@ -60,6 +62,8 @@ class BatchRunner:
     Attributes:
         config: The run's settings.
         plan: All photos and their output paths, and what is to be said beforehand.
+        looks: The look of each photo.
+        look_files: Each ``enhance.toml`` that was read.
 
     Raises:
         EnhanceError: Inputs, output folder, weights or device cannot be used.
@@ -69,6 +73,8 @@ class BatchRunner:
         self.config = config
         refuse_unusable_device(config.device)
         self.plan = plan_outputs(config)
+        self.looks = Looks(config.look, config.given, config.look_files)
+        self.look_files = self.looks.read((job.input for job in self.plan.jobs), config.inputs)
         self._manifest = Manifest(config.out)
         overwrite = config.on_conflict == "overwrite"
         self._ownership = Ownership(self._manifest, self.plan.originals, overwrite)
@@ -98,7 +104,7 @@ class BatchRunner:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
         """
         self._manifest.read()
-        common = self.plan.jobs, self._manifest, self._digest.result, self.config.on_conflict
+        common = self.plan.jobs, self._manifest, self._settings_of, self.config.on_conflict
         if self._side_outputs is None:
             return decide(*common, self._ownership)
         self._side_outputs.refuse_originals()
@@ -137,6 +143,9 @@ class BatchRunner:
         finally:
             self._iterating.release()
 
+    def _settings_of(self, photo: Path) -> str:
+        return self._digest.result() + self.looks.digest(photo)
+
     def _skipped(self, decisions: tuple[Decision, ...]) -> Iterator[PhotoOutcome]:
         """The outcomes of a run that has nothing to do."""
         for job, reason in decisions:
@@ -153,7 +162,8 @@ class BatchRunner:
     def _batch(self) -> BatchContext:
         return BatchContext(
             config=self.config,
-            settings_digest=self._digest,
+            settings_of=self._settings_of,
+            looks=self.looks,
             enhancer=Future(),
             pool=self._pool,
             side_outputs=self._side_outputs or self._make_side_outputs(),

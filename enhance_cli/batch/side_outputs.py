@@ -15,6 +15,7 @@ from enhance_cli.batch.manifest import Manifest, Origin
 from enhance_cli.batch.output_paths import Job, lut_name, refuse_folder_of_originals
 from enhance_cli.batch.ownership import Claim, Owner, Ownership
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.config.look_files import Look
 from enhance_cli.errors import OutputError, PhotoError, PlaceTakenError, UsageError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import retried, write_errors_reported
@@ -27,6 +28,7 @@ from enhance_cli.imaging.preview import (
     thumbnail,
     write_comparison,
 )
+from enhance_cli.inference.dials import turn_dials
 
 if TYPE_CHECKING:
     from enhance_cli.inference.retouch import Retouch
@@ -56,6 +58,7 @@ class SideOutput(Protocol):
         before: Photo | None,
         after: Photo | None,
         retouch: Retouch | None,
+        look: Look,
         publisher: Publisher,
     ) -> None:
         """Write the file.
@@ -66,6 +69,7 @@ class SideOutput(Protocol):
             before: Preview before retouching; None if no side output shows photos.
             after: Preview after retouching, or None.
             retouch: Retouch that was applied; None if the photo was left unchanged.
+            look: Strength and dials of the photo.
             publisher: Decides whether a file that is there may be replaced.
         """
         ...
@@ -94,6 +98,7 @@ class Comparison:
         before: Photo | None,
         after: Photo | None,
         retouch: Retouch | None,  # noqa: ARG002
+        look: Look,  # noqa: ARG002
         publisher: Publisher,
     ) -> None:
         """See :meth:`SideOutput.write`."""
@@ -127,23 +132,26 @@ class LutFile:
         before: Photo | None,  # noqa: ARG002
         after: Photo | None,  # noqa: ARG002
         retouch: Retouch | None,
+        look: Look,
         publisher: Publisher,
     ) -> None:
         """See :meth:`SideOutput.write`."""
-        write_retouch_as_lut(retouch, job, path, self._config, publisher)
+        write_retouch_as_lut(retouch, look, job, path, self._config, publisher)
 
 
 def write_retouch_as_lut(
     retouch: Retouch | None,
+    look: Look,
     job: Job,
     path: Path,
     config: ApplyConfig,
     publisher: Publisher = ANYTHING,
 ) -> None:
-    """Write a photo's retouch as a look-up table, at the strength of the run.
+    """Write a photo's retouch as a look-up table, strength and dials included.
 
     Args:
-        retouch: The retouch; None leaves all colors unchanged.
+        retouch: The retouch; None leaves all colors to the dials.
+        look: Strength and dials of the photo.
         job: The photo.
         path: The file.
         config: The run's settings.
@@ -156,7 +164,9 @@ def write_retouch_as_lut(
     """
 
     def function(colors: Floats) -> Floats:
-        return colors if retouch is None else retouch.colors(colors, config.strength)
+        if retouch is None:
+            return turn_dials(colors, look.dials)
+        return retouch.colors(colors, look.strength, look.dials)
 
     def attempt() -> None:
         name, kind, size = job.input.name, config.lut_format, config.lut_size
@@ -297,6 +307,7 @@ class SideOutputs:
         before: Photo | None,
         after: Photo | None,
         retouch: Retouch | None,
+        look: Look,
         claim: Claim,
     ) -> tuple[GalleryEntry | None, tuple[str, ...]]:
         """Write a photo's files and build its gallery entry; called from several threads.
@@ -306,6 +317,7 @@ class SideOutputs:
             before: Preview before retouching, or None.
             after: Preview after retouching, or None.
             retouch: Retouch that was applied; None if the photo was left unchanged.
+            look: Strength and dials of the photo.
             claim: Publishes the outputs of the photo.
 
         Returns:
@@ -318,7 +330,7 @@ class SideOutputs:
         for file in self._files:
             own = claim.for_side_output(file.settings)
             try:
-                self._write_one(file, job, before, after, retouch, own)
+                self._write_one(file, job, before, after, retouch, look, own)
             except (PhotoError, PlaceTakenError) as problem:
                 problems.append(str(problem))
         if self._gallery is None or before is None or after is None:
@@ -332,17 +344,18 @@ class SideOutputs:
         before: Photo | None,
         after: Photo | None,
         retouch: Retouch | None,
+        look: Look,
         claim: Claim,
     ) -> None:
         """Write a file; with ``rename``, beside one that has come into its place meanwhile."""
         path = self._place(file, job)
         try:
-            file.write(job, path, before, after, retouch, claim)
+            file.write(job, path, before, after, retouch, look, claim)
         except PlaceTakenError:
             if self._config.on_conflict != "rename":
                 raise
             self._renamed.pop(file.path(job.output.relative_to(self._out)), None)
-            file.write(job, self._place(file, job), before, after, retouch, claim)
+            file.write(job, self._place(file, job), before, after, retouch, look, claim)
 
     def entry_for_existing(self, job: Job) -> GalleryEntry | None:
         """The gallery entry of a photo whose result is from an earlier run.

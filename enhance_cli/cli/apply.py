@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from enhance_cli.cli.apply_progress import Verbosity, run_batch
+from enhance_cli.cli.apply_progress import Verbosity, run_batch, say_look_files
 from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
@@ -18,6 +19,7 @@ from enhance_cli.cli.console import (
     say_result,
     say_warning,
 )
+from enhance_cli.cli.file_options import with_options_from_files
 from enhance_cli.cli.options import choice, device_option, number
 from enhance_cli.config.apply import (
     CUBE_SIZE,
@@ -30,6 +32,7 @@ from enhance_cli.config.apply import (
     RawPairs,
     Subsampling,
 )
+from enhance_cli.config.dials import MAX_DIAL, MAX_STOPS, Dials
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
@@ -49,8 +52,16 @@ enhance apply ./raws -o ./retouched --full-size --format tiff --bit-depth 16
 _PHOTOS, _RESULT, _LOOK, _METADATA, _RUN = "Photos", "Result", "Look", "Metadata", "Run"
 
 
-@error_boundary
+def _dial(unit: str, help_text: str, most: float = MAX_DIAL) -> Any:
+    """A dial, which is at 0 unless it is turned."""
+    return number(
+        float, unit, low=-most, high=most, help=help_text, show_default="0", rich_help_panel=_LOOK
+    )
+
+
+@partial(error_boundary, complete=with_options_from_files)
 def apply(
+    context: typer.Context,
     inputs: Annotated[
         list[Path],
         typer.Argument(metavar="INPUT", help="Photos and folders, with all subfolders."),
@@ -220,6 +231,18 @@ def apply(
             rich_help_panel=_LOOK,
         ),
     ] = ApplyConfig.strength,
+    exposure: Annotated[
+        float,
+        _dial("STOPS", "Lighter or darker after the retouch.", MAX_STOPS),
+    ] = 0.0,
+    warmth: Annotated[
+        float, _dial("MIRED", "Warmer or cooler, as by a filter: a Wratten 81A is 18.")
+    ] = 0.0,
+    tint: Annotated[
+        float, _dial("TINT", "Towards magenta or, below 0, green; in Camera Raw's units.")
+    ] = 0.0,
+    contrast: Annotated[float, _dial("%", "More or less contrast around mid-grey.")] = 0.0,
+    saturation: Annotated[float, _dial("%", "Stronger or weaker colors; -100 has none.")] = 0.0,
     coarse_only: Annotated[
         bool,
         typer.Option(
@@ -258,6 +281,14 @@ def apply(
         ),
     ] = False,
     device: Annotated[str, device_option(rich_help_panel=_RUN)] = ApplyConfig.device,
+    no_toml: Annotated[
+        bool,
+        typer.Option(
+            "--no-toml",
+            help="Ignore enhance.toml in the photos' folders and above.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -316,6 +347,9 @@ def apply(
         pictures=not no_pictures,
         compare=compare,
         gallery=gallery,
+        dials=Dials(exposure, warmth, tint, contrast, saturation),
+        look_files=not no_toml,
+        given=context.obj,
     )
     if dry_run:
         _show_plan(config, as_json)
@@ -372,6 +406,7 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
     from enhance_cli.batch.runner import BatchRunner
 
     runner = BatchRunner(config)
+    say_look_files(runner)
     for warning in runner.plan.warnings:
         say_warning(warning)
     decisions = runner.decisions()

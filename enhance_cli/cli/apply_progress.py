@@ -59,6 +59,8 @@ def run_batch(
 
         return_freed_memory()
         runner = BatchRunner(config)
+    if verbosity is not Verbosity.QUIET:
+        say_look_files(runner)
     for warning in runner.plan.warnings:
         say_warning(warning)
     outcomes: list[PhotoOutcome] = []
@@ -70,6 +72,12 @@ def run_batch(
     except KeyboardInterrupt:
         return outcomes, True
     return outcomes, runner.was_stopped
+
+
+def say_look_files(runner: BatchRunner) -> None:
+    """Say which files beside the photos have a say in the run."""
+    for path in runner.look_files:
+        say(f"settings from {path} (--no-toml ignores it)")
 
 
 def _spinner(text: str, verbosity: Verbosity) -> contextlib.AbstractContextManager[Status | None]:

@@ -11,15 +11,13 @@ import re
 import sys
 from collections.abc import Callable, Generator
 from enum import IntEnum
-from typing import ParamSpec
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from enhance_cli.errors import EnhanceError, OutputError, UsageError
-
-P = ParamSpec("P")
 
 results = Console(highlight=False, emoji=False)
 """Standard output: results."""
@@ -38,13 +36,22 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-def error_boundary(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn expected errors into one line and an exit code; others keep their traceback."""
+Command = Callable[..., None]
+Values = dict[str, Any]
+
+
+def error_boundary(command: Command, complete: Callable[[Values], Values] | None = None) -> Command:
+    """Turn expected errors into one line and an exit code; others keep their traceback.
+
+    Args:
+        command: The function of a command.
+        complete: Completes the values of its parameters before it is called.
+    """
 
     @functools.wraps(command)
-    def bounded(*args: P.args, **kwargs: P.kwargs) -> None:
+    def bounded(**values: Any) -> None:
         try:
-            command(*args, **kwargs)
+            command(**(complete(values) if complete else values))
         except EnhanceError as error:
             say_error(str(error))
             usage = isinstance(error, UsageError)

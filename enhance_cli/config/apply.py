@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from enhance_cli.config.dials import NEUTRAL, Dials
+from enhance_cli.config.look_files import Look
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
@@ -84,6 +86,10 @@ class ApplyConfig:
             is their folder.
         compare: Folder for a before-and-after picture of each photo.
         gallery: HTML file that shows all photos before and after.
+        dials: Corrections of all photos after the networks.
+        look_files: Whether each ``enhance.toml`` in the photos' folders, and above them, changes
+            strength and dials.
+        given: Names of those settings which no ``enhance.toml`` changes.
 
     Raises:
         UsageError: A number is out of range.
@@ -111,6 +117,9 @@ class ApplyConfig:
     pictures: bool = True
     compare: Path | None = None
     gallery: Path | None = None
+    dials: Dials = NEUTRAL
+    look_files: bool = False
+    given: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_strength(self.strength)
@@ -118,6 +127,11 @@ class ApplyConfig:
         _refuse_unless(
             _is_whole(self.max_pixels, 1), "max_pixels", self.max_pixels, "a whole number above 0"
         )
+
+    @property
+    def look(self) -> Look:
+        """The look of the run, which files in the photos' folders may change."""
+        return Look(**asdict(self.dials), strength=float(self.strength))
 
 
 def check_strength(strength: Any) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from enhance_cli.config.apply import check_long_edge, check_strength
+from enhance_cli.config.dials import NEUTRAL, Dials
 from enhance_cli.config.model import LONG_EDGE, ModelConfig
 from enhance_cli.errors import RetouchError, UsageError
 from enhance_cli.imaging.codecs.pillow_image import (
@@ -26,7 +27,7 @@ from enhance_cli.imaging.color_loop import ColorCoefficients
 from enhance_cli.imaging.photo import Photo, has_no_color
 from enhance_cli.imaging.resize import Resampling, Size, resize_unrounded
 from enhance_cli.inference.device import pick_device
-from enhance_cli.inference.retouch import Retouch, apply_retouch
+from enhance_cli.inference.retouch import Retouch, apply_retouch, unchanged
 from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade, Enhancement
@@ -104,6 +105,7 @@ class Enhancer:
         coarse_only: bool = False,
         strength: float = 1.0,
         srgb: bool = False,
+        dials: Dials = NEUTRAL,
     ) -> Picture:
         """Enhance a photo as ``enhance apply`` does, and return a photo of the same type.
 
@@ -118,6 +120,7 @@ class Enhancer:
             strength: Factor on the change: 0 returns the photo unchanged, 1 the networks' result;
                 values above 1 exaggerate it.
             srgb: Convert a photo in another color space to sRGB.
+            dials: Exposure, warmth, tint, contrast and saturation after the networks.
 
         Returns:
             A photo of the type, dtype and number of channels of ``photo``.
@@ -134,7 +137,7 @@ class Enhancer:
         def run(decoded: Photo) -> Photo:
             fitting = decoded.fit_within(long_edge)
             retouch = None if strength == 0 and not srgb else self.predict(fitting, coarse_only)
-            return self.apply(fitting, retouch, strength, srgb)
+            return self.apply(fitting, retouch, strength, srgb, dials=dials)
 
         if isinstance(photo, PillowImage):
             if photo.mode == "F":
@@ -186,26 +189,29 @@ class Enhancer:
         strength: float = 1.0,
         srgb: bool = False,
         in_place: bool = False,
+        dials: Dials = NEUTRAL,
     ) -> Photo:
         """Apply a predicted retouch at the size of the photo.
 
         Args:
             photo: The photo for which the retouch was predicted.
-            retouch: The result of :meth:`predict`; None returns the photo unchanged.
+            retouch: The result of :meth:`predict`; None applies the dials alone.
             strength: Factor on the change: 0 returns the photo unchanged, 1 the networks' result;
                 values above 1 exaggerate it.
             srgb: Convert the result to sRGB; otherwise it keeps the photo's color space.
             in_place: Whether the result may overwrite the photo's pixels.
+            dials: Corrections after the retouch, whatever its strength.
 
         Raises:
             UsageError: The strength is out of range.
             RetouchError: Memory runs out.
         """
         check_strength(strength)
-        if retouch is None:
+        if retouch is None and dials.are_neutral:
             return photo
         with _memory_errors_reported():
-            return apply_retouch(photo, retouch, strength, srgb, in_place)
+            chosen = retouch or unchanged(photo)
+            return apply_retouch(photo, chosen, strength, srgb, in_place, dials)
 
     @contextlib.contextmanager
     def _one_at_a_time(self) -> Generator[None]:

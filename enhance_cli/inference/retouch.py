@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from enhance_cli.config.dials import NEUTRAL, Dials
 from enhance_cli.imaging.affine_grid import AffineGrid, affine_grid_delta, apply_affine_grid
 from enhance_cli.imaging.color_loop import (
     ColorCoefficients,
@@ -14,6 +15,7 @@ from enhance_cli.imaging.color_loop import (
 )
 from enhance_cli.imaging.color_space import SRGB, ColorSpace, Floats
 from enhance_cli.imaging.photo import Photo, equal_in_content, quantize
+from enhance_cli.inference.dials import turn_dials, turn_dials_within
 
 STRIP = 2**20
 """Number of pixels whose color space is converted at a time: about 100 MB, whatever the photo."""
@@ -45,17 +47,26 @@ class Retouch:
     def __hash__(self) -> int:
         return hash((self.grid is None, self.has_cenet, self.grey))
 
-    def colors(self, colors: Floats, strength: float = 1.0) -> Floats:
-        """Take colors through ``function``, as the pixels of the photo.
+    def colors(self, colors: Floats, strength: float = 1.0, dials: Dials = NEUTRAL) -> Floats:
+        """Take colors through ``function`` and the dials, as the pixels of the photo.
 
         Args:
             colors: ``(..., 3)``, float32, sRGB in [0, 1].
             strength: As in :func:`apply_retouch`.
+            dials: As in :func:`apply_retouch`.
 
         Returns:
             ``(..., 3)``, as in the result of :func:`apply_retouch`, but not clamped.
         """
-        return colors + color_function_delta(colors, self.function, strength, self.grey)
+        retouched = colors + color_function_delta(colors, self.function, strength, self.grey)
+        if dials.are_neutral:
+            return retouched
+        return turn_dials(retouched.clip(0, 1), dials, self.grey)
+
+
+def unchanged(photo: Photo) -> Retouch:
+    """A retouch that leaves a photo as it is, for dials alone."""
+    return Retouch(ColorCoefficients(np.eye(3, 4, dtype=np.float32)), None, False, photo.grey)
 
 
 def apply_retouch(
@@ -64,8 +75,9 @@ def apply_retouch(
     strength: float = 1.0,
     srgb: bool = False,
     in_place: bool = False,
+    dials: Dials = NEUTRAL,
 ) -> Photo:
-    """Apply a retouch to every pixel of a photo.
+    """Apply a retouch and then the dials to every pixel of a photo.
 
     The networks see sRGB only. Colors outside its gamut change by as much as the same colors
     clipped to the gamut.
@@ -77,6 +89,7 @@ def apply_retouch(
             values above 1 exaggerate it.
         srgb: Convert the result to sRGB; otherwise it keeps the photo's color space.
         in_place: Whether the result may overwrite the photo's pixels.
+        dials: Corrections after the retouch, whatever its strength.
 
     Returns:
         The result, with the photo's shape and dtype. The result of a grey photo is in sRGB.
@@ -84,7 +97,7 @@ def apply_retouch(
     target = SRGB if srgb or photo.grey else photo.color_space
     source = np.ascontiguousarray(photo.pixels)
     pixels = source if in_place and source.flags.writeable else np.empty_like(source)
-    if photo.color_space.is_srgb:
+    if photo.color_space.is_srgb and dials.are_neutral:
         if retouch.grid is None:
             apply_color_function(
                 source, retouch.function, strength, photo.grey, photo.max_value, pixels
@@ -96,24 +109,49 @@ def apply_retouch(
     rows = max(1, STRIP // width)
     for top in range(0, height, rows):
         before = photo.as_floats(top, top + rows)
-        after = _retouch_strip(photo, retouch, strength, target, before, top)
+        retouch_strip = _retouch_srgb if photo.color_space.is_srgb else _retouch_wide
+        after = retouch_strip(photo, retouch, strength, dials, before, top, target)
         pixels[top : top + rows] = quantize(after, pixels.dtype)
     return replace(photo, pixels=pixels, color_space=target)
 
 
-def _retouch_strip(
-    photo: Photo, retouch: Retouch, strength: float, target: ColorSpace, before: Floats, top: int
+def _retouch_srgb(
+    photo: Photo,
+    retouch: Retouch,
+    strength: float,
+    dials: Dials,
+    before: Floats,
+    top: int,
+    _target: ColorSpace,
+) -> Floats:
+    """Retouch the rows ``before`` of a photo in sRGB, beginning at row ``top``."""
+    before += _delta(photo, retouch, strength, before, top)
+    return turn_dials_within(before, dials, photo.grey)
+
+
+def _retouch_wide(
+    photo: Photo,
+    retouch: Retouch,
+    strength: float,
+    dials: Dials,
+    before: Floats,
+    top: int,
+    target: ColorSpace,
 ) -> Floats:
     """Retouch the rows ``before`` of a photo that is not in sRGB, beginning at row ``top``."""
     original = photo.color_space.to_srgb(before)
     within = np.ascontiguousarray(original.clip(0, 1))
-    if retouch.grid is None:
-        delta = color_function_delta(within, retouch.function, strength, photo.grey)
-    else:
-        height = photo.size.height
-        delta = affine_grid_delta(within, retouch.grid, top, height, strength, photo.grey)
-    enhanced = original + delta
+    retouched = original + _delta(photo, retouch, strength, within, top)
+    enhanced = turn_dials(retouched, dials, photo.grey)
     if target.is_srgb:
         return enhanced
     # Differences, so that rounding in the two conversions does not change what the networks leave.
     return before + target.from_srgb(enhanced) - target.from_srgb(original)
+
+
+def _delta(photo: Photo, retouch: Retouch, strength: float, colors: Floats, top: int) -> Floats:
+    """By how much the retouch changes rows of sRGB in [0, 1], beginning at row ``top``."""
+    if retouch.grid is None:
+        return color_function_delta(colors, retouch.function, strength, photo.grey)
+    height = photo.size.height
+    return affine_grid_delta(colors, retouch.grid, top, height, strength, photo.grey)

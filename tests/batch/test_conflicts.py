@@ -31,7 +31,7 @@ def reason(photo, settings="one", on_conflict="skip"):
     manifest = Manifest(photo.output.parent)
     with manifest.locked():
         manifest.read()
-        (decision,) = decide((photo,), manifest, lambda: settings, on_conflict)
+        (decision,) = decide((photo,), manifest, lambda _photo: settings, on_conflict)
     return decision.reason
 
 
@@ -67,7 +67,7 @@ def test_rename_writes_beside_a_foreign_file_and_recognises_its_result_later(pho
     photo.output.write_text("mine")
     manifest = Manifest(photo.output.parent)
     with manifest.locked():
-        (decision,) = decide((photo,), manifest, lambda: "one", "rename")
+        (decision,) = decide((photo,), manifest, lambda _photo: "one", "rename")
     assert decision.reason is Reason.NEW and decision.job.output.name == "a-1.jpg"
     write(decision.job)
     assert reason(photo, on_conflict="rename") is Reason.UP_TO_DATE
@@ -81,7 +81,7 @@ def test_two_photos_never_get_the_same_name(photo, tmp_path):
     planned = (photo, Job(other, tmp_path / "out" / "a-1.jpg"))
     manifest = Manifest(tmp_path / "out")
     with manifest.locked():
-        decisions = decide(planned, manifest, lambda: "one", "rename")
+        decisions = decide(planned, manifest, lambda _photo: "one", "rename")
     assert [one.job.output.name for one in decisions] == ["a-2.jpg", "a-1.jpg"]
 
 

@@ -13,6 +13,7 @@ from skimage import data
 from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import TABLES_ARE_COARSE, BatchRunner
 from enhance_cli.config.apply import HALD_SIZE, ApplyConfig
+from enhance_cli.config.dials import Dials
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import UsageError
 from enhance_cli.inference.weights import save_weights
@@ -168,3 +169,17 @@ class TestOtherWeights:
         return ApplyConfig(
             (folder / "a.png",), luts, weights=weights, device="cpu", lut=luts, pictures=False
         )
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_a_table_holds_the_dials(tmp_path, strength, write_photo):
+    """The result of a photo that shows the grid points of its own table."""
+    steps = np.linspace(0, 255, 16).astype(np.uint8)
+    blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
+    write_photo(tmp_path / "a.png", np.stack([red, green, blue], -1).reshape(64, 64, 3))
+    dials = Dials(exposure=-0.7, warmth=20, tint=-9, contrast=30, saturation=-20)
+    places = {"out": tmp_path / "out", "lut": tmp_path, "lut_size": 16}
+    run(ApplyConfig((tmp_path / "a.png",), device="cpu", strength=strength, dials=dials, **places))
+    table = np.loadtxt(tmp_path / "a.png.cube", skiprows=4).reshape(64, 64, 3)
+    result = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+    assert np.abs(table.clip(0, 1) * 255 - result).max() <= 0.51

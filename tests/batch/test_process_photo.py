@@ -17,6 +17,7 @@ from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.cli.main import app
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.config.dials import Dials
 from enhance_cli.imaging.codecs import pillow_image
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.models.cascade import Cascade
@@ -120,3 +121,53 @@ def test_a_photo_is_decoded_once_with_all_its_metadata(
         assert result.getexif().get(piexif.ImageIFD.Make, "").strip("\0") == (
             "" if name.endswith("dng") else "Maker"
         )
+
+
+class TestLooks:
+    """Strength and dials, also from an ``enhance.toml`` beside the photos."""
+
+    CAMERA = piexif.dump({"0th": {271: b"NIKON CORPORATION", 272: b"NIKON D750"}})
+
+    @pytest.fixture
+    def photos(self, tmp_path, write_photo):
+        grey = np.full((40, 60, 3), 188, np.uint8)  # half of the light
+        write_photo(tmp_path / "in" / "a.png", grey)
+        write_photo(tmp_path / "in" / "nikon.png", grey, exif=self.CAMERA)
+        tags = [(271, "s", 0, "NIKON CORPORATION", False), (272, "s", 0, "NIKON D750", False)]
+        tifffile.imwrite(tmp_path / "in" / "nikon.tif", grey, photometric="rgb", extratags=tags)
+        return tmp_path / "in"
+
+    @pytest.fixture
+    def levels(self, tmp_path, photos, identity_weights):
+        def run(**options):
+            config = ApplyConfig(
+                (photos,), tmp_path / "out", weights=identity_weights, device="cpu", **options
+            )
+            outcomes = list(BatchRunner(config))
+            assert all(one.status != Status.FAILED for one in outcomes)
+            redone = sum(one.status == Status.DONE for one in outcomes)
+            names = sorted(path.name for path in photos.glob("*.[pt][ni][gf]"))
+            pictures = [Image.open(tmp_path / "out" / name) for name in names]
+            return [int(np.asarray(one).mean().round()) for one in pictures], redone
+
+        return run
+
+    def test_a_stop_less_halves_the_light_of_every_photo(self, levels):
+        assert levels(dials=Dials(exposure=-1)) == ([137] * 3, 3)
+        assert levels(dials=Dials(exposure=-1)) == ([137] * 3, 0)
+        assert levels() == ([188] * 3, 3)
+
+    def test_a_camera_has_its_own_look(self, levels, photos):
+        (photos / "enhance.toml").write_text('exposure = -1\n[camera."NIKON D750"]\nexposure = 1')
+        assert levels(look_files=True) == ([137, 255, 255], 3)
+        assert levels(look_files=True)[1] == 0
+        assert levels(look_files=True, dials=Dials(), given=("exposure",)) == ([188] * 3, 3)
+
+    def test_a_changed_file_redoes_its_photos(self, levels, photos):
+        assert levels(look_files=True)[1] == 3
+        (photos / "enhance.toml").write_text("exposure = -1")
+        assert levels(look_files=True) == ([137] * 3, 3)
+        assert levels() == ([188] * 3, 3)
+
+    def test_a_grey_photo_is_darkened_with_no_strength_at_all(self, levels):
+        assert levels(strength=0, dials=Dials(exposure=-1))[0] == [137] * 3

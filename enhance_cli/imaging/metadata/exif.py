@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import piexif
+from PIL import Image
 
 from enhance_cli.imaging.metadata.exif_block import (
     COLOR_SPACE,
@@ -123,6 +124,31 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
     except (KeyError, struct.error) as problem:
         raise ExifError("its EXIF block is damaged and was left out") from problem
     return PREFIX + bytes(block.bytes)
+
+
+def camera_in(found: bytes | Tags | None) -> tuple[str, ...]:
+    """Make and model of the camera, as far as a block or tags state them.
+
+    Args:
+        found: The EXIF block as stored in the file, or tags by directory.
+    """
+    if found is None:
+        return ()
+    if isinstance(found, bytes):
+        block = Image.Exif()
+        try:
+            block.load(found)
+            values = [block.get(tag) for tag in _CAMERA]
+        except Exception:  # a damaged block, which fails in many ways
+            return ()
+    else:
+        values = [found.get("0th", {}).get(tag) for tag in _CAMERA]
+    texts = (one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values)
+    plain = (one.split("\0")[0].strip() for one in texts if isinstance(one, str))
+    return tuple(one for one in plain if one)
+
+
+_CAMERA = piexif.ImageIFD.Make, piexif.ImageIFD.Model
 
 
 def orientation_in(exif: bytes) -> int | None:

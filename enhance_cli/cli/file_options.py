@@ -1,0 +1,105 @@
+"""Options of ``enhance apply`` that an ``enhance.toml`` sets for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from enhance_cli.config.look_files import LOOK, LookFile, find_look_files, unknown_option
+from enhance_cli.errors import UsageError
+
+OPTIONS = (
+    *("exclude", "pairs", "max-pixels", "full-size", "long-edge", "format", "quality"),
+    *("subsampling", "bit-depth", "srgb", "coarse-only", "weights", "new-times", "strip-gps"),
+    *("strip-metadata", "device"),
+)
+"""Options that a file may set, besides the look. Places of outputs belong to the command line."""
+
+_ALTERNATIVES = frozenset({"full-size", "long-edge"})
+"""If one of them is given on the command line, a file does not set the other."""
+
+
+def with_options_from_files(values: dict[str, Any]) -> dict[str, Any]:
+    """Let files beside the inputs, and above them, set what the command line leaves open.
+
+    The names of the settings of the look on the command line become the context's object.
+
+    Args:
+        values: The values of all parameters of ``enhance apply``.
+
+    Raises:
+        UsageError: A file is wrong, or two of them contradict each other.
+    """
+    context: typer.Context = values["context"]
+    parameters = {_long_name(one): one for one in context.command.params}
+    given = {name for name, one in parameters.items() if _is_given(context, one.name or "")}
+    context.obj = tuple(sorted(given & set(LOOK)))
+    if values["no_toml"]:
+        return values
+    found = _from_files(context, parameters, values["inputs"], given)
+    return values | {parameters[name].name or "": value for name, value in found.items()}
+
+
+def _from_files(
+    context: typer.Context, parameters: dict[str, Any], inputs: Iterable[Path], given: set[str]
+) -> dict[str, Any]:
+    closed = given | _ALTERNATIVES if given & _ALTERNATIVES else given
+    chosen: dict[str, tuple[Any, LookFile]] = {}
+    for place in inputs:
+        own: dict[str, tuple[Any, LookFile]] = {}
+        for file in find_look_files(place):
+            if _ALTERNATIVES & file.options.keys():  # the nearer file decides between the two
+                own = {name: value for name, value in own.items() if name not in _ALTERNATIVES}
+            for name, value in file.options.items():
+                if name not in OPTIONS:
+                    raise unknown_option(file, name, OPTIONS)
+                own[name] = _converted(context, parameters[name], name, value, file), file
+        _refuse_contradiction(chosen, own)
+        chosen |= own
+    return {name: value for name, (value, _) in chosen.items() if name not in closed}
+
+
+def _refuse_contradiction(
+    chosen: dict[str, tuple[Any, LookFile]], own: dict[str, tuple[Any, LookFile]]
+) -> None:
+    for name in chosen.keys() & own.keys():
+        if chosen[name][0] != own[name][0]:
+            raise UsageError(
+                f"{chosen[name][1].path} and {own[name][1].path}: {name} differs, but holds for "
+                f"the whole run; give --{name}, or run once for each folder"
+            )
+
+
+def _converted(
+    context: typer.Context, parameter: Any, name: str, value: object, file: LookFile
+) -> object:
+    """Check a value as the command line does."""
+    where = f"{file.path}: {name} = {value!r}"
+    if parameter.is_flag:
+        if not isinstance(value, bool):
+            raise UsageError(f"{where}: must be true or false")
+        return value
+    if parameter.multiple:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):  # pyright: ignore[reportUnknownVariableType]
+            raise UsageError(f'{where}: must be a list of texts, like ["*_edit.*"]')
+        return value  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, bool | list | dict):
+        raise UsageError(f"{where}: must be one value, as for --{name}")
+    if name == "weights":
+        return file.path.parent / str(value)
+    try:
+        return parameter.process_value(context, str(value))
+    except typer.BadParameter as problem:
+        raise UsageError(f"{file.path}: {name}: {problem.message}") from problem
+
+
+def _long_name(parameter: Any) -> str:
+    return max(parameter.opts, key=len).removeprefix("--")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
