@@ -31,14 +31,17 @@ def discover_photos(
         left_out: Gets the folders among the inputs that the run writes to, which are left out.
 
     Returns:
-        The photos, and a line for each folder that cannot be read.
+        The photos, and a line for each folder that cannot be read and for each pattern to exclude
+        that fits nothing.
 
     Raises:
         UsageError: An input is missing, or there is no photo.
     """
     warnings: list[str] = []
     found = list(_without_repeats(_candidates(config, warnings, left_out)))
-    included = [photo for photo in found if not _is_excluded(photo, config.exclude)]
+    exclusion = _Exclusion(config.exclude, config.inputs)
+    included = [photo for photo in found if not exclusion.fits(photo)]
+    warnings += exclusion.unused()
     kept = _without_second_of_pair(included, config.pairs)
     if kept:
         return kept, warnings
@@ -103,11 +106,52 @@ def _prefixes(folders: list[Path]) -> dict[Path, Path]:
     return prefixes
 
 
-def _is_excluded(photo: InputPhoto, patterns: tuple[str, ...]) -> bool:
-    """Whether a pattern matches the photo's name, its path, or a folder above it."""
-    names = [photo.relative.as_posix(), *photo.relative.parts]
-    names += [folder.as_posix() for folder in photo.relative.parents]
-    return any(fnmatchcase(name, pattern.rstrip("/")) for name in names for pattern in patterns)
+class _Exclusion:
+    """Patterns for photos to leave out, and how often each of them has fitted.
+
+    As in a shell or a ``.gitignore``, a pattern fits a name, a path below an input folder, or a
+    path as it was given; what fits a folder leaves out all that is in it. ``**/`` stands for any
+    number of folders, also none.
+    """
+
+    def __init__(self, patterns: tuple[str, ...], inputs: tuple[Path, ...]) -> None:
+        folders = [path if _is_dir(path) else path.parent for path in inputs]
+        roots = {
+            folder.as_posix() for one in folders for folder in (one, one.absolute(), one.resolve())
+        }
+        self._patterns = {pattern: _variants(pattern, roots) for pattern in patterns}
+        self._unused = dict.fromkeys(patterns)
+
+    def fits(self, photo: InputPhoto) -> bool:
+        """Whether a pattern fits a photo."""
+        names = [photo.relative.as_posix(), *photo.relative.parts]
+        names += [folder.as_posix() for folder in photo.relative.parents]
+        fitting = [
+            pattern
+            for pattern, variants in self._patterns.items()
+            if any(fnmatchcase(name, variant) for name in names for variant in variants)
+        ]
+        for pattern in fitting:
+            self._unused.pop(pattern, None)
+        return bool(fitting)
+
+    def unused(self) -> Iterator[str]:
+        """A line for each pattern that has fitted nothing."""
+        return (f"--exclude {pattern}: fits no photo and no folder" for pattern in self._unused)
+
+
+def _variants(pattern: str, roots: Iterable[str]) -> set[str]:
+    """The forms of a pattern that are compared with paths below the input folders."""
+    plain = pattern.rstrip("/") or pattern
+    below = {plain.removeprefix("./")}
+    for root in roots:
+        if plain.removeprefix("./").startswith(f"{root}/"):
+            below.add(plain.removeprefix("./")[len(root) + 1 :])
+    for variant in tuple(below):
+        while "**/" in variant:
+            variant = variant.replace("**/", "", 1)  # noqa: PLW2901
+            below.add(variant)
+    return below
 
 
 def _without_second_of_pair(photos: list[InputPhoto], pairs: RawPairs) -> list[InputPhoto]:

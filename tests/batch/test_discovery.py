@@ -55,10 +55,35 @@ class TestExclude:
             ("day/old", {"a.jpg", "a_edit.jpg", "old/b.jpg", "day/d.png"}),
             ("day/*", {"a.jpg", "a_edit.jpg", "old/b.jpg"}),
             ("nothing", set(NAMES)),
+            ("./day/*", {"a.jpg", "a_edit.jpg", "old/b.jpg"}),
+            ("**/old", {"a.jpg", "a_edit.jpg", "day/d.png"}),
+            ("**/old/**", {"a.jpg", "a_edit.jpg", "day/d.png"}),
+            ("**/a.jpg", set(NAMES) - {"a.jpg"}),
+            ("day/**/c.jpg", set(NAMES) - {"day/old/c.jpg"}),
+            ("day/**/d.png", set(NAMES) - {"day/d.png"}),
         ],
     )
     def test_names_paths_and_folders(self, touch, pattern, left):
         assert set(found(touch(*self.NAMES), exclude=(pattern,))) == left
+
+    @pytest.mark.parametrize("given", ["photos", "./photos", "../{here}/photos"])
+    def test_a_path_as_it_was_given(self, touch, given, monkeypatch):
+        root = touch(*(f"photos/{name}" for name in self.NAMES))
+        monkeypatch.chdir(root)
+        folder = Path(given.format(here=root.name))
+        for pattern in (f"{given.format(here=root.name)}/day", f"{root}/photos/day/"):
+            left = set(found(folder, exclude=(pattern,)))
+            assert left == {"a.jpg", "a_edit.jpg", "old/b.jpg"}, pattern
+
+    def test_folders_above_the_input_do_not_count(self, touch):
+        root = touch(*(f"old/photos/{name}" for name in self.NAMES)) / "old" / "photos"
+        for pattern in ("**/old", "*/old/*", "photos", "old/*"):
+            assert {"a.jpg", "day/d.png"} <= set(found(root, exclude=(pattern,))), pattern
+
+    def test_a_pattern_that_fits_nothing_is_told(self, touch):
+        config = ApplyConfig((touch(*self.NAMES),), Path("out"), exclude=("*.nef", "old", "x/y"))
+        _, warnings = discover_photos(config)
+        assert [line.split(":")[0] for line in warnings] == ["--exclude *.nef", "--exclude x/y"]
 
     def test_excluding_everything_is_an_error(self, touch):
         with pytest.raises(UsageError, match="--exclude leaves none of 5"):
