@@ -313,7 +313,8 @@ def apply(
 ) -> None:
     """Retouch photos and write the results to another folder.
 
-    Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC and camera RAW. Originals are never changed.
+    Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 and camera RAW. Originals are never
+    changed.
     """
     if full_size and long_edge:
         raise UsageError("--full-size and --long-edge: give one of the two")

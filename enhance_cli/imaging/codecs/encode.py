@@ -13,8 +13,8 @@ from pathlib import Path
 from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write
 from enhance_cli.config.apply import Encoding
 from enhance_cli.errors import EnhanceError, OutputError, PhotoError
-from enhance_cli.imaging.codecs.avif import write_avif
 from enhance_cli.imaging.codecs.formats import AVIF, JPEG, PNG, TIFF, WEBP
+from enhance_cli.imaging.codecs.isobmff.avif import write_avif
 from enhance_cli.imaging.codecs.jpeg import METADATA_LIMITS, write_jpeg
 from enhance_cli.imaging.codecs.png import write_png
 from enhance_cli.imaging.codecs.tiff.write import write_tiff

@@ -14,6 +14,8 @@ TIFF = frozenset({".tif", ".tiff"})
 WEBP = frozenset({".webp"})
 AVIF = frozenset({".avif"})
 HEIF = frozenset({".heic", ".heif", ".hif"})
+JPEG_XL = frozenset({".jxl"})
+JPEG_2000 = frozenset({".jp2", ".j2k", ".jpc", ".j2c", ".jpf", ".jpx"})
 WRITTEN = JPEG | PNG | TIFF | WEBP | AVIF
 """Suffixes of the formats that are written."""
 
@@ -25,7 +27,7 @@ RAW = frozenset({
 })  # fmt: skip
 """Suffixes of the RAW formats that LibRaw reads."""
 
-PHOTOS = WRITTEN | HEIF | RAW
+PHOTOS = WRITTEN | HEIF | JPEG_XL | JPEG_2000 | RAW
 """Suffixes of all photos that are read."""
 
 SIGNATURE_LENGTH = 64
@@ -35,10 +37,6 @@ _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """Of TIFF and BigTIFF, in either byte order."""
 
 _OTHER_FORMATS = (
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"II\xbc", "JPEG XR"),
     (b"\xff\xd8\xff\xf7", "JPEG-LS"),
     (b"GIF8", "GIF"),
