@@ -217,6 +217,12 @@ _M1, _M2 = 2610 / 16384, 2523 / 32
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 128, 2392 / 128
 
 
+def decode_srgb(encoded: Floats) -> Floats:
+    """The linear light of sRGB; the inverse of :func:`encode_srgb`."""
+    curve = ((encoded.clip(0) + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(encoded <= 0.04045, encoded / np.float32(12.92), curve)
+
+
 def encode_srgb(linear: Floats) -> Floats:
     """Encode linear light (IEC 61966-2-1); what is negative stays so, and is not clipped."""
     curve = np.float32(1.055) * linear.clip(0) ** np.float32(1 / 2.4) - np.float32(0.055)

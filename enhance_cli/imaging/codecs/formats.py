@@ -16,7 +16,10 @@ AVIF = frozenset({".avif"})
 HEIF = frozenset({".heic", ".heif", ".hif"})
 JPEG_XL = frozenset({".jxl"})
 JPEG_2000 = frozenset({".jp2", ".j2k", ".jpc", ".j2c", ".jpf", ".jpx"})
-WRITTEN = JPEG | PNG | TIFF | WEBP | AVIF
+KEPT = JPEG | PNG | TIFF | WEBP | AVIF | JPEG_XL
+"""Suffixes of the formats that results keep unless another one is asked for."""
+
+WRITTEN = KEPT | HEIF
 """Suffixes of the formats that are written."""
 
 RAW = frozenset({
@@ -27,7 +30,7 @@ RAW = frozenset({
 })  # fmt: skip
 """Suffixes of the RAW formats that LibRaw reads."""
 
-PHOTOS = WRITTEN | HEIF | JPEG_XL | JPEG_2000 | RAW
+PHOTOS = WRITTEN | JPEG_2000 | RAW
 """Suffixes of all photos that are read."""
 
 SIGNATURE_LENGTH = 64

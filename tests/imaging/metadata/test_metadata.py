@@ -117,7 +117,7 @@ def test_iptc_is_kept(write, suffix):
     assert after["IPTC:Headline"] == "Grossmünster" and after["IPTC:City"] == "Zürich"
 
 
-@pytest.mark.parametrize("target", ["jpg", "png", "webp", "tif", "avif"])
+@pytest.mark.parametrize("target", ["jpg", "png", "webp", "tif", "avif", "heic", "jxl"])
 @pytest.mark.parametrize("source", ["jpg", "heic", "tif"])
 @pytest.mark.proves("XMP", "is kept in every format")
 @pytest.mark.proves("IPTC", "other formats cannot hold it, and a warning says so")

@@ -82,6 +82,25 @@ class BitWriter:
         self._value |= value << self.length
         self.length += count
 
+    def long_number(self, value: int) -> None:
+        """Write a number of up to 60 bits (U64)."""
+        if value < 17:
+            selector = min(value, 1)
+            self.bits(2, selector)
+            self.bits(4 * selector, value - selector)
+        elif value < 273:
+            self.bits(2, 2)
+            self.bits(8, value - 17)
+        else:
+            self.bits(2, 3)
+            self.bits(12, value & 0xFFF)
+            value >>= 12
+            while value:
+                self.bits(1, 1)
+                self.bits(8, value & 0xFF)
+                value >>= 8
+            self.bits(1, 0)
+
     def copy(self, reader: BitReader, count: int) -> None:
         """Write the next bits of a reader."""
         while count:

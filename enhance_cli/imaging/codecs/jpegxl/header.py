@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from enhance_cli.imaging.codecs.jpegxl.bits import BitReader, BitWriter
-from enhance_cli.imaging.codecs.jpegxl.icc import read_icc
+from enhance_cli.imaging.codecs.jpegxl.icc import read_icc, write_icc
 from enhance_cli.imaging.resize import Size
 
 CODESTREAM = b"\xff\x0a"
@@ -34,9 +34,13 @@ _PRIMARIES = {
     11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
 }
 SRGB_CURVE, LINEAR = 13, 8
+_RELATIVE = 1
 """Transfer functions have the code points of ITU-T H.273."""
 
 _FLOAT_BITS, _FLOAT_EXPONENT = 32, 8
+
+_LONG_DEPTH = 1 + 2 + 6
+"""Bits of a depth of integers that is not 8, 10 or 12."""
 
 
 class Depth(NamedTuple):
@@ -64,6 +68,19 @@ class Color(NamedTuple):
     profile: bytes | None = None
 
 
+SRGB = Color()
+
+
+class Fields(NamedTuple):
+    """Positions of bits: where a part begins, and where the next one does."""
+
+    depth: int
+    after_depth: int
+    color: int
+    after_color: int
+    extensions: int
+
+
 class Header(NamedTuple):
     """What a codestream says of itself.
 
@@ -78,7 +95,7 @@ class Header(NamedTuple):
         more_channels: Whether there are others, such as depth or spot colors.
         xyb: Whether the colors are compressed in the color space XYB, with loss.
         color: The color space of the picture.
-        fields: Positions of the first bit of the depth, of the one after it, and of the extensions.
+        fields: Where parts of it stand; None if all is as usual.
     """
 
     size: Size
@@ -91,7 +108,14 @@ class Header(NamedTuple):
     more_channels: bool = False
     xyb: bool = True
     color: Color = Color()
-    fields: tuple[int, int, int] = (0, 0, 0)
+    fields: Fields | None = None
+
+    @property
+    def becomes_light(self) -> bool:
+        """Whether libjxl decodes to linear light in sRGB's primaries, whatever the color space."""
+        color = self.color
+        other_grey = color.grey and color.chromaticities[3] != _WHITES[_D65]
+        return self.xyb and (color.profile is not None or other_grey)
 
 
 class _Extra(NamedTuple):
@@ -119,7 +143,8 @@ def read_header(codestream: bytes) -> Header:
     reader.bits(1)
     count = reader.number((0, 0), (0, 1), (4, 2), (12, 1))
     extras = [_read_extra(reader) for _ in range(count)]
-    xyb, color = reader.flag(), _read_color(reader)
+    xyb, color_at = reader.flag(), reader.position
+    color, color_end = _read_color(reader), reader.position
     if extended and not reader.flag():  # tone mapping
         reader.bits(16 + 16 + 1 + 16)
     extensions_at = reader.position
@@ -137,7 +162,7 @@ def read_header(codestream: bytes) -> Header:
         more_channels=len(extras) > (opacity is not None),
         xyb=xyb,
         color=color,
-        fields=(depth_at, depth_end, extensions_at),
+        fields=Fields(depth_at, depth_end, color_at, color_end, extensions_at),
     )
 
 
@@ -147,15 +172,20 @@ def with_float_depth(codestream: bytes, header: Header) -> bytes:
     It decodes to light of sRGB if there is an ICC profile, and would cut off at 0 and 1 and round
     to the depth of the header.
     """
-    start, end, extensions = header.fields
+    fields = header.fields
+    assert fields is not None  # it has a profile
     reader, writer = BitReader(codestream), BitWriter()
-    writer.copy(reader, start)
+    writer.copy(reader, fields.depth)
     writer.bits(1, 1)
-    # Numbers have longer forms too: all that follows must keep its place in the bytes.
-    writer.number(3, 6, _FLOAT_BITS - 1)
+    # Numbers have longer forms too: all that follows must keep its place in the bytes. Which form
+    # of the depth is chosen leaves no more than five groups of 9 bits to fill in below.
+    if fields.after_depth - fields.depth == _LONG_DEPTH:
+        writer.number(0)
+    else:
+        writer.number(3, 6, _FLOAT_BITS - 1)
     writer.bits(4, _FLOAT_EXPONENT - 1)
-    reader.bits(end - start)
-    writer.copy(reader, extensions - end)
+    reader.bits(fields.after_depth - fields.depth)
+    writer.copy(reader, fields.extensions - fields.after_depth)
     if reader.bits(2):
         return codestream  # there are extensions, which nobody has defined yet
     writer.bits(2, 3)
@@ -165,6 +195,73 @@ def with_float_depth(codestream: bytes, header: Header) -> bytes:
     writer.bits(1, 0)
     writer.copy(reader, -reader.position % 8)
     return writer.content() + codestream[reader.position // 8 :]
+
+
+def with_color(codestream: bytes, bits: int, color: Color) -> bytes:
+    """Say what the color space and the depth of a new codestream are.
+
+    Args:
+        codestream: From the encoder, with a header that names another color space.
+        bits: Bits per channel, 8 or 16.
+        color: The color space.
+
+    Raises:
+        ValueError: The header is of another kind than libjxl's encoder writes.
+    """
+    fields = read_header(codestream).fields
+    if fields is None:
+        if bits == 8 and color == SRGB:
+            return codestream
+        raise ValueError("a header without a color space")
+    reader, writer = BitReader(codestream), BitWriter()
+    writer.copy(reader, fields.depth)
+    writer.bits(1, 0)
+    writer.number(*((3, 6, bits - 1) if bits > 8 else (0,)))
+    reader.position = fields.after_depth
+    writer.copy(reader, fields.color - fields.after_depth)
+    _write_color(writer, color)
+    reader.position = fields.after_color
+    writer.copy(reader, fields.extensions - fields.after_color)
+    if reader.bits(2) or not reader.flag():
+        raise ValueError("a header with extensions or transforms")
+    writer.bits(2, 0)
+    writer.bits(1, 1)
+    if color.profile:
+        write_icc(writer, color.profile)
+    return writer.content() + codestream[-(-reader.position // 8) :]
+
+
+def _write_color(writer: BitWriter, color: Color) -> None:
+    writer.bits(1, color == SRGB)
+    if color == SRGB:
+        return
+    writer.bits(1, bool(color.profile))
+    writer.enum(_GREY if color.grey else 0)
+    if color.profile:
+        return
+    *primaries, white = color.chromaticities
+    if white == _WHITES[_D65]:
+        writer.enum(_D65)
+    else:
+        writer.enum(_CUSTOM)
+        _write_point(writer, white)
+    if not color.grey:
+        writer.enum(_CUSTOM)
+        for point in primaries:
+            _write_point(writer, point)
+    writer.bits(1, color.gamma is not None)
+    if color.gamma is None:
+        writer.enum(color.transfer)
+    else:
+        writer.bits(24, round(1 / color.gamma / _GAMMA_UNIT))
+    writer.enum(_RELATIVE)
+
+
+def _write_point(writer: BitWriter, point: tuple[float, float]) -> None:
+    for coordinate in point:
+        packed = 2 * round(coordinate / _MILLIONTHS)
+        selector = next(at for at in (3, 2, 1, 0) if packed >= _COORDINATES[at][1])
+        writer.number(selector, _COORDINATES[selector][0], packed - _COORDINATES[selector][1])
 
 
 def _read_size(reader: BitReader) -> Size:

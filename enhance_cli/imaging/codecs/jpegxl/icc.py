@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enhance_cli.imaging.codecs.jpegxl.bits import BitReader
+from enhance_cli.imaging.codecs.jpegxl.bits import BitReader, BitWriter
 from enhance_cli.imaging.codecs.jpegxl.entropy import EntropyDecoder
 
 _N_CONTEXTS = 41
@@ -48,6 +48,46 @@ def read_icc(reader: BitReader) -> bytes:
         packed.append(decoder.number(_context(at, packed[-1], packed[-2])) & 0xFF)
     decoder.finish()
     return _Unpacking(bytes(packed[2:])).profile()
+
+
+def write_icc(writer: BitWriter, profile: bytes) -> None:
+    """Write an ICC profile, with one code of 8 bits for every byte.
+
+    Raises:
+        ValueError: It is too short to be a profile.
+    """
+    if len(profile) <= len(_HEADER):
+        raise ValueError("its color profile is too short")
+    commands = bytes((0, _INSERT)) + _number(len(profile) - len(_HEADER))
+    size = len(profile)
+    differences = (profile[at] - _predicted(size, profile[:at], at) for at in range(len(_HEADER)))
+    packed = _number(len(profile)) + _number(len(commands)) + commands
+    packed += bytes(one & 0xFF for one in differences) + profile[len(_HEADER) :]
+    writer.long_number(len(packed))
+    writer.bits(1, 0)  # no repeats
+    writer.bits(3, 1)  # a single code for all contexts
+    writer.bits(1, 1)  # a prefix code
+    for width, value in ((4, 8), (4, 0), (4, 0)):  # for numbers of 8 bits
+        writer.bits(width, value)
+    for width, value in ((1, 1), (4, 7), (7, 127)):  # of 256 symbols
+        writer.bits(width, value)
+    writer.bits(2, 0)
+    for at in _LENGTHS_IN_ORDER:  # of which all have codes of 8 bits
+        writer.bits(2, 1 if at == 8 else 0)
+    for byte in packed:
+        writer.bits(8, int(f"{byte:08b}"[::-1], 2))
+
+
+_LENGTHS_IN_ORDER = (1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+
+
+def _number(value: int) -> bytes:
+    """Seven bits a byte, as :meth:`_Stream.number` reads them."""
+    digits = []
+    while value > 127:
+        digits.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*digits, value])
 
 
 def _context(at: int, last: int, before: int) -> int:
@@ -117,20 +157,9 @@ class _Unpacking:
         return bytes(self._made)
 
     def _unpack_header(self) -> None:
-        predicted = bytearray(self._size.to_bytes(4)) + _HEADER[4:]
         for at in range(min(self._size, len(_HEADER))):
-            if at == _VERSION + 4:
-                predicted[_CREATOR : _CREATOR + 4] = self._made[_VERSION:]
-            if _PLATFORM < at < _PLATFORM + 4:
-                predicted[at] = self._predicted_platform()[at - _PLATFORM]
-            self._made.append(self._data.byte() + predicted[at] & 0xFF)
-
-    def _predicted_platform(self) -> bytes:
-        """The platform by its first letter, or two letters if it begins with S."""
-        begun = bytes(self._made[_PLATFORM : _PLATFORM + 2])
-        begun = begun if begun[:1] == b"S" else begun[:1]
-        found = (name for name in _PLATFORMS if name.startswith(begun) and begun != b"S")
-        return next(found, bytes(4))
+            predicted = _predicted(self._size, self._made, at)
+            self._made.append(self._data.byte() + predicted & 0xFF)
 
     def _unpack_tags(self) -> None:
         count = self._commands.number()
@@ -199,6 +228,21 @@ class _Unpacking:
 
     def _append_number(self, value: int) -> None:
         self._made += (value & 0xFFFFFFFF).to_bytes(4)
+
+
+def _predicted(size: int, before: bytes | bytearray, at: int) -> int:
+    """What a byte of the header of a profile of this size is predicted to be by those before."""
+    if at < 4:
+        return size.to_bytes(4)[at]
+    if _CREATOR <= at < _CREATOR + 4:
+        return before[at - _CREATOR + _VERSION]
+    if _PLATFORM < at < _PLATFORM + 4:
+        # By its first letter, or by two letters if it begins with S.
+        begun = bytes(before[_PLATFORM : _PLATFORM + 2])
+        begun = begun if begun[:1] == b"S" else begun[:1]
+        found = (name for name in _PLATFORMS if name.startswith(begun) and begun != b"S")
+        return next(found, bytes(4))[at - _PLATFORM]
+    return _HEADER[at]
 
 
 def _interleaved(content: bytes, width: int) -> bytes:

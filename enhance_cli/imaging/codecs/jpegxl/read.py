@@ -56,7 +56,7 @@ def read_jpegxl(
 
 
 def _decode(codestream: bytes, header: Header, warnings: list[str]) -> StoredImage:
-    of_light = header.xyb and header.color.profile is not None
+    of_light = header.becomes_light
     if of_light:
         codestream = with_float_depth(codestream, header)
     samples = imagecodecs.jpegxl_decode(codestream, 0 if header.animated else None)
