@@ -49,7 +49,8 @@ def discover_photos(
     if found:
         raise UsageError(f"{looked_in}: --exclude leaves none of {len(found)} photos")
     raise UsageError(
-        f"{looked_in}: no photo found; JPEG, PNG, TIFF, WebP, AVIF, HEIC and RAW can be read"
+        f"{looked_in}: no photo found; JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 and "
+        "RAW can be read"
     )
 
 

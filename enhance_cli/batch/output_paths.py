@@ -9,9 +9,27 @@ from enhance_cli.batch.discovery import discover_photos
 from enhance_cli.batch.ownership import NO_ORIGINALS, Originals
 from enhance_cli.config.apply import LUT_SUFFIXES, ApplyConfig, Format, LutFormat
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.codecs.formats import AVIF, JPEG, PNG, TIFF, WEBP, WRITTEN
+from enhance_cli.imaging.codecs.encode import refuse_missing_encoder
+from enhance_cli.imaging.codecs.formats import (
+    AVIF,
+    HEIF,
+    JPEG,
+    JPEG_XL,
+    KEPT,
+    PNG,
+    TIFF,
+    WEBP,
+)
 
-_SUFFIXES = {"jpg": JPEG, "png": PNG, "tiff": TIFF, "webp": WEBP, "avif": AVIF}
+_SUFFIXES = {
+    "jpg": JPEG,
+    "png": PNG,
+    "tiff": TIFF,
+    "webp": WEBP,
+    "avif": AVIF,
+    "heic": HEIF,
+    "jxl": JPEG_XL,
+}
 
 
 @dataclass(frozen=True)
@@ -41,13 +59,14 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     """Find all photos and choose the path of each result.
 
     The tree of a folder is mirrored under ``out``; if there are several folders, each is mirrored
-    under its own name. The result of a RAW or HEIC file is a JPEG unless another format is
-    requested. Two results never share a path, even if case is ignored: beside ``a.jpg``, the result
-    of ``a.nef`` is ``a.nef.jpg``.
+    under its own name. The result of a RAW, HEIC or JPEG 2000 file is a JPEG unless another format
+    is requested. Two results never share a path, even if case is ignored: beside ``a.jpg``, the
+    result of ``a.nef`` is ``a.nef.jpg``.
 
     Raises:
         UsageError: An input is missing, there is no photo, or a result would replace an input.
     """
+    refuse_missing_encoder(config.format)
     left_out: list[Path] = []
     found, warnings = discover_photos(config, left_out)
     names = _result_names([photo.relative for photo in found], config.format)
@@ -81,7 +100,7 @@ def _result_names(relatives: list[Path], kind: Format) -> list[Path]:
 def _result_suffix(relative: Path, kind: Format) -> str:
     """The photo's own suffix if it names the requested format, else that of the format."""
     own = relative.suffix.lower()
-    if own in (WRITTEN if kind == "keep" else _SUFFIXES[kind]):
+    if own in (KEPT if kind == "keep" else _SUFFIXES[kind]):
         return relative.suffix
     return ".jpg" if kind == "keep" else f".{kind}"
 

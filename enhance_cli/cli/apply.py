@@ -119,7 +119,7 @@ def apply(
             Format,
             "--format",
             "-f",
-            help="File format; keep: the photo's own, and JPEG for RAW and HEIC.",
+            help="File format; keep: the photo's own, and JPEG for RAW, HEIC and JPEG 2000.",
             rich_help_panel=_RESULT,
         ),
     ] = ApplyConfig.format,
@@ -130,7 +130,7 @@ def apply(
             "1-100",
             low=1,
             high=100,
-            help="Quality of JPEG, WebP and AVIF.",
+            help="Quality of all lossy formats.",
             rich_help_panel=_RESULT,
         ),
     ] = Encoding.quality,
@@ -138,7 +138,7 @@ def apply(
         Subsampling,
         choice(
             Subsampling,
-            help="Chroma subsampling of JPEG and AVIF.",
+            help="Chroma subsampling of JPEG, AVIF and HEIC.",
             rich_help_panel=_RESULT,
         ),
     ] = Encoding.subsampling,
@@ -146,7 +146,7 @@ def apply(
         BitDepth | None,
         choice(
             BitDepth,
-            help="Bits per channel of PNG and TIFF.",
+            help="Bits per channel of PNG, TIFF and JPEG XL; 10 of 16 in HEIC.",
             show_default="the photo's own",
             rich_help_panel=_RESULT,
         ),
@@ -313,7 +313,8 @@ def apply(
 ) -> None:
     """Retouch photos and write the results to another folder.
 
-    Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC and camera RAW. Originals are never changed.
+    Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 and camera RAW. Originals are never
+    changed.
     """
     if full_size and long_edge:
         raise UsageError("--full-size and --long-edge: give one of the two")

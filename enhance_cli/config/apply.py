@@ -13,7 +13,7 @@ from enhance_cli.config.look_files import Look
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
-Format = Literal["keep", "jpg", "png", "tiff", "webp", "avif"]
+Format = Literal["keep", "jpg", "png", "tiff", "webp", "avif", "heic", "jxl"]
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 KeepMetadata = Literal["all", "no-gps", "none"]
 RawPairs = Literal["raw", "jpeg", "both"]
@@ -39,9 +39,10 @@ class Encoding:
     """How results are encoded.
 
     Attributes:
-        quality: Quality of JPEG, WebP and AVIF files, from 1 to 100.
-        subsampling: Chroma subsampling of JPEG and AVIF files.
-        bits: Bits per channel of PNG and TIFF files, 8 or 16; None keeps the photo's own.
+        quality: Quality of lossy files, from 1 to 100.
+        subsampling: Chroma subsampling of JPEG, AVIF and HEIC files.
+        bits: Bits per channel of PNG, TIFF and JPEG XL files, 8 or 16; HEIC has 10 of the 16. None
+            keeps the photo's own.
     """
 
     quality: int = 95
@@ -69,8 +70,8 @@ class ApplyConfig:
             the size of every photo.
         on_conflict: What to do if a file that is not an up-to-date result is in the way.
         strength: 0 leaves the photos unchanged, 1 is the networks' result, up to 1.5 exaggerates.
-        format: File format of the results. ``"keep"`` is the photo's own, and JPEG for RAW and
-            HEIC.
+        format: File format of the results. ``"keep"`` is the photo's own, and JPEG for
+            RAW, HEIC and JPEG 2000.
         encoding: How results are encoded.
         srgb: Convert photos in other color spaces to sRGB.
         keep_metadata: Whether to keep all metadata, all but the location, or the color profile

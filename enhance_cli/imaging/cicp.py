@@ -1,7 +1,8 @@
 """Color that a file describes by numbers instead of an ICC profile.
 
-AVIF, HEIC and PNG may name primaries and transfer function by their code points (ITU-T H.273, known
-as CICP or nclx); an older PNG states the chromaticities and gamma themselves.
+AVIF, HEIC, JPEG XL and PNG may name primaries and transfer function by their code points (ITU-T
+H.273, known as CICP or nclx); JPEG XL and an older PNG may state chromaticities and gamma
+themselves.
 """
 
 from __future__ import annotations
@@ -96,6 +97,34 @@ def describe_code_points(primaries: int, transfer: int) -> Description:
     return Description(profile, _HDR.get(transfer))
 
 
+def describe_primaries(
+    chromaticities: Chromaticities, transfer: int, gamma: float | None = None
+) -> Description:
+    """Describe color as JPEG XL does: by chromaticities, and a transfer function or an exponent.
+
+    Args:
+        chromaticities: x and y of red, green, blue and white.
+        transfer: Code point of the transfer function (H.273, table 3).
+        gamma: Exponent from the stored numbers to light, in place of the transfer function.
+
+    Raises:
+        ProfileError: The transfer function is unknown, or the numbers are impossible.
+    """
+    if gamma is None and transfer not in {*_GAMMAS, *_HDR}:
+        raise ProfileError("its colour description is unknown")
+    hdr = _HDR.get(transfer) if gamma is None else None
+    gamma = gamma or _GAMMAS.get(transfer)
+    known = (name for name, points in _PRIMARIES.values() if _are_close(points, chromaticities))
+    name = next(known, "chromaticities of the file")
+    if name == "BT.709" and gamma is None:
+        return Description(None, hdr)
+    return Description(rgb_profile(f"{name}, {_curve_name(gamma)}", chromaticities, gamma), hdr)
+
+
+def _are_close(one: Chromaticities, other: Chromaticities) -> bool:
+    return bool(np.abs(np.subtract(one, other)).max() <= _SAME_CHROMATICITY)
+
+
 def describe_chromaticities(
     chromaticities: Chromaticities | None, gamma: float | None
 ) -> Description:
@@ -110,8 +139,7 @@ def describe_chromaticities(
     """
     if gamma is not None and abs(gamma - _SRGB_GAMMA) <= _SAME_GAMMA:
         gamma = None  # this is how PNG approximates the curve of sRGB
-    difference = np.abs(np.subtract(chromaticities or _BT709, _BT709)).max()
-    if gamma is None and difference <= _SAME_CHROMATICITY:
+    if gamma is None and _are_close(chromaticities or _BT709, _BT709):
         return Description()
     name = f"chromaticities of the file, {_curve_name(gamma)}"
     return Description(rgb_profile(name, chromaticities or _BT709, gamma))
@@ -139,7 +167,7 @@ def to_sdr(pixels: NDArray[np.uint8] | NDArray[np.uint16], hdr: Hdr) -> NDArray[
         light = _luminance(pixels[strip], hdr)
         brightest = light.max(axis=2, keepdims=True)
         light *= np.interp(brightest, knots, factors).astype(np.float32)
-        result[strip] = quantize(_srgb_curve(light), result.dtype)
+        result[strip] = quantize(encode_srgb(light), result.dtype)
     return result
 
 
@@ -189,11 +217,16 @@ _M1, _M2 = 2610 / 16384, 2523 / 32
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 128, 2392 / 128
 
 
-def _srgb_curve(linear: Floats) -> Floats:
-    """Encode linear light (IEC 61966-2-1)."""
-    light = linear.clip(0, 1)
-    curve = np.float32(1.055) * light ** np.float32(1 / 2.4) - np.float32(0.055)
-    return np.where(light <= 0.0031308, np.float32(12.92) * light, curve)
+def decode_srgb(encoded: Floats) -> Floats:
+    """The linear light of sRGB; the inverse of :func:`encode_srgb`."""
+    curve = ((encoded.clip(0) + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(encoded <= 0.04045, encoded / np.float32(12.92), curve)
+
+
+def encode_srgb(linear: Floats) -> Floats:
+    """Encode linear light (IEC 61966-2-1); what is negative stays so, and is not clipped."""
+    curve = np.float32(1.055) * linear.clip(0) ** np.float32(1 / 2.4) - np.float32(0.055)
+    return np.where(linear <= 0.0031308, np.float32(12.92) * linear, curve)
 
 
 def _curve_name(gamma: float | None) -> str:

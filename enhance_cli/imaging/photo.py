@@ -45,7 +45,8 @@ class Photo:
         grey: Whether the photo has no color, even if it is stored as RGB.
         metadata: Metadata of its file.
         warnings: A line for everything that was lost in reading.
-        lossless: Whether its file is a WebP without loss, which the result then is as well.
+        lossless: Whether its file is a WebP or JPEG XL without loss; a result in one of these
+            formats then has none either.
     """
 
     pixels: Pixels

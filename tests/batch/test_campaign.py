@@ -26,6 +26,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from enhance_cli.imaging.codecs.decode import decode
 from tests.imaging.damage import damaged, whole_files
 
 INPUTS = int(os.environ.get("ENHANCE_CAMPAIGN_INPUTS", "5000"))
@@ -156,8 +157,7 @@ def faults_of(photo: dict) -> list[str]:
     error = photo["error"] or ""
     faults = ["too slow"] if photo["seconds"] > SECONDS else []
     if photo["status"] == "done":
-        with Image.open(photo["output"]) as result:
-            result.load()
+        decode(Path(photo["output"]))
     elif photo["status"] != "failed" or not error.startswith(photo["input"]) or "\n" in error:
         faults.append("no sane message")
     return faults + (["a bug"] if "bug in enhance" in error else [])

@@ -16,7 +16,7 @@ from enhance_cli.imaging.codecs.decode import decode
 from tests.imaging.damage import damaged_files, png_bomb, whole_files
 
 COPIES = int(os.environ.get("ENHANCE_DAMAGED_EACH", "6"))
-"""Damaged copies of each of ten files; 30 and more in the long form of this test."""
+"""Damaged copies of each of twelve files; 30 and more in the long form of this test."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_every_whole_file_is_retouched(tmp_path, run, write_dng):
     """Otherwise, the tests of damaged copies would prove nothing."""
     files = whole_files(tmp_path / "in", write_dng)
     outcomes = run(tmp_path / "in")
-    assert len(outcomes) == len(files) == 10
+    assert len(outcomes) == len(files) == 12
     assert {one.status for one in outcomes} == {Status.DONE}
 
 
@@ -41,7 +41,7 @@ def test_every_whole_file_is_retouched(tmp_path, run, write_dng):
 def test_damaged_files_are_retouched_or_reported(tmp_path, run, write_dng):
     files = list(damaged_files(tmp_path, COPIES, write_dng))
     outcomes = run(tmp_path / "damaged")
-    assert len(outcomes) == len(files) == 10 * COPIES
+    assert len(outcomes) == len(files) == 12 * COPIES
     for one in outcomes:
         if one.status is Status.FAILED:
             assert one.error.startswith(str(one.input)) and "\n" not in one.error

@@ -111,6 +111,8 @@ def complete(words: str) -> list[str]:
 def test_shells_complete_commands_options_and_choices():
     assert complete("enhance ap") == ["apply"]
     assert "--full-size" in complete("enhance apply --f")
-    assert complete("enhance apply --format ") == ["keep", "jpg", "png", "tiff", "webp", "avif"]
+    assert complete("enhance apply --format ") == [
+        "keep", "jpg", "png", "tiff", "webp", "avif", "heic", "jxl",
+    ]  # fmt: skip
     assert complete("enhance apply --on-conflict r") == ["rename"]
     assert "--install-completion" in help_of()

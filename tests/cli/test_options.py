@@ -96,7 +96,10 @@ def test_the_splits_that_help_names_are_those_that_exist():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["apply", "--format", "gif"], "gif is not one of keep, jpg, png, tiff, webp, avif"),
+        (
+            ["apply", "--format", "gif"],
+            "gif is not one of keep, jpg, png, tiff, webp, avif, heic, jxl",
+        ),
         (["apply", "--subsampling", "411"], "411 is not one of 4:4:4, 4:2:2, 4:2:0"),
         (["apply", "--pairs", "png"], "png is not one of raw, jpeg, both"),
         (["apply", "--bit-depth", "12"], "12 is not one of 8, 16"),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import piexif
 import pillow_heif
@@ -46,6 +47,12 @@ def whole_files(folder: Path, write_dng: Callable[..., Path]) -> list[Path]:
     image.save(folder / "a.tif", **more)
     tifffile.imwrite(folder / "deep.tif", sixteen_bit, photometric="rgb", compression="deflate")
     pillow_heif.from_pillow(image).save(folder / "a.heic", exif=exif)
+    boxes = b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
+    codestream = imagecodecs.jpegxl_encode(np.asarray(image), lossless=True)
+    for kind, content in ((b"Exif", bytes(4) + exif[6:]), (b"jxlc", codestream)):
+        boxes += struct.pack(">I", 8 + len(content)) + kind + content
+    (folder / "a.jxl").write_bytes(b"\0\0\0\x0cJXL \r\n\x87\n" + boxes)
+    image.save(folder / "a.jp2")
     write_dng(folder / "a.dng", np.asarray(image))
     return sorted(folder.iterdir())
 

@@ -14,10 +14,14 @@ from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
-from enhance_cli.imaging.codecs.avif import is_avif, read_avif
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_raw, is_tiff, unread_format
-from enhance_cli.imaging.codecs.heif import read_heif
+from enhance_cli.imaging.codecs.isobmff.avif import is_avif, read_avif
+from enhance_cli.imaging.codecs.isobmff.heif import read_heif
 from enhance_cli.imaging.codecs.jpeg import read_jpeg
+from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
+from enhance_cli.imaging.codecs.jpeg2000.read import read_jpeg2000
+from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
+from enhance_cli.imaging.codecs.jpegxl.read import read_jpegxl
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
 from enhance_cli.imaging.codecs.png import (
@@ -28,7 +32,11 @@ from enhance_cli.imaging.codecs.png import (
     read_png_levels,
 )
 from enhance_cli.imaging.codecs.raw import read_raw
-from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
+from enhance_cli.imaging.codecs.stored_image import (
+    SEVERAL_IMAGES,
+    StoredImage,
+    photo_from_stored,
+)
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
 from enhance_cli.imaging.codecs.unusual_jpeg import (
     JPEG_SIGNATURE,
@@ -52,7 +60,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     reserve: Callable[[int], None] = lambda _pixels: None,
 ) -> Photo:
-    """Read a photo: JPEG, PNG, TIFF, WebP, AVIF, HEIC or a camera RAW file.
+    """Read a photo: JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 or a camera RAW file.
 
     The photo is turned upright, as EXIF's orientation says. RAW files are developed with the
     camera's white balance and without automatic brightening. The photo has 16 bits per channel if
@@ -91,6 +99,10 @@ def _reader_of(path: Path) -> Reader:
         signature = file.read(SIGNATURE_LENGTH)
     if is_tiff(signature):
         return read_tiff
+    if is_jpegxl(signature):
+        return read_jpegxl
+    if is_jpeg2000(signature):
+        return read_jpeg2000
     return read_avif if is_avif(signature) else _read_image
 
 
@@ -112,7 +124,7 @@ def _read_image(
         # The further images of an MPO are previews and gain maps.
         # To count them would take minutes for a file of very many.
         if getattr(image, "is_animated", False) and image.format != "MPO":
-            warnings.append("contains several images, only the first was read")
+            warnings.append(SEVERAL_IMAGES)
         if long_edge:
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
             # What is decoded is at least twice as large as the result.

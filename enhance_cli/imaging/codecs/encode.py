@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write
-from enhance_cli.config.apply import Encoding
-from enhance_cli.errors import EnhanceError, OutputError, PhotoError
-from enhance_cli.imaging.codecs.avif import write_avif
-from enhance_cli.imaging.codecs.formats import AVIF, JPEG, PNG, TIFF, WEBP
+from enhance_cli.config.apply import Encoding, Format
+from enhance_cli.errors import EnhanceError, OutputError, PhotoError, UsageError
+from enhance_cli.imaging.codecs.formats import AVIF, HEIF, JPEG, JPEG_XL, PNG, TIFF, WEBP
+from enhance_cli.imaging.codecs.isobmff.avif import write_avif
+from enhance_cli.imaging.codecs.isobmff.heif import can_write_heif, write_heif
 from enhance_cli.imaging.codecs.jpeg import METADATA_LIMITS, write_jpeg
+from enhance_cli.imaging.codecs.jpegxl.write import write_jpegxl
 from enhance_cli.imaging.codecs.png import write_png
 from enhance_cli.imaging.codecs.tiff.write import write_tiff
 from enhance_cli.imaging.codecs.webp import write_webp
@@ -31,6 +33,8 @@ _WRITERS: dict[frozenset[str], Writer] = {
     TIFF: write_tiff,
     WEBP: write_webp,
     AVIF: write_avif,
+    HEIF: write_heif,
+    JPEG_XL: write_jpegxl,
 }
 
 WRITERS = {suffix: write for suffixes, write in _WRITERS.items() for suffix in suffixes}
@@ -46,6 +50,15 @@ _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT})
 
 _PAUSES = (0.1, 0.5)
 """Seconds before the second attempt and before the third."""
+
+
+def refuse_missing_encoder(kind: Format) -> None:
+    """Raise a UsageError if this installation cannot write the format."""
+    if kind == "heic" and not can_write_heif():
+        raise UsageError(
+            "--format heic: this build of pillow-heif has no HEVC encoder; choose avif or jpg, or "
+            "install the wheel from PyPI"
+        )
 
 
 def write_photo(

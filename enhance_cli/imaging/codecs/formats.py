@@ -14,7 +14,12 @@ TIFF = frozenset({".tif", ".tiff"})
 WEBP = frozenset({".webp"})
 AVIF = frozenset({".avif"})
 HEIF = frozenset({".heic", ".heif", ".hif"})
-WRITTEN = JPEG | PNG | TIFF | WEBP | AVIF
+JPEG_XL = frozenset({".jxl"})
+JPEG_2000 = frozenset({".jp2", ".j2k", ".jpc", ".j2c", ".jpf", ".jpx"})
+KEPT = JPEG | PNG | TIFF | WEBP | AVIF | JPEG_XL
+"""Suffixes of the formats that results keep unless another one is asked for."""
+
+WRITTEN = KEPT | HEIF
 """Suffixes of the formats that are written."""
 
 RAW = frozenset({
@@ -25,7 +30,7 @@ RAW = frozenset({
 })  # fmt: skip
 """Suffixes of the RAW formats that LibRaw reads."""
 
-PHOTOS = WRITTEN | HEIF | RAW
+PHOTOS = WRITTEN | JPEG_2000 | RAW
 """Suffixes of all photos that are read."""
 
 SIGNATURE_LENGTH = 64
@@ -35,10 +40,6 @@ _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """Of TIFF and BigTIFF, in either byte order."""
 
 _OTHER_FORMATS = (
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"II\xbc", "JPEG XR"),
     (b"\xff\xd8\xff\xf7", "JPEG-LS"),
     (b"GIF8", "GIF"),

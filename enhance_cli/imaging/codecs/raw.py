@@ -13,7 +13,7 @@ import rawpy
 from numpy.typing import NDArray
 from piexif import ExifIFD, ImageIFD
 
-from enhance_cli.imaging.codecs.isobmff import brands_of, end_of_boxes
+from enhance_cli.imaging.codecs.isobmff.boxes import brands_of, end_of_boxes
 from enhance_cli.imaging.codecs.tiff.jpegxl_dng import unpacked_dng
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.cicp import Hdr, describe_chromaticities, describe_code_points, to_sdr
+from enhance_cli.imaging.codecs.levels import Levels
 from enhance_cli.imaging.color_space import (
     SRGB,
     ColorSpace,
@@ -32,12 +33,10 @@ from enhance_cli.imaging.photo import (
 )
 from enhance_cli.imaging.resize import Size, fit_within, max_value, resize_pixels, size_of
 
+SEVERAL_IMAGES = "contains several images, only the first was read"
 HDR_COMPRESSED = "is HDR, and its highlights were compressed: results are never HDR"
 UNKNOWN_COLOR = "its colour description is unknown, so that it was read as sRGB"
 UNUSABLE_PROFILE = "its colour profile cannot be used, so that it was read as sRGB"
-
-Levels = NDArray[Any]
-"""uint8 or uint16, over the full range."""
 
 _BYTE, _MAX_BYTE = 8, 255
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from enhance_cli.imaging.codecs.levels import full_range
+
 JPEG_SIGNATURE = b"\xff\xd8"
 
 _END = b"\xff\xd9"
@@ -65,12 +67,10 @@ def read_deep_jpeg(path: Path, deep: DeepJpeg) -> NDArray[np.uint16]:
     Returns:
         ``(H, W)`` or ``(H, W, C)``, not turned upright, over the full range.
     """
-    content, white = path.read_bytes(), 2**deep.bits - 1
+    content = path.read_bytes()
     if _END not in content[-_SEARCHED:]:
         raise ValueError("the file is cut short")
-    levels = imagecodecs.jpeg8_decode(content)
-    table = (np.arange(white + 1) * (65535 / white)).round().astype(np.uint16)
-    return table[levels.clip(max=white)]
+    return full_range(imagecodecs.jpeg8_decode(content), deep.bits)
 
 
 def completed_jpeg(path: Path) -> bytes | None:

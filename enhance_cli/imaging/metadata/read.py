@@ -78,7 +78,16 @@ def sort_info(image: Image.Image) -> None:
 
 def orientation_of(image: Image.Image) -> int:
     """The orientation of an opened image, as EXIF or else XMP states it; 1 is upright."""
-    block, packet = image.info.get("exif"), image.info.get("xmp")
+    return stated_orientation(image.info.get("exif"), image.info.get("xmp"))
+
+
+def stated_orientation(block: object, packet: object) -> int:
+    """The orientation that EXIF or else XMP states; 1, upright, if neither does.
+
+    Args:
+        block: EXIF block; what is not bytes states nothing.
+        packet: XMP packet, likewise.
+    """
     found = exif.orientation_in(block) if isinstance(block, bytes) else None
     if found is None and isinstance(packet, bytes):
         found = xmp.orientation_in(packet)

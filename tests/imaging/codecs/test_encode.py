@@ -34,6 +34,7 @@ def test_jpeg_does_not_subsample_chroma(tmp_path):
 def test_each_suffix_that_is_written_has_a_writer():
     assert WRITERS.keys() == formats.WRITTEN
     families = [formats.JPEG, formats.PNG, formats.TIFF, formats.WEBP, formats.AVIF]
+    families += [formats.HEIF, formats.JPEG_XL]
     writers = [{WRITERS[suffix] for suffix in family} for family in families]
     assert all(len(family) == 1 for family in writers), "one writer per format"
     assert len(set.union(*writers)) == len(families), "each format has a writer of its own"

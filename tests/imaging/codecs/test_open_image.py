@@ -19,7 +19,7 @@ from tests.imaging.damage import png_bomb
 READ = {"JPEG": "RGB", "MPO": "RGB", "PNG": "RGB", "TIFF": "RGB", "WEBP": "RGB", "AVIF": "RGB"}
 OTHERS = {
     "BMP": "RGB", "DDS": "RGB", "DIB": "RGB", "EPS": "RGB", "GIF": "P", "ICNS": "RGBA",
-    "ICO": "RGBA", "JPEG2000": "RGB", "MSP": "1", "PCX": "RGB", "PDF": "RGB", "PPM": "RGB",
+    "ICO": "RGBA", "MSP": "1", "PCX": "RGB", "PDF": "RGB", "PPM": "RGB",
     "QOI": "RGB", "SGI": "RGB", "SPIDER": "F", "TGA": "RGB", "XBM": "1",
 }  # fmt: skip
 FORMATS = READ | OTHERS
@@ -51,7 +51,7 @@ def test_what_pillow_identifies_is_identified(tmp_path, name):
 
 NAMES = {
     "BMP": "BMP", "DDS": "DDS", "EPS": "PostScript", "GIF": "GIF", "ICNS": "ICNS", "ICO": "ICO",
-    "JPEG2000": "JPEG 2000", "PDF": "PDF", "PPM": "Netpbm", "QOI": "QOI",
+    "PDF": "PDF", "PPM": "Netpbm", "QOI": "QOI",
 }  # fmt: skip
 """What messages call the formats that are not read."""
 

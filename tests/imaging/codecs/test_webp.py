@@ -13,7 +13,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "animation"])
-@pytest.mark.proves("Format", "Lossless WebP stays lossless")
+@pytest.mark.proves("Format", "Lossless WebP and JPEG XL stay lossless")
 def test_lossless_stays_lossless(tmp_path, mode):
     image, more = Image.fromarray(NOISE), {}
     if mode == "RGBA":

@@ -45,7 +45,7 @@ def block(tmp_path):
 
 class TestUpdateBlock:
     @pytest.mark.proves(
-        "EXIF of JPEG, PNG, WebP, AVIF, HEIC",
+        "EXIF of all but RAW and TIFF",
         "orientation, pixel dimensions and colour space are updated",
     )
     def test_only_what_the_result_changes_is_changed(self, block):

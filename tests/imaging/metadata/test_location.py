@@ -314,7 +314,7 @@ def test_no_form_of_the_location_is_in_any_result(tmp_path, name):
     path.write_bytes(content)
     photo = decode(path)
     metadata, _ = metadata_for_result(photo.metadata, photo.size, keep="no-gps")
-    for kind in ("jpg", "png", "tif", "webp", "avif"):
+    for kind in ("jpg", "png", "tif", "webp", "avif", "heic", "jxl"):
         result = tmp_path / f"result.{kind}"
         write_photo(photo, result, metadata=metadata)
         searched = everything_in(result.read_bytes())

@@ -117,7 +117,7 @@ def test_iptc_is_kept(write, suffix):
     assert after["IPTC:Headline"] == "Grossmünster" and after["IPTC:City"] == "Zürich"
 
 
-@pytest.mark.parametrize("target", ["jpg", "png", "webp", "tif", "avif"])
+@pytest.mark.parametrize("target", ["jpg", "png", "webp", "tif", "avif", "heic", "jxl"])
 @pytest.mark.parametrize("source", ["jpg", "heic", "tif"])
 @pytest.mark.proves("XMP", "is kept in every format")
 @pytest.mark.proves("IPTC", "other formats cannot hold it, and a warning says so")
@@ -150,7 +150,7 @@ def test_everything_but_the_color_profile_can_be_left_out(write, suffix):
     assert any(group.startswith("ICC") for group in groups)
 
 
-@pytest.mark.proves("EXIF of JPEG, PNG, WebP, AVIF, HEIC", "is kept byte by byte, with MakerNotes")
+@pytest.mark.proves("EXIF of all but RAW and TIFF", "is kept byte by byte, with MakerNotes")
 def test_maker_notes_can_still_be_read(tmp_path, coffee):
     """A MakerNote as Canon writes it: a directory with offsets from the start of the block."""
     path = tmp_path / "photo.jpg"

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, PHOTOMETRIC
 
 from enhance_cli.errors import PhotoError
-from enhance_cli.imaging.codecs.stored_image import Levels, StoredImage, photo_from_stored
+from enhance_cli.imaging.codecs.levels import Levels
+from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
 from enhance_cli.imaging.codecs.tiff.pages import orientation_of, photo_page
 from enhance_cli.imaging.codecs.tiff.pixels import LAB, problem_of, read_samples, stored_image
 from enhance_cli.imaging.file_limits import refuse_costly_tiff

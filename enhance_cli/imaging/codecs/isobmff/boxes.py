@@ -56,7 +56,7 @@ def brands_of(signature: bytes) -> tuple[bytes, ...]:
 
 def is_animated(content: bytes) -> bool:
     """Whether a file has frames like a video."""
-    return any(kind == b"moov" for kind, _ in _boxes(content))
+    return any(kind == b"moov" for kind, _ in boxes(content))
 
 
 def end_of_boxes(path: Path) -> int:
@@ -73,17 +73,17 @@ def end_of_boxes(path: Path) -> int:
     return at
 
 
-def read_boxes(content: bytes) -> PictureBoxes:
+def read_picture_boxes(content: bytes) -> PictureBoxes:
     """Read the boxes of a file; nothing is found in those that are damaged."""
     try:
-        meta = next(body for kind, body in _boxes(content) if kind == b"meta")
-        boxes = dict(_boxes(meta[4:]))
-        properties = dict(_boxes(boxes[b"iprp"]))
-        everything = tuple(_boxes(properties[b"ipco"]))
-        primary = _primary(boxes[b"pitm"])
+        meta = next(body for kind, body in boxes(content) if kind == b"meta")
+        found = dict(boxes(meta[4:]))
+        properties = dict(boxes(found[b"iprp"]))
+        everything = tuple(boxes(properties[b"ipco"]))
+        primary = _primary(found[b"pitm"])
         of_primary = _associated(properties[b"ipma"], primary)
         own = tuple(everything[number - 1] for number in of_primary if number)
-        return PictureBoxes(own, everything, tuple(_items(boxes)))
+        return PictureBoxes(own, everything, tuple(_items(found)))
     except (KeyError, IndexError, StopIteration, struct.error, ValueError):
         return PictureBoxes()
 
@@ -93,7 +93,7 @@ def content_of(item: Item, content: bytes) -> bytes:
     return b"".join(content[start : start + length] for start, length in item.parts)
 
 
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Type and content of each box."""
     at = 0
     while at + 8 <= len(content):
@@ -130,10 +130,10 @@ def _associated(ipma: bytes, wanted: int) -> list[int]:
     return []
 
 
-def _items(boxes: dict[bytes, bytes]) -> Iterator[Item]:
-    places = _places(boxes.get(b"iloc", b""))
-    iinf = boxes.get(b"iinf", bytes(6))
-    for kind, infe in _boxes(iinf[8 if iinf[0] else 6 :]):
+def _items(found: dict[bytes, bytes]) -> Iterator[Item]:
+    places = _places(found.get(b"iloc", b""))
+    iinf = found.get(b"iinf", bytes(6))
+    for kind, infe in boxes(iinf[8 if iinf[0] else 6 :]):
         if kind != b"infe" or infe[0] not in {2, 3}:
             continue
         code = ">I" if infe[0] == 3 else ">H"

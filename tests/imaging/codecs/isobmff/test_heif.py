@@ -1,13 +1,19 @@
 import struct
 
+import imagecodecs
 import numpy as np
 import pillow_heif
 import pytest
 from pictures import smooth
 from PIL import Image
 
-from enhance_cli.errors import PhotoError
+from enhance_cli.batch.output_paths import plan_outputs
+from enhance_cli.config.apply import ApplyConfig, Encoding
+from enhance_cli.errors import PhotoError, UsageError
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.color_space import ColorSpace
+from enhance_cli.imaging.photo import Photo
 
 
 @pytest.fixture(params=[False, True], ids=["alone", "registered"])
@@ -96,3 +102,34 @@ def test_hdr_is_compressed_with_a_warning(tmp_path, transfer):
     assert "HDR" in photo.warnings[0] and photo.pixels.dtype == np.uint16
     srgb = photo.color_space.to_srgb(photo.as_floats())[32, 32]
     assert srgb[0] > 0.9 and srgb[1:].max() < 0.1, "red, and not grey"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kind", ["color", "grey", "alpha", "wide"])
+def test_what_is_written_is_read_back(tmp_path, kind, dtype):
+    """By pillow-heif; 16 bits are stored as 10."""
+    pixels = smooth(60, 40).astype(dtype) * (1 if dtype == np.uint8 else 257)
+    pixels = np.repeat(pixels[..., :1], 3, axis=2) if kind == "grey" else pixels
+    profile = imagecodecs.cms_profile("adobergb") if kind == "wide" else None
+    alpha = pixels[..., 1] if kind == "alpha" else None
+    photo = Photo(pixels, ColorSpace(profile), alpha, kind == "grey")
+    write_photo(photo, tmp_path / "a.heic", Encoding(quality=95))
+    read = pillow_heif.open_heif(tmp_path / "a.heic", convert_hdr_to_8bit=False)
+    assert read.info["bit_depth"] == (8 if dtype == np.uint8 else 10)
+    assert profile is None or read.info["icc_profile"] == profile
+    levels = np.asarray(read)
+    levels = levels[..., None] if levels.ndim == 2 else levels
+    white = np.iinfo(dtype).max
+    difference = np.abs(levels[..., 0] / white - pixels[..., 0] / white)
+    assert difference.max() < 0.02
+    back = decode(tmp_path / "a.heic")
+    assert back.grey == (kind == "grey") and (back.alpha is not None) == (kind == "alpha")
+    if alpha is not None:
+        assert np.abs(back.alpha / white - alpha / white).max() < 0.01
+
+
+def test_a_build_without_an_encoder_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(pillow_heif, "libheif_info", lambda: {"HEIF": ""})
+    config = ApplyConfig((tmp_path,), tmp_path / "out", format="heic")
+    with pytest.raises(UsageError, match="has no HEVC encoder; choose avif or jpg"):
+        plan_outputs(config)

@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from PIL.AvifImagePlugin import AvifImageFile
 
 from enhance_cli.config.apply import Encoding
-from enhance_cli.imaging.codecs.isobmff import (
+from enhance_cli.imaging.codecs.isobmff.boxes import (
     PictureBoxes,
     brands_of,
     content_of,
     is_animated,
-    read_boxes,
+    read_picture_boxes,
 )
+from enhance_cli.imaging.codecs.levels import full_range
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo
 from enhance_cli.imaging.codecs.stored_image import (
+    SEVERAL_IMAGES,
     StoredImage,
     photo_from_stored,
     with_code_points,
@@ -61,7 +63,7 @@ def read_avif(
         reserve: Called with the number of pixels before they are read into memory.
     """
     content = path.read_bytes()
-    boxes, warnings = read_boxes(content), []
+    boxes, warnings = read_picture_boxes(content), []
     extent = boxes.property_of(b"ispe")
     if extent is None:
         raise ValueError("the size of the picture is missing")
@@ -69,10 +71,11 @@ def read_avif(
     refuse_too_many_pixels(path, size, max_pixels)
     animated = is_animated(content)
     if animated:
-        warnings.append("contains several images, only the first was read")
+        warnings.append(SEVERAL_IMAGES)
     reserve(math.prod(size))
     levels = _first_frame(content) if animated else imagecodecs.avif_decode(content)
-    levels = _transformed(_full_range(levels, boxes), boxes)
+    bits = 8 if levels.dtype == np.uint8 else _bits_of(boxes)
+    levels = _transformed(full_range(levels, bits), boxes)
     stored = _with_color(StoredImage.of(levels), boxes, warnings)
     return photo_from_stored(stored, _metadata_of(content, boxes), long_edge, warnings)
 
@@ -101,14 +104,10 @@ def _first_frame(content: bytes) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def _full_range(levels: NDArray[Any], boxes: PictureBoxes) -> NDArray[Any]:
-    """Levels of 8 bits as they are, and levels of 10 or 12 bits as uint16 over the full range."""
-    if levels.dtype == np.uint8:
-        return levels
+def _bits_of(boxes: PictureBoxes) -> int:
+    """Bits per channel, if they are more than 8."""
     codec = next((body for kind, body in boxes.all_properties if kind == b"av1C"), bytes(4))
-    white = 4095 if codec[2] & _HIGH_BIT_DEPTH and codec[2] & _TWELVE_BIT else 1023
-    table = (np.arange(white + 1) * (65535 / white)).round().astype(np.uint16)
-    return table[levels.clip(max=white)]
+    return 12 if codec[2] & _HIGH_BIT_DEPTH and codec[2] & _TWELVE_BIT else 10
 
 
 def _transformed(levels: NDArray[Any], boxes: PictureBoxes) -> NDArray[Any]:

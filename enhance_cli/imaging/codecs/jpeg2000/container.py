@@ -1,0 +1,119 @@
+"""The boxes of a JPEG 2000 file, and the header of its codestream (ISO/IEC 15444-1, A and I)."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from enhance_cli.imaging.codecs.isobmff.boxes import boxes
+from enhance_cli.imaging.metadata import iptc, xmp
+from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
+from enhance_cli.imaging.metadata.read import MAX_LENGTH
+from enhance_cli.imaging.resize import Size
+
+_CONTAINER, _CODESTREAM = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
+
+_EXIF = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+_PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
+"""What the content of a UUID box is."""
+
+_ENUMERATED, _PROFILES = 1, {2, 3}
+"""Methods of a colr box."""
+
+_OPACITY, _MULTIPLIED = 1, 2
+"""Types of channels in a cdef box; 0 is color."""
+
+
+class Picture(NamedTuple):
+    """What a file says of its picture.
+
+    Attributes:
+        size: Width and height.
+        depths: Bits of each component.
+        signed: Whether a component has negative numbers.
+        palette: Whether the component is an index of colors.
+        color: Number of the color space; None if it is not named.
+        profile: ICC profile.
+        opacity: Whether one of the channels is opacity; None if nothing is said of the channels.
+        multiplied: Whether the colors are multiplied by it.
+        several: Whether there are further pictures.
+    """
+
+    size: Size
+    depths: tuple[int, ...]
+    signed: bool = False
+    palette: bool = False
+    color: int | None = None
+    profile: bytes | None = None
+    opacity: bool | None = None
+    multiplied: bool = False
+    several: bool = False
+
+
+def is_jpeg2000(signature: bytes) -> bool:
+    """Whether the first bytes of a file are those of a JPEG 2000, in boxes or without."""
+    return signature.startswith((_CONTAINER, _CODESTREAM))
+
+
+def read_picture(content: bytes) -> Picture:
+    """Read what a file says of its picture.
+
+    Raises:
+        ValueError: There is no picture.
+        struct.error: The header is cut short.
+    """
+    if content.startswith(_CODESTREAM):
+        return _read_header(content)
+    streams = [body for kind, body in boxes(content) if kind == b"jp2c"]
+    if not streams or not streams[0].startswith(_CODESTREAM):
+        raise ValueError("there is no picture in it")
+    picture = _read_header(streams[0])._replace(several=len(streams) > 1)
+    header = next((body for kind, body in boxes(content) if kind == b"jp2h"), b"")
+    for kind, body in boxes(header):
+        if kind == b"colr" and picture.color is None and picture.profile is None:
+            if body[0] == _ENUMERATED:
+                picture = picture._replace(color=struct.unpack_from(">I", body, 3)[0])
+            elif body[0] in _PROFILES:
+                picture = picture._replace(profile=body[3:])
+        elif kind == b"pclr":
+            n_colors, n_columns = struct.unpack_from(">HB", body)
+            depths = tuple(1 + (bits & 0x7F) for bits in body[3 : 3 + n_columns])
+            picture = picture._replace(palette=n_colors > 0, depths=depths)
+        elif kind == b"cdef":
+            channels = struct.unpack_from(f">{3 * int.from_bytes(body[:2])}H", body, 2)
+            kinds = set(channels[1::3])
+            picture = picture._replace(
+                opacity=not kinds.isdisjoint({_OPACITY, _MULTIPLIED}),
+                multiplied=_MULTIPLIED in kinds,
+            )
+    return picture
+
+
+def read_metadata(content: bytes) -> Metadata:
+    """Read EXIF, XMP and IPTC."""
+    if content.startswith(_CODESTREAM):
+        return NO_METADATA
+    found: dict[bytes, bytes] = {}
+    for kind, body in boxes(content):
+        if kind == b"uuid" and 16 < len(body) <= MAX_LENGTH:
+            found.setdefault(body[:16], body[16:])
+    packet = found.get(_XMP)
+    return Metadata(
+        exif=found.get(_EXIF[0]) or found.get(_EXIF[1]),
+        xmp=packet,
+        iptc=found.get(_IPTC) or iptc.records_in(found.get(_PHOTOSHOP)),
+        gain_map=xmp.names_gain_map(packet or b""),
+    )
+
+
+def _read_header(codestream: bytes) -> Picture:
+    right, bottom, left, top = struct.unpack_from(">IIII", codestream, 8)
+    (count,) = struct.unpack_from(">H", codestream, 40)
+    depths = codestream[42 : 42 + 3 * count : 3]
+    if not depths or right <= left or bottom <= top:
+        raise ValueError("its size is missing")
+    signed = any(depth & 0x80 for depth in depths)
+    size = Size(right - left, bottom - top)
+    return Picture(size, tuple(1 + (depth & 0x7F) for depth in depths), signed)
