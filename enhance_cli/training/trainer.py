@@ -139,7 +139,7 @@ class Trainer:
         self._on_step = on_step
         check_options(config, self.stages)
         self.pairs = pairs or collect(config)
-        check_output(config)
+        check_output(config.out)
         self._state = read_checkpoint(config) if config.resume else {}
         self.fabric = make_fabric(config.device, config.recipe.precision)
         self.device = self.fabric.device
