@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from enhance_cli.cli.console import (
     ExitCode,
@@ -30,6 +29,7 @@ from enhance_cli.cli.options import (
     split_option,
 )
 from enhance_cli.cli.pair_sources import read_source, render_pairs
+from enhance_cli.cli.train_progress import TrainingBar, epoch_line, say_what_to_do_with
 from enhance_cli.cli.train_style import (
     STYLE,
     even_without_gain,
@@ -49,7 +49,7 @@ from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from enhance_cli.training.ablation import Ablation
-    from enhance_cli.training.trainer import EpochReport, StepReport, Trainer
+    from enhance_cli.training.trainer import StepReport, Trainer
 
 Method = Literal[Variant, "all"]
 
@@ -389,7 +389,7 @@ def _run(config: TrainConfig, all_variants: bool) -> None:
     from enhance_cli.training.preparation import is_main_process
 
     messages.quiet = not is_main_process()
-    bar = _Bar()
+    bar = TrainingBar()
     run = _made(config, all_variants, bar.update)
     render_pairs(run, run.pairs)
     say(
@@ -399,14 +399,15 @@ def _run(config: TrainConfig, all_variants: bool) -> None:
     precision = config.recipe.precision
     if effective_precision(precision, pick_device(config.device)) != precision:
         say("this processor is slow in bfloat16: training in single precision")
+    bar.announce(run.plan())
     try:
         with bar.progress:
             for report in run:
-                say(_line(report))
+                say(epoch_line(report))
     except KeyboardInterrupt as interruption:
         say_error(f"interrupted: {_what_is_left(config, all_variants)}")
         raise typer.Exit(ExitCode.INTERRUPTED) from interruption
-    say(f"wrote {config.out}")
+    say_what_to_do_with(config.out)
 
 
 def _what_is_left(config: TrainConfig, all_variants: bool) -> str:
@@ -433,38 +434,3 @@ def _made(
     from enhance_cli.training.trainer import Trainer
 
     return Trainer(config, pairs, on_step)
-
-
-class _Bar:
-    """Progress within an epoch."""
-
-    def __init__(self) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-        self.progress = Progress(
-            *columns, console=messages, transient=True, disable=not messages.is_terminal
-        )
-        self._task = self.progress.add_task("", visible=False)
-
-    def update(self, report: StepReport) -> None:
-        """Show the progress after a step."""
-        self.progress.update(
-            self._task,
-            description=(
-                f"{report.variant} {report.stage} {report.epoch}/{report.epochs}  "
-                f"loss {report.loss:.5f}"
-            ),
-            completed=report.step,
-            total=report.steps,
-            visible=True,
-        )
-
-
-def _line(report: EpochReport) -> str:
-    line = (
-        f"{report.variant} {report.stage} {report.epoch}/{report.epochs}  loss {report.loss:.5f}  "
-        f"rate {report.learning_rate:.2e}  {report.photos_per_second:.1f} photos/s"
-    )
-    score = report.score
-    if score:
-        line += f"  PSNR {score.psnr:.2f} dB  L2 Lab {score.l2_lab:.2f}  SSIM {score.ssim:.3f}"
-    return line + ("  best" if report.best else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +11,7 @@ from typer.core import TyperOption
 from enhance_cli.cli.console import messages, say, say_warning
 from enhance_cli.cli.help_format import Command
 from enhance_cli.cli.pair_sources import render_pairs, warn_of_bad_pairs
+from enhance_cli.cli.train_progress import say_what_to_do_with
 from enhance_cli.config.training import StyleConfig
 from enhance_cli.errors import UsageError
 
@@ -116,13 +116,6 @@ def fit_style(config: StyleConfig) -> None:
         say(line)
     run.write(result)
     say_what_to_do_with(config.out)
-
-
-def say_what_to_do_with(out: Path) -> None:
-    """Say that weights were written, and how to use and to score them."""
-    say(f"wrote {out}")
-    say(f"to use it: enhance apply PHOTOS --out DIR --weights {out}")
-    say(f"to score it: enhance eval --pairs OTHER_PAIRS --weights {out}")
 
 
 def _gain(gain: Gain) -> list[str]:

@@ -67,7 +67,8 @@ def prepare_style(config: StyleConfig) -> StyleSources:
     check_output(config.out)
     if config.on_conflict != "overwrite":
         refuse_existing_weights(config.out)
-    return StyleSources(PairCollection(config.data, weights.config.long_edge), weights)
+    edge = min(weights.config.long_edge, 2 * weights.config.input_edge)  # decodes faster
+    return StyleSources(PairCollection(config.data, edge), weights)
 
 
 def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:

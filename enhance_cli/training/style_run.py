@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -55,6 +56,17 @@ class StyleResult:
     left_out: tuple[BadPair, ...]
 
 
+@contextlib.contextmanager
+def _one_thread() -> Generator[None]:
+    """Compute in one thread: with small tensors, several mostly wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class StyleRun:
     """Fits a style on top of networks, which stay as they are.
 
@@ -97,6 +109,7 @@ class StyleRun:
             self._edits[pair] = _edit(self._weights.model, original, edited, self._device)
             yield pair
 
+    @_one_thread()
     @torch.inference_mode()
     def fit(self) -> StyleResult:
         """Fit the style, without the pairs that are unlike the others.
@@ -157,6 +170,7 @@ class StyleRun:
         )
 
 
+@_one_thread()
 @torch.inference_mode()
 def _edit(model: Cascade, original: Tensor, edited: Tensor, device: torch.device) -> Edit:
     """Run the networks on an original, ``(1, 3, H, W)``, and take some pixels of both photos."""
