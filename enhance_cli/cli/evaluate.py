@@ -60,7 +60,7 @@ EXAMPLES = """Examples:
 
 enhance eval --fivek-root ./fivek --split random250 --paper
 
-enhance eval --pairs ./my-edits --split held-out.txt --weights mine.safetensors --json
+enhance eval --pairs ./my-edits --weights mine.safetensors --json
 """
 
 _COLUMNS = ("photo", "method", "given", "l2_lab", "psnr", "ssim")
@@ -88,13 +88,14 @@ def evaluate(
         ),
     ] = None,
     split: Annotated[
-        str,
+        str | None,
         split_option(
             help="Photos to score on: random250, highvar50, validation50, unseen28, a file of "
-            "ids, or several of these separated by commas.",
+            "ids, several of these separated by commas, or all.",
+            show_default="random250 of FiveK, all of --pairs",
             rich_help_panel=PHOTOS,
         ),
-    ] = "random250",
+    ] = None,
     expert: ExpertOption = DataConfig.expert,
     cache_dir: CacheOption = None,
     skip_bad_pairs: SkipBadPairsOption = False,
@@ -195,13 +196,20 @@ def evaluate(
     if per_photo:
         _write_per_photo(per_photo, scores, publisher)
     if as_json:
-        say_json(finite(_document(split, expert, run, paper)))
+        say_json(finite(_document(_shown(split, data), expert, run, paper)))
     else:
         with result_errors_reported():
-            results.print(_table(split, run, paper))
+            results.print(_table(_shown(split, data), run, paper))
     if panel:
         say(f"wrote {len(run.pairs)} comparisons to {panel}")
     _warn_of_training_photos(run.rows)
+
+
+def _shown(split: str | None, data: DataConfig) -> str:
+    """Name what is scored; without ``--split``, that depends on the kind of the folders."""
+    kinds = {source.kind for source in data.sources}
+    names = {"fivek": "random250", "pairs": "all"}
+    return split or " + ".join(name for kind, name in names.items() if kind in kinds)
 
 
 def _warn_of_training_photos(rows: list[ResultRow]) -> None:

@@ -16,6 +16,7 @@ from enhance_cli import __version__
 from enhance_cli.cli import apply, demo, evaluate, train
 from enhance_cli.cli.console import ExitCode, error_boundary, open_missing_streams, say_result
 from enhance_cli.cli.help_format import Command, Group
+from enhance_cli.cli.train_style import TrainCommand
 
 app = typer.Typer(
     name="enhance",
@@ -26,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("apply", cls=Command, epilog=apply.EXAMPLES)(apply.apply)
-app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
+app.command("train", cls=TrainCommand, epilog=train.EXAMPLES)(train.train)
 app.command("eval", cls=Command, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("demo", cls=Command)(demo.demo)
 

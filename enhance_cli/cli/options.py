@@ -26,7 +26,8 @@ SYNONYMS = {
 SPLITS = ("random250", "highvar50", "validation50", "unseen28")
 """The named splits of :mod:`enhance_cli.data.splits`, which takes too long to import for help."""
 
-NO_SPLIT = "none"
+NO_SPLIT, ALL_SPLIT = "none", "all"
+"""Splits that hold out nothing in training, and score everything in ``eval``."""
 
 
 def choice(literal: Any, *names: str, **options: Any) -> Any:
@@ -137,8 +138,8 @@ def _range(kind: type[int] | type[float], low: float | None, high: float | None)
 
 
 def _parse_split(text: str) -> str:
-    if text.lower() == NO_SPLIT:
-        return NO_SPLIT
+    if text.lower() in {NO_SPLIT, ALL_SPLIT}:
+        return text.lower()
     return ",".join(name.lower() if name.lower() in SPLITS else name for name in text.split(","))
 
 

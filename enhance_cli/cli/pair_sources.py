@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,11 @@ from enhance_cli.errors import UsageError
 if TYPE_CHECKING:
     from enhance_cli.data.pair_cache import RenderProgress
     from enhance_cli.data.pair_collection import PairCollection
+    from enhance_cli.data.pairs import BadPair
+
+
+MAX_NAMED = 20
+"""Largest number of pairs left out that are named one by one."""
 
 
 class Run(Protocol):
@@ -63,8 +68,15 @@ def render_pairs(run: Run, pairs: PairCollection) -> None:
         disable=not missing or not messages.is_terminal,
     ):
         pass
-    for bad in pairs.bad:
+    warn_of_bad_pairs(pairs.bad)
+
+
+def warn_of_bad_pairs(bad_pairs: Sequence[BadPair]) -> None:
+    """Name the pairs that are left out, with reasons."""
+    for bad in bad_pairs[:MAX_NAMED]:
         say_warning(f"skipping {bad.key}: {bad.reason}")
+    if len(bad_pairs) > MAX_NAMED:
+        say_warning(f"skipping {len(bad_pairs) - MAX_NAMED} more pairs for such reasons")
 
 
 def _size(count: int) -> str:

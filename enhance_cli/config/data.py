@@ -34,7 +34,8 @@ class DataConfig:
 
     Attributes:
         sources: Folders to read.
-        split: Named split, or file of ids, to hold out; None holds out nothing.
+        split: Named split, or file of ids, to hold out; None holds out nothing. A run that scores
+            takes ``"all"`` as well, and None is then RANDOM250 of FiveK and all other pairs.
         expert: Whose versions to use of MIT-Adobe FiveK; the paper uses expert C's.
         cache_dir: Folder for the rendered pairs; None is the user's cache folder.
         skip_bad_pairs: Skip incomplete or mismatched pairs in place of stopping.

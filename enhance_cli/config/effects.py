@@ -30,7 +30,7 @@ def without_effect(recipe: Recipe) -> dict[str, str]:
 
 
 def _idle_in_model(model: ModelConfig) -> dict[str, str]:
-    idle: dict[str, str] = {}
+    idle = {"style": "no stage trains it; enhance train --style-from fits it to edited photos"}
     if model.sees_thumbnail:
         idle["max_input_edge"] = (
             f"the result is a function of color, for which {model.input_edge} pixels are enough"

@@ -48,6 +48,9 @@ class ModelConfig:
         color_histogram: Let CENet's fully connected layers see the photo's histogram of colors
             beside the features of ResNet50 (not in the paper). How a photo should be retouched
             depends mostly on which colors it has; a histogram does not depend on where they are.
+        style: Correct the result by a style that was fitted to edited photos (not in the paper).
+            Only ``enhance train --style-from`` sets it, for models whose result is one function of
+            color.
     """
 
     variant: Variant = "ce+prnl"
@@ -60,6 +63,7 @@ class ModelConfig:
     protect_highlights: bool = False
     protect_shadows: bool = False
     color_histogram: bool = False
+    style: bool = False
 
     @property
     def long_edge(self) -> int:

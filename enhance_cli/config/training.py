@@ -148,3 +148,25 @@ class TrainConfig:
     def model(self) -> ModelConfig:
         """The model to train."""
         return self.recipe.model
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    """The fit of a style to a few edited photos.
+
+    Attributes:
+        data: Folders of photos before and after editing.
+        out: Weights file to write.
+        init: Weights file whose networks the style corrects; None is the one that ``enhance apply``
+            would use.
+        even_without_gain: Write the file even if held-out edits show no gain.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        on_conflict: Whether a file in the place of the weights is an error or replaced.
+    """
+
+    data: DataConfig
+    out: Path = TrainConfig.out
+    init: Path | None = None
+    even_without_gain: bool = False
+    device: str = TrainConfig.device
+    on_conflict: NewOrOverwrite = TrainConfig.on_conflict

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from enhance_cli.config.data import DataConfig, Source
+from enhance_cli.config.data import DataConfig, Source, SourceKind
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.data.fivek import find_fivek
 from enhance_cli.data.pair_cache import MEMORY, PairCache, RenderProgress
 from enhance_cli.data.pairs import BadPair, Found, Pair, find_finished_photos, find_pairs
-from enhance_cli.data.splits import divide, held_out_keys
+from enhance_cli.data.splits import divide, held_out_keys, scored_keys
 from enhance_cli.errors import PairsError, UsageError
 
 MAX_LISTED = 5
@@ -66,22 +66,29 @@ class PairCollection:
         self.cache = PairCache(
             _cache_folder(config.cache_dir), long_edge, MEMORY // max(1, readers)
         )
-        keys = held_out_keys(config.split) if config.split else frozenset()
+        held_out_keys_of = [self._held_out_keys(source.kind) for source in config.sources]
         self.found = [_find(source, config) for source in config.sources]
         self.bad = [bad for found in self.found for bad in found.bad]
         self.check(self.bad)
         self.train: list[Pair] = []
         self.repeats: list[float] = []
         held_out: list[Pair] = []
-        for source, found in zip(config.sources, self.found, strict=True):
-            train, held_out_here = divide(found.pairs, keys)
+        for source, found, keys in zip(config.sources, self.found, held_out_keys_of, strict=True):
+            train, scored = divide(found.pairs, keys)
             if self._training:
                 self.train += train
                 self.repeats += [source.repeats] * len(train)
-            held_out += [pair for pair in held_out_here if pair.original is not None]
+            held_out += [pair for pair in scored if pair.original is not None]
         self.held_out = list(dict.fromkeys(held_out))
         self._check_use()
         self.missing = _own_part_first(self.cache.missing([*self.train, *self.held_out]), *part)
+
+    def _held_out_keys(self, kind: SourceKind) -> frozenset[str] | None:
+        """Keys of the photos of a source to hold out or to score; None for all."""
+        split = self.config.split
+        if not self._training:
+            return scored_keys(split, kind)
+        return held_out_keys(split) if split else frozenset()
 
     def render_missing(self) -> Iterator[RenderProgress]:
         """Render the pairs that have not been rendered yet.
@@ -129,6 +136,8 @@ class PairCollection:
             return
         where = ", ".join(str(found.root) for found in self.found)
         total = sum(len(found.pairs) for found in self.found)
+        if self.bad and not total:
+            raise PairsError(f"{where}: no photo is in both folders, under the same name")
         if self.bad and self._training:
             raise PairsError(f"{where}: none of the {total} pairs can be used")
         if self._training:
@@ -137,8 +146,8 @@ class PairCollection:
                 "choose another --split, or --split none"
             )
         raise PairsError(
-            f"{where}: none of the {total} pairs is in the split {self.config.split}; "
-            "choose another --split"
+            f"{where}: none of the {total} pairs is in the split "
+            f"{self.config.split or 'random250'}; choose another --split, or --split all"
         )
 
 

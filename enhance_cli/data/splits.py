@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
+from enhance_cli.config.data import SourceKind
 from enhance_cli.data.pairs import Pair, pair_key
 from enhance_cli.errors import PairsError
 
@@ -15,6 +16,29 @@ NAMED_SPLITS = {
     "validation50": "every fifth of random250, held out when the shipped weights were made",
     "unseen28": "the photos of random250 that the published LUT systems were not trained on",
 }
+
+
+ALL = "all"
+"""The split of a run that scores all pairs."""
+
+
+def scored_keys(split: str | None, kind: SourceKind) -> frozenset[str] | None:
+    """Read the keys of the photos of a source that a run scores.
+
+    Args:
+        split: As for :func:`held_out_keys`, or ``"all"``; None is the paper's split of FiveK, and
+            all pairs of other folders.
+        kind: Kind of the source.
+
+    Returns:
+        The keys, or None for all.
+
+    Raises:
+        PairsError: As :func:`held_out_keys`.
+    """
+    if split is None:
+        return held_out_keys("random250") if kind == "fivek" else None
+    return None if split == ALL else held_out_keys(split)
 
 
 def held_out_keys(split: str) -> frozenset[str]:
@@ -43,12 +67,12 @@ def _keys_of(split: str) -> frozenset[str]:
     return keys
 
 
-def divide(pairs: Iterable[Pair], keys: frozenset[str]) -> tuple[list[Pair], list[Pair]]:
+def divide(pairs: Iterable[Pair], keys: frozenset[str] | None) -> tuple[list[Pair], list[Pair]]:
     """Divide pairs into training pairs and held-out pairs.
 
     Args:
         pairs: The pairs.
-        keys: Keys of the pairs to hold out, or file names with or without suffix.
+        keys: Keys of the pairs to hold out, or file names with or without suffix; None for all.
 
     Returns:
         The training pairs and the held-out pairs, both in the order of ``pairs``.
@@ -58,7 +82,7 @@ def divide(pairs: Iterable[Pair], keys: frozenset[str]) -> tuple[list[Pair], lis
     for pair in pairs:
         photo = pair.original or pair.expert
         names = {pair.key, photo.name, photo.stem}
-        (held_out if names & keys else train).append(pair)
+        (held_out if keys is None or names & keys else train).append(pair)
     return train, held_out
 
 

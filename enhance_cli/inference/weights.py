@@ -52,7 +52,7 @@ def save_weights(
     """Write a weights file; it appears under its name only when it is complete.
 
     Matrices and kernels are stored in half precision, which changes no channel of a photo by as
-    much as 1/255; biases and batch norm statistics stay in single precision.
+    much as 1/255; biases, batch norm statistics and a style stay in single precision.
 
     Args:
         path: The file; missing folders are created.
@@ -65,7 +65,7 @@ def save_weights(
         WeightsError: The file cannot be written.
     """
     tensors = {
-        name: (tensor.half() if tensor.ndim >= 2 else tensor).contiguous().cpu()
+        name: (tensor.half() if _is_large(name, tensor) else tensor).contiguous().cpu()
         for name, tensor in model.state_dict().items()
     }
     metadata = {
@@ -86,8 +86,12 @@ def save_weights(
         raise WeightsError(f"{path}: cannot be written ({problem})") from problem
 
 
+def _is_large(name: str, tensor: Tensor) -> bool:
+    return tensor.ndim >= 2 and not name.startswith("style.")
+
+
 def load_weights(path: Path, device: torch.device | None = None) -> Weights:
-    """Read a weights file of format version 1 or 2 into a model in eval mode.
+    """Read a weights file of format version 1 to 3 into a model in eval mode.
 
     Args:
         path: The file.

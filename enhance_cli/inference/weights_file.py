@@ -20,7 +20,7 @@ from enhance_cli.config.model import ModelConfig
 from enhance_cli.config.settings import updated
 from enhance_cli.errors import UsageError, WeightsError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the files that are written; older ones are read as well."""
 
 FILE_NAME = "enhance.safetensors"
@@ -77,9 +77,7 @@ def find_weights(chosen: Path | None) -> Path:
     if os.environ.get(ENVIRONMENT):
         return _existing(Path(os.environ[ENVIRONMENT]), ENVIRONMENT)
     own = user_data_path("enhance", appauthor=False) / FILE_NAME
-    package = Path(str(files("enhance_cli")))
-    shipped = (package / "weights" / FILE_NAME, package.parent / "weights" / FILE_NAME)
-    for path in (own, *shipped):
+    for path in (own, *_shipped()):
         if path.is_file():
             return path
     raise WeightsError(
@@ -87,8 +85,25 @@ def find_weights(chosen: Path | None) -> Path:
     )
 
 
+def shipped_weights() -> Path:
+    """Find the weights that come with the package.
+
+    Raises:
+        WeightsError: The package has none.
+    """
+    for path in _shipped():
+        if path.is_file():
+            return path
+    raise WeightsError("the package has no weights; give a weights file")
+
+
+def _shipped() -> tuple[Path, ...]:
+    package = Path(str(files("enhance_cli")))
+    return package / "weights" / FILE_NAME, package.parent / "weights" / FILE_NAME
+
+
 def describe_weights(path: Path) -> WeightsFile:
-    """Read the description of a weights file of format version 1 or 2, without its tensors.
+    """Read the description of a weights file of format version 1 to 3, without its tensors.
 
     Args:
         path: The file.
@@ -101,7 +116,7 @@ def describe_weights(path: Path) -> WeightsFile:
     if metadata.get("format") != "enhance":
         raise WeightsError(f"{path}: not a weights file of enhance")
     version = metadata.get("format_version")
-    if version not in {"1", str(FORMAT_VERSION)}:
+    if version not in {"1", "2", str(FORMAT_VERSION)}:
         raise WeightsError(
             f"{path}: format version {version}, this enhance reads 1 to {FORMAT_VERSION}; update "
             "enhance or train anew"
@@ -167,6 +182,8 @@ def _refuse_what_cannot_be_meant(config: ModelConfig) -> None:
     for name, largest in _LARGEST.items():
         if getattr(config, name) > largest:
             raise ValueError(f"{name} is larger than {largest}")
+    if config.style and not config.is_color_function:
+        raise ValueError("a style corrects functions of color only")
 
 
 def _provenance(described: Any) -> Provenance:
@@ -180,7 +197,7 @@ def _provenance(described: Any) -> Provenance:
 
 
 def _settings_of_version_1(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate the model's settings of format version 1 into those of version 2."""
+    """Translate the model's settings of format version 1 into those of today."""
     settings = {_RENAMED.get(name, name): value for name, value in old.items()}
     edge = settings.pop("by_colour", 0)
     if edge:
@@ -194,7 +211,7 @@ _RENAMED = {
     "pooling": "nonlocal_pool",
     "hold_white": "protect_highlights",
 }
-"""Settings by their names in format version 1, and their names in version 2."""
+"""Settings by their names in format version 1, and their names of today."""
 
 
 def _existing(path: Path, source: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from torch import Tensor, nn
@@ -12,7 +12,8 @@ from enhance_cli.config.model import ModelConfig
 from enhance_cli.models.cenet import CENet, ColorMapping
 from enhance_cli.models.color_function import ColorFunction
 from enhance_cli.models.color_polynomial import fit_color_polynomial
-from enhance_cli.models.prnet import PRNet, Shape, input_shape
+from enhance_cli.models.prnet import PRNet, Shape, downscaled, resized
+from enhance_cli.models.style import Style
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Cascade(nn.Module):
             if self.config.has_prnet
             else None
         )
+        self.style = Style() if self.config.style else None
 
     def forward(self, photo: Tensor, coarse_only: bool = False) -> Enhancement:
         """Enhance a batch of photos.
@@ -81,7 +83,7 @@ class Cascade(nn.Module):
         Args:
             photo: ``(B, 3, H, W)``, float, sRGB in [0, 1]. With the fit ``"pad"``, H and W are at
                 most ``input_side``.
-            coarse_only: Skip PRNet.
+            coarse_only: Skip PRNet and style.
 
         Returns:
             All parts of the result, at the size of ``photo``.
@@ -89,6 +91,13 @@ class Cascade(nn.Module):
         Raises:
             ValueError: The fit is ``"pad"`` and the photos are larger than the square.
         """
+        enhancement = self.unstyled(photo, coarse_only)
+        if self.style is None or coarse_only:
+            return enhancement
+        return replace(enhancement, function=self.style(enhancement.function, photo))
+
+    def unstyled(self, photo: Tensor, coarse_only: bool = False) -> Enhancement:
+        """Enhance a batch of photos as :meth:`forward` does, without the style."""
         seen = pad_to_square(photo, self.config.input_side) if self.config.fit == "pad" else photo
         mapping = None if self.cenet is None else self.cenet(self._square(seen))
         function = ColorFunction(mapping)
@@ -113,30 +122,19 @@ class Cascade(nn.Module):
         if self.config.fit == "pad":
             residual = _cropped(prnet(function.coarse(seen)), photo)
             return fit_color_polynomial(residual, photo)
-        small = _downscaled(photo, self.config.prnet_input_edge)
+        small = downscaled(photo, self.config.prnet_input_edge)
         return fit_color_polynomial(prnet(function.coarse(small)), small)
 
     def _square(self, photo: Tensor) -> Tensor:
         """Return CENet's input: ``(B, 3, S, S)``."""
         side = self.config.input_side
-        return photo if self.config.fit == "pad" else _resized(photo, Shape(side, side))
+        return photo if self.config.fit == "pad" else resized(photo, Shape(side, side))
 
 
 def _cropped(padded: Tensor, photo: Tensor) -> Tensor:
     """Remove the padding, as far as there is any."""
     height, width = photo.shape[-2:]
     return padded[..., :height, :width]
-
-
-def _downscaled(photo: Tensor, edge: int) -> Tensor:
-    """Downscale ``(B, 3, H, W)`` photos to a longer edge of at most ``edge`` pixels."""
-    return _resized(photo, input_shape(Shape(*photo.shape[-2:]), edge))
-
-
-def _resized(photo: Tensor, shape: Shape) -> Tensor:
-    if photo.shape[-2:] == shape:
-        return photo
-    return F.interpolate(photo, shape, mode="bilinear", align_corners=False, antialias=True)
 
 
 def pad_to_square(photo: Tensor, side: int) -> Tensor:

@@ -11,17 +11,21 @@ from torch import Tensor
 from enhance_cli.models.typed_torch import solve, unflatten
 
 DEGREE = 4
-"""Degree of the polynomials. In three variables they have 35 terms."""
+"""Degree of the polynomials."""
+
+TERMS = math.comb(DEGREE + 3, 3)
+"""Number of terms of a polynomial in three variables: 35."""
 
 _RIDGE = 1e-4
 """Ridge penalty; without it, the fit is unstable for rare colors and for frames of one color."""
 
-_EXPONENTS = tuple(
+EXPONENTS = tuple(
     (red, green, blue)
     for red in range(DEGREE + 1)
     for green in range(DEGREE + 1 - red)
     for blue in range(DEGREE + 1 - red - green)
 )
+"""Exponents of R, G and B in each term."""
 
 
 def fit_color_polynomial(residual: Tensor, photo: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -34,8 +38,8 @@ def fit_color_polynomial(residual: Tensor, photo: Tensor, mask: Tensor | None = 
     Args:
         residual: ``(B, 3, H, W)``, float.
         photo: ``(B, 3, H, W)``, sRGB in [0, 1]; values outside are clamped.
-        mask: ``(B, 1, H, W)``, 1 at pixels of the photo and 0 in its padding; None if there is no
-            padding.
+        mask: ``(B, 1, H, W)``, 1 at pixels of the photo and 0 in its padding, or the weight of each
+            pixel; None weights all alike.
 
     Returns:
         Coefficients, ``(B, 35, 3)``, float32: column ``i`` gives channel ``i`` of the residual from
@@ -44,7 +48,7 @@ def fit_color_polynomial(residual: Tensor, photo: Tensor, mask: Tensor | None = 
     """
     with torch.autocast(photo.device.type, enabled=False):
         # The ridge penalty needs terms that are nearly orthogonal.
-        basis = _legendre().to(photo.device)
+        basis = legendre_terms().to(photo.device)
         monomials = color_monomials(photo)
         terms = basis @ monomials
         weighted = terms if mask is None else terms * mask.flatten(2)
@@ -78,17 +82,20 @@ def color_monomials(photo: Tensor) -> Tensor:
         powers.append(powers[-1] * centered)
     products = [
         powers[red][:, 0] * powers[green][:, 1] * powers[blue][:, 2]
-        for red, green, blue in _EXPONENTS
+        for red, green, blue in EXPONENTS
     ]
     return torch.stack(products, 1)
 
 
 @lru_cache(maxsize=1)
-def _legendre() -> Tensor:
-    """Products of Legendre polynomials of R, G and B in terms of the monomials: ``(35, 35)``."""
+def legendre_terms() -> Tensor:
+    """Products of Legendre polynomials of R, G and B in terms of the monomials: ``(35, 35)``.
+
+    They are nearly orthogonal, so that a ridge penalty treats them alike.
+    """
     one = torch.zeros(DEGREE + 1, DEGREE + 1)  # row n: coefficients of the polynomial of degree n
     for n in range(DEGREE + 1):
         for m in range(n // 2 + 1):
             one[n, n - 2 * m] = (-1) ** m * math.comb(n, m) * math.comb(2 * n - 2 * m, n) / 2**n
-    rows = [[one[r, i] * one[g, j] * one[b, k] for i, j, k in _EXPONENTS] for r, g, b in _EXPONENTS]
+    rows = [[one[r, i] * one[g, j] * one[b, k] for i, j, k in EXPONENTS] for r, g, b in EXPONENTS]
     return torch.tensor([[float(value) for value in row] for row in rows])

@@ -52,6 +52,18 @@ def input_shape(shape: Shape, edge: int) -> Shape:
     return Shape(height, width)
 
 
+def downscaled(photo: Tensor, edge: int) -> Tensor:
+    """Downscale ``(B, 3, H, W)`` photos to a longer edge of at most ``edge`` pixels."""
+    return resized(photo, input_shape(Shape(*photo.shape[-2:]), edge))
+
+
+def resized(photo: Tensor, shape: Shape) -> Tensor:
+    """Resize ``(B, 3, H, W)`` photos, as Pillow's bilinear filter does."""
+    if photo.shape[-2:] == shape:
+        return photo
+    return F.interpolate(photo, shape, mode="bilinear", align_corners=False, antialias=True)
+
+
 class Deconvolution(nn.ConvTranspose2d):
     """Stride-2 deconvolution without checkerboard artefacts and without border effects.
 

@@ -16,6 +16,7 @@ from enhance_cli.training.checkpoint import checkpoint_path
 from enhance_cli.training.preparation import collect, refuse_existing, stages_to_run
 
 if TYPE_CHECKING:
+    from enhance_cli.training.plan import StagePlan
     from enhance_cli.training.trainer import EpochReport, StepReport
 
 
@@ -57,6 +58,14 @@ class Ablation:
     def render_missing(self) -> Iterator[RenderProgress]:
         """Render missing pairs, as :meth:`Trainer.render_missing` does."""
         return self.pairs.render_missing()
+
+    def plan(self) -> list[StagePlan]:
+        """List the stages of the runs that are not finished."""
+        from enhance_cli.training.plan import plan_stages
+
+        configs = [self._config_of(variant) for variant in VARIANTS]
+        due = [one for one in configs if not (self.config.resume and _is_done(one))]
+        return [stage for one in due for stage in plan_stages(one, self.pairs.repeats)]
 
     def __iter__(self) -> Iterator[EpochReport]:
         """Train one method after the other.

@@ -6,7 +6,7 @@ import io
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from enhance_cli.atomic_write import FileSignature, KeepOthers, atomic_write
 from enhance_cli.config.training import TrainConfig
@@ -37,7 +37,8 @@ def read_checkpoint(config: TrainConfig) -> dict[str, Any]:
     """Read the checkpoint of a run.
 
     Raises:
-        UsageError: There is no checkpoint, or it belongs to a run with other settings.
+        UsageError: There is no checkpoint, or it belongs to a run with other settings, which the
+            message names.
         TrainingError: The checkpoint is damaged.
     """
     path = existing_checkpoint(config)
@@ -48,9 +49,61 @@ def read_checkpoint(config: TrainConfig) -> dict[str, Any]:
         settings = state["config"]
     except Exception as problem:
         raise TrainingError(f"{path}: damaged checkpoint; train without --resume") from problem
-    if settings != fingerprint(config):
-        raise UsageError(f"--resume: {path} was made with other settings; repeat those")
+    different = _differences(settings, fingerprint(config))
+    if different:
+        raise UsageError(
+            f"--resume: {path} was made with other settings; repeat those: {different}"
+        )
     return state
+
+
+MAX_DIFFERENT = 5
+"""Largest number of different settings that a message names."""
+
+
+def _differences(before: str, now: str) -> str:
+    """Say which settings differ, in one line; empty if none does.
+
+    Settings that did not exist yet when the checkpoint was written do not count.
+    """
+    then, today = (_flat(json.loads(settings)) for settings in (before, now))
+    changed = [
+        f"{key} was {_shown(then[key])}, is {_shown(today.get(key))}"
+        for key in then
+        if then[key] != today.get(key)
+    ]
+    groups = {_group(key) for key in then}
+    added = [f"{key} is new" for key in today if key not in then and _group(key) not in groups]
+    different = changed + added
+    more = len(different) - MAX_DIFFERENT
+    return "; ".join(different[:MAX_DIFFERENT] + [f"and {more} more"] * (more > 0))
+
+
+def _group(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Settings by keys such as ``stages.refine.epochs``."""
+    if isinstance(settings, dict):
+        items = list(cast("dict[str, Any]", settings).items())
+    elif isinstance(settings, list) and settings:
+        numbered = enumerate(cast("list[Any]", settings))
+        items = [(_name_of(entry) or str(number), entry) for number, entry in numbered]
+    else:
+        return {prefix.removeprefix("recipe.").removesuffix("."): settings}
+    flat: dict[str, Any] = {}
+    for name, value in items:
+        flat |= _flat(value, f"{prefix}{name}.")
+    return flat
+
+
+def _name_of(entry: Any) -> str | None:
+    return cast("dict[str, Any]", entry).get("name") if isinstance(entry, dict) else None
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else str(value)
 
 
 def write_checkpoint(

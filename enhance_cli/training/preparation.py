@@ -5,13 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from enhance_cli.config.effects import active_stages
-from enhance_cli.config.training import StageConfig, TrainConfig
+from enhance_cli.config.training import StageConfig, StyleConfig, TrainConfig
 from enhance_cli.data.pair_collection import PairCollection
 from enhance_cli.errors import UsageError, WeightsError
 from enhance_cli.inference.device import refuse_unusable_device
-from enhance_cli.inference.weights_file import describe_weights
+from enhance_cli.inference.weights_file import WeightsFile, describe_weights, find_weights
 from enhance_cli.training.checkpoint import checkpoint_path, existing_checkpoint
 
 
@@ -28,13 +29,46 @@ def prepare(config: TrainConfig) -> PairCollection:
     check_options(config, stages_to_run(config))
     refuse_unusable_device(config.device)
     pairs = collect(config)
-    check_output(config)
+    check_output(config.out)
     if config.resume:
         existing_checkpoint(config)
     refuse_existing(config)
     if config.init is not None:
         describe_weights(config.init)
     return pairs
+
+
+class StyleSources(NamedTuple):
+    """What a style is fitted to.
+
+    Attributes:
+        pairs: Photos before and after editing.
+        weights: The weights whose networks the style corrects.
+    """
+
+    pairs: PairCollection
+    weights: WeightsFile
+
+
+def prepare_style(config: StyleConfig) -> StyleSources:
+    """Refuse what is wrong with a run as far as this can be told without PyTorch.
+
+    Raises:
+        UsageError: The weights file is there already, or the networks cannot have a style.
+        EnhanceError: Pairs, weights or device are not available.
+    """
+    refuse_unusable_device(config.device)
+    weights = describe_weights(config.init or find_weights(None))
+    if not weights.config.is_color_function:
+        raise UsageError(
+            f"{weights.path}: the result of these weights is not one function of color "
+            '(model.prnet is "per-pixel"), so that no style fits on top; give others by --init'
+        )
+    check_output(config.out)
+    if config.on_conflict != "overwrite":
+        refuse_existing_weights(config.out)
+    edge = min(weights.config.long_edge, 2 * weights.config.input_edge)  # decodes faster
+    return StyleSources(PairCollection(config.data, edge), weights)
 
 
 def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
@@ -75,18 +109,18 @@ def check_options(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:
         raise UsageError("--expert has no effect without --fivek-root; leave it out")
 
 
-def check_output(config: TrainConfig) -> None:
-    """Create the folder of the weights file.
+def check_output(out: Path) -> None:
+    """Create the folder of a weights file.
 
     Raises:
         UsageError: It cannot be created, or the file has another suffix.
     """
-    if config.out.suffix != ".safetensors":
-        raise UsageError(f"--out {config.out}: weights files end in .safetensors")
+    if out.suffix != ".safetensors":
+        raise UsageError(f"--out {out}: weights files end in .safetensors")
     try:
-        config.out.parent.mkdir(parents=True, exist_ok=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise UsageError(f"--out {config.out}: {problem}") from problem
+        raise UsageError(f"--out {out}: {problem}") from problem
 
 
 def refuse_existing(config: TrainConfig) -> None:
@@ -103,9 +137,19 @@ def refuse_existing(config: TrainConfig) -> None:
             f"{checkpoint}: already exists, perhaps from an interrupted run; continue that with "
             "--resume, choose another --out, or replace it with --on-conflict overwrite"
         )
-    if os.path.lexists(config.out) and not (config.resume and _is_interrupted(config.out)):
+    if not (config.resume and _is_interrupted(config.out)):
+        refuse_existing_weights(config.out)
+
+
+def refuse_existing_weights(out: Path) -> None:
+    """Refuse to replace a weights file.
+
+    Raises:
+        UsageError: It is there.
+    """
+    if os.path.lexists(out):
         raise UsageError(
-            f"--out {config.out}: already exists; choose another file, or replace it with "
+            f"--out {out}: already exists; choose another file, or replace it with "
             "--on-conflict overwrite"
         )
 

@@ -38,6 +38,7 @@ from enhance_cli.training.distributed import (
     with_global_batch_norm,
 )
 from enhance_cli.training.optimizer import StageState
+from enhance_cli.training.plan import StagePlan, plan_stages
 from enhance_cli.training.preparation import (
     check_options,
     check_output,
@@ -66,6 +67,7 @@ class EpochReport:
         score: Scores on the held-out pairs; None if this epoch was not validated.
         best: Whether the epoch's PSNR is the best of the stage so far, if best weights are kept.
         variant: Variant that is being trained.
+        loss_name: Name of the loss.
     """
 
     stage: str
@@ -77,6 +79,7 @@ class EpochReport:
     score: Score | None = None
     best: bool = False
     variant: str = ""
+    loss_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class StepReport:
         steps: Number of steps in an epoch.
         loss: Mean loss of the batch.
         variant: Variant that is being trained.
+        loss_name: Name of the loss.
     """
 
     stage: str
@@ -100,6 +104,7 @@ class StepReport:
     steps: int
     loss: float
     variant: str = ""
+    loss_name: str = ""
 
 
 class Trainer:
@@ -139,7 +144,7 @@ class Trainer:
         self._on_step = on_step
         check_options(config, self.stages)
         self.pairs = pairs or collect(config)
-        check_output(config)
+        check_output(config.out)
         self._state = read_checkpoint(config) if config.resume else {}
         self.fabric = make_fabric(config.device, config.recipe.precision)
         self.device = self.fabric.device
@@ -164,6 +169,11 @@ class Trainer:
             EnhanceError: Pairs do not match, or the disk is full.
         """
         return self.pairs.render_missing()
+
+    def plan(self) -> list[StagePlan]:
+        """List the stages of the run, and what a resumed run has finished of them."""
+        done = (self._state["stage"], self._state["epoch"]) if self._state else ("", 0)
+        return plan_stages(self.config, self.pairs.repeats, *done)
 
     def __iter__(self) -> Iterator[EpochReport]:
         """Run all stages, and write the weights.
@@ -224,7 +234,13 @@ class Trainer:
         if (source.input_side, source.fit) != (target.input_side, target.fit):
             raise UsageError(
                 f"--init {path}: its networks were trained with model.input_side="
-                f"{source.input_side} and model.fit={source.fit}; set the same"
+                f"{source.input_side} and model.fit={source.fit}; set the same, or take the "
+                "--recipe with which they were trained"
+            )
+        if source.style:
+            raise UsageError(
+                f"--init {path}: its networks have a style on top, which training would lose; give "
+                "weights without one"
             )
         if self.config.pretrained and weights.model.cenet is not None:
             raise UsageError(
@@ -285,7 +301,7 @@ class Trainer:
         self, stage: Stage, batches: BatchSampler, loader: Any, state: StageState
     ) -> EpochReport:
         state.module.train()
-        name, variant = stage.config.name, self.config.model.variant
+        name, labels = stage.config.name, (self.config.model.variant, stage.config.loss)
         epoch, epochs, steps = batches.epoch, stage.config.epochs, len(batches)
         losses: list[float] = []
         rate, photos, started = 0.0, 0, time.perf_counter()
@@ -297,10 +313,11 @@ class Trainer:
             self.fabric.backward(each.mean())
             state.step()
             photos += len(batch.original) * self.fabric.world_size
-            self._on_step(StepReport(name, epoch + 1, epochs, number, steps, losses[-1], variant))
+            self._on_step(StepReport(name, epoch + 1, epochs, number, steps, losses[-1], *labels))
         mean_loss = sum(losses) / len(losses)
         speed = photos / (time.perf_counter() - started)
-        return EpochReport(name, epoch + 1, epochs, mean_loss, rate, speed, variant=variant)
+        report = EpochReport(name, epoch + 1, epochs, mean_loss, rate, speed)
+        return replace(report, variant=labels[0], loss_name=labels[1])
 
     def _close_epoch(self, report: EpochReport, state: StageState) -> EpochReport:
         """Score the averaged weights if the epoch is due, log, and write a checkpoint."""

@@ -171,3 +171,25 @@ def test_no_option_is_asked_for_that_is_not_there():
     result = run("eval")
     assert result.exit_code == 2 and "--photos" not in result.stderr
     assert "give --fivek-root DIR or --pairs DIR" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "split", "photos"),
+    [
+        (["--pairs", "mine"], "all", 3),
+        (["--pairs", "mine", "--split", "ALL"], "all", 3),
+        (["--fivek-root", "fivek"], "random250", 1),
+        (["--fivek-root", "fivek", "--split", "all"], "all", 2),
+        (["--fivek-root", "fivek", "--pairs", "mine"], "random250 + all", 4),
+    ],
+)
+def test_all_pairs_are_scored_unless_a_split_says_otherwise(
+    arguments, split, photos, write_pairs, brightening_weights, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_pairs(names=("x", "y", "z"), root="mine")
+    write_pairs(names=("a0017-in", "a0001-not"))  # a0017 is one of RANDOM250
+    result = run("eval", *arguments, "--weights", brightening_weights, "--json", "--device", "cpu")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert (document["split"], document["photos"]) == (split, photos)

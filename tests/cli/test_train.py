@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from enhance_cli.cli.main import app
 from enhance_cli.config.recipe_file import format_recipe, load_recipe
 from enhance_cli.inference.weights import load_weights
+from enhance_cli.inference.weights_file import shipped_weights
 
 runner = CliRunner()
 
@@ -27,6 +28,9 @@ def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
     assert trained.exit_code == 0, trained.stderr
     assert "on 3 pairs" in trained.stderr and f"wrote {weights}" in trained.stderr
     assert "coarse 1/1" in trained.stderr and "refine 1/1" in trained.stderr
+    assert "ce+prnl coarse: CENet, 1 epochs of 1 steps, mse loss" in trained.stderr
+    assert "2 steps in all" in trained.stderr and "mse loss 0." in trained.stderr
+    assert f"enhance apply PHOTOS --out DIR --weights {weights}" in trained.stderr
 
     scored = run(
         *("eval", "--fivek-root", root, "--split", split, "--weights", weights),
@@ -131,6 +135,16 @@ def test_a_setting_of_one_stage_stands_beside_an_option_for_all(configs):
     run("train", "--pairs", "x", "--recipe", "shipped", "--set", "stages.refine.epochs=7",
         "--epochs", "3")  # fmt: skip
     assert [stage.epochs for stage in configs[0].recipe.stages] == [3, 7, 3]
+
+
+def test_init_shipped_is_the_file_that_comes_with_the_package(configs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENHANCE_WEIGHTS", "another.safetensors")
+    run("train", "--pairs", "x", "--init", "Shipped")
+    assert configs[0].init == shipped_weights() and configs[0].init.is_file()
+    (tmp_path / "shipped").write_text("")
+    run("train", "--pairs", "x", "--init", "shipped")
+    assert str(configs[1].init) == "shipped", "a file of that name comes first"
 
 
 def effective(config):

@@ -46,6 +46,7 @@ OTHER_VALUES = {
     **{"input_side": 80, "max_input_edge": 24, "nonlocal_pool": 4, "prnet_input_edge": 8},
     **{"fit": "squash", "prnet": "global", "projected": True},
     **{"protect_highlights": True, "protect_shadows": True, "color_histogram": True},
+    **{"style": True},
     **{"optimizer": "muon", "learning_rate": 0.02, "momentum": 0.5, "weight_decay": 0.1},
     **{"schedule": "cosine", "decay": 0.25, "decay_steps": 2, "loss": "l1", "crop": 32},
     **{"initial_crop": 32, "min_crop_scale": 0.8, "version_mixup": 1.0, "identity_share": 0.6},

@@ -1,7 +1,7 @@
 import pytest
 
 from enhance_cli.data.pairs import find_pairs
-from enhance_cli.data.splits import divide, held_out_keys
+from enhance_cli.data.splits import divide, held_out_keys, scored_keys
 from enhance_cli.errors import PairsError
 
 NAMES = ("a0001-x", "a0002-y", "a0003-z", "b")
@@ -54,3 +54,15 @@ def test_an_unknown_split(tmp_path):
     (tmp_path / "empty.txt").write_text("# nothing\n")
     with pytest.raises(PairsError, match="names no photo"):
         held_out_keys(str(tmp_path / "empty.txt"))
+
+
+def test_what_is_scored(tmp_path):
+    """Without a split, RANDOM250 of FiveK, and all pairs of other folders."""
+    (tmp_path / "mine.txt").write_text("b\n")
+    assert scored_keys(None, "fivek") == held_out_keys("random250")
+    assert scored_keys(None, "pairs") is None
+    for kind in ("fivek", "pairs"):
+        assert scored_keys("all", kind) is None
+        assert scored_keys(str(tmp_path / "mine.txt"), kind) == {"b"}
+    with pytest.raises(PairsError, match="random25: neither"):
+        scored_keys("random25", "pairs")

@@ -44,7 +44,7 @@ def test_matrices_are_stored_in_half_precision_and_statistics_are_not(identity_w
 def test_the_file_can_be_read_without_enhance(identity_weights):
     with safe_open(identity_weights, framework="np") as opened:
         metadata = opened.metadata()
-    assert metadata["format_version"] == "2"
+    assert metadata["format_version"] == "3"
     assert json.loads(metadata["model"])["variant"] == "ce+prnl"
 
 
@@ -220,7 +220,7 @@ class TestFormatVersion1:
             load_weights(as_version_1(identity_weights, self.OLD | {"by_colour": edge}))
 
 
-class TestFormatVersion2:
+class TestTodaysFormat:
     @pytest.fixture
     def rewritten(self, tmp_path, identity_weights):
         """Weights with other metadata."""
@@ -244,6 +244,7 @@ class TestFormatVersion2:
             ModelConfig(),
             ModelConfig("ce+prnl", 64, "squash", 256, 4, "global", 96, True, True),
             ModelConfig("pr", 64, "pad", 40, 2, "per-pixel", 8, True),
+            ModelConfig("ce", 64, "squash", style=True),
         ],
     )
     def test_every_setting_is_written_and_read_back(self, tmp_path, config):
@@ -272,6 +273,8 @@ class TestFormatVersion2:
             {"protect_highlights": 1},
             {"protect_highlights": "true"},
             {"protect_shadows": 1},
+            {"style": 1},
+            {"style": True, "prnet": "per-pixel"},
             {"fit": "stretch"},
             {"variant": "ce+ce"},
         ],
@@ -288,7 +291,21 @@ class TestFormatVersion2:
         with pytest.raises(WeightsError, match="does not fit"):
             load_weights(rewritten({"model": model, "format_version": "1"}))
 
-    @pytest.mark.parametrize("version", ["0", "3", "", "1.0", "two"])
+    def test_version_2_knows_no_style(self, rewritten, identity_weights):
+        settings = self.settings_of(identity_weights)
+        del settings["style"]
+        path = rewritten({"format_version": "2", "model": json.dumps(settings)})
+        assert load_weights(path).model.config == load_weights(identity_weights).model.config
+
+    def test_a_style_is_kept_in_single_precision(self, tmp_path):
+        model = Cascade(ModelConfig("ce", 64, "squash", style=True))
+        assert model.style is not None
+        model.style.constant.fill_(1 / 3)
+        save_weights(tmp_path / "w.safetensors", model, Provenance())
+        loaded = load_weights(tmp_path / "w.safetensors").model
+        assert loaded.style is not None and loaded.style.constant.equal(model.style.constant)
+
+    @pytest.mark.parametrize("version", ["0", "4", "", "1.0", "two"])
     def test_other_versions_are_refused(self, rewritten, version):
         with pytest.raises(WeightsError, match=f"format version {version}, this enhance reads"):
             load_weights(rewritten({"format_version": version}))

@@ -357,6 +357,49 @@ class TestRefused:
         with pytest.raises(UsageError, match="other settings"):
             Trainer(replace(with_recipe(tiny, seed=5), resume=True))
 
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda tiny: with_recipe(tiny, seed=5), "seed was 0, is 5"),
+            (
+                lambda tiny: with_recipe(tiny, stages=(replace(STAGE, epochs=3),)),
+                "stages.coarse.epochs was 2, is 3; stages.refine.name was refine, is not set",
+            ),
+            (lambda tiny: replace(tiny, stages=("coarse",)), "stages.0 is new"),
+            (lambda tiny: with_model(tiny, nonlocal_pool=2), "model.nonlocal_pool was 1, is 2"),
+            (
+                lambda tiny: replace(tiny, data=replace(tiny.data, skip_bad_pairs=True)),
+                "data.skip_bad_pairs was False, is True",
+            ),
+        ],
+    )
+    def test_a_checkpoint_with_other_settings_names_them(self, tiny, change, said):
+        next(iter(Trainer(tiny)))
+        with pytest.raises(UsageError, match="other settings") as refused:
+            Trainer(replace(change(tiny), resume=True))
+        assert said in str(refused.value) and "\n" not in str(refused.value)
+
+    def test_settings_that_a_checkpoint_could_not_know_do_not_count(self, tiny, monkeypatch):
+        from enhance_cli.training import checkpoint
+
+        real = checkpoint.fingerprint
+
+        def older(config):
+            return real(config).replace(', "style": false', "")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoint, "fingerprint", older)
+            next(iter(Trainer(tiny)))
+        assert "style" in real(tiny) and "style" not in older(tiny)
+        assert Trainer(replace(tiny, resume=True)).plan()[0].done == 1
+
+    def test_initial_weights_with_a_style(self, tiny):
+        tiny.out.parent.mkdir()
+        styled = with_model(tiny, variant="ce", style=True).model
+        save_weights(tiny.out, Cascade(styled), Provenance())
+        with pytest.raises(UsageError, match="have a style on top, which training would lose"):
+            Trainer(with_model(replace(tiny, init=tiny.out), variant="ce"))
+
     def test_initial_weights_of_another_geometry(self, tiny):
         for _ in Trainer(with_model(tiny, variant="prnl")):
             pass

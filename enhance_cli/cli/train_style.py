@@ -1,0 +1,129 @@
+"""``enhance train --style-from``: fit a style to edited photos, and report what it gains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.progress import track
+from typer.core import TyperOption
+
+from enhance_cli.cli.console import messages, say, say_warning
+from enhance_cli.cli.help_format import Command
+from enhance_cli.cli.pair_sources import render_pairs, warn_of_bad_pairs
+from enhance_cli.cli.train_progress import say_what_to_do_with
+from enhance_cli.config.training import StyleConfig
+from enhance_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from enhance_cli.training.style_fit import Gain
+
+FEW = 20
+"""Number of edits below which a style is uncertain."""
+
+STYLE = "style"
+"""The recipe that fits a style and trains no network."""
+
+SHORT = "--style-from"
+"""Short for ``--recipe style --pairs``."""
+
+_OPTIONS = {"pairs", "recipe", "settings", "cache_dir", "out", "init", "device", "on_conflict"}
+"""The options of ``train`` that have an effect on a style, by their parameters' names."""
+
+
+class TrainCommand(Command):
+    """``enhance train``, which understands ``--style-from``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        return super().parse_args(ctx, _written_out(args))
+
+
+def _written_out(arguments: list[str]) -> list[str]:
+    """Replace ``--style-from DIR`` by ``--recipe style --pairs DIR``."""
+    if not any(word.partition("=")[0] == SHORT for word in arguments):
+        return arguments
+    if any(word.partition("=")[0] == "--recipe" for word in arguments):
+        raise typer.BadParameter("has the recipe style; leave out --recipe", param_hint=SHORT)
+    if arguments[-1] == SHORT:
+        raise typer.BadParameter("give a folder of edited photos", param_hint=SHORT)
+    words = [
+        word.replace(SHORT, "--pairs", 1) if word.partition("=")[0] == SHORT else word
+        for word in arguments
+    ]
+    return ["--recipe", STYLE, *words]
+
+
+def refuse_other_options(context: typer.Context) -> None:
+    """Refuse options of ``train`` that have no effect on a style.
+
+    Raises:
+        UsageError: One was given.
+    """
+    for option in context.command.params:
+        name = option.name or ""
+        source = context.get_parameter_source(name)
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and name not in _OPTIONS and isinstance(option, TyperOption):
+            raise UsageError(
+                f"{option.opts[0]} has no effect on a style, which trains no network; leave it out"
+            )
+
+
+def even_without_gain(settings: list[str]) -> bool:
+    """Read the one setting of a style.
+
+    Args:
+        settings: ``KEY=VALUE`` of each ``--set``.
+
+    Raises:
+        UsageError: There is another setting, or it is neither true nor false.
+    """
+    chosen = False
+    for text in settings:
+        key, _, value = (part.strip().lower() for part in text.partition("="))
+        if key != "even_without_gain" or value not in {"true", "false"}:
+            raise UsageError(f"--set {text}: a style has the setting even_without_gain=true alone")
+        chosen = value == "true"
+    return chosen
+
+
+def fit_style(config: StyleConfig) -> None:
+    """Fit a style, report its gain on held-out edits, and write the weights.
+
+    Raises:
+        EnhanceError: Pairs, weights or device are not available, or the style gains nothing.
+    """
+    from enhance_cli.training.preparation import prepare_style
+
+    sources = prepare_style(config)
+    from enhance_cli.training.style_run import StyleRun
+
+    run = StyleRun(config, sources)
+    render_pairs(run, run.pairs)
+    total = len(run.pairs.train)
+    say(f"fitting a style to {total} edits, on top of {sources.weights.path}")
+    quiet = not messages.is_terminal
+    for _ in track(run, "looking", total, console=messages, transient=True, disable=quiet):
+        pass
+    result = run.fit()
+    warn_of_bad_pairs(result.left_out)
+    if len(result.pairs) < FEW:
+        say_warning(
+            f"only {len(result.pairs)} edits: {FEW} to 200 give a style that can be relied on"
+        )
+    for line in _gain(result.gain):
+        say(line)
+    run.write(result)
+    say_what_to_do_with(config.out)
+
+
+def _gain(gain: Gain) -> list[str]:
+    """Lines that report a gain."""
+    without, styled = gain.without, gain.styled
+    return [
+        f"on edits held out in turn, without the style: {without.psnr:.2f} dB, "
+        f"L2 Lab {without.l2_lab:.2f}",
+        f"with it: {styled.psnr:.2f} dB, L2 Lab {styled.l2_lab:.2f}; "
+        f"gain {gain.psnr:+.2f} dB, give or take {gain.error:.2f}",
+    ]
