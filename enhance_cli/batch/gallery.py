@@ -33,6 +33,7 @@ class GalleryEntry:
         size: Width and height of the thumbnails.
         output: The result, to which the page links.
         coarse: CENet's map, ``(3, 4)``, from R, G, B and 1; None if there is none.
+        scene: Name of the scene to which the photo belongs, or None.
     """
 
     name: str
@@ -41,6 +42,7 @@ class GalleryEntry:
     size: tuple[int, int]
     output: Path
     coarse: NDArray[np.float32] | None
+    scene: str | None = None
 
 
 class Gallery:
