@@ -136,7 +136,10 @@ def _downscaled(photo: Tensor, edge: int) -> Tensor:
 def _resized(photo: Tensor, shape: Shape) -> Tensor:
     if photo.shape[-2:] == shape:
         return photo
-    return F.interpolate(photo, shape, mode="bilinear", align_corners=False, antialias=True)
+    # Not every PyTorch has this filter on Apple's GPUs; the networks' photos are small.
+    source = photo.cpu() if photo.device.type == "mps" else photo
+    resized = F.interpolate(source, shape, mode="bilinear", align_corners=False, antialias=True)
+    return resized.to(photo.device)
 
 
 def pad_to_square(photo: Tensor, side: int) -> Tensor:
