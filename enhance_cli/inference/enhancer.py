@@ -89,9 +89,7 @@ class Enhancer:
 
     def __repr__(self) -> str:
         variant, weights = self.model.config.variant, self.weights_path
-        return (
-            f"Enhancer(variant={variant!r}, weights={str(weights)!r}, device={str(self.device)!r})"
-        )
+        return f"Enhancer({variant}, weights={str(weights)!r}, device={str(self.device)!r})"
 
     def enhance(
         self,
