@@ -15,17 +15,47 @@ for (const section of [...main.querySelectorAll("section")]) {
 const figures = [...main.querySelectorAll("figure")];
 byId("count").textContent = `${figures.length} photo${figures.length === 1 ? "" : "s"}`;
 
-// Pictures are decoded near the window, and let go far from it.
-const source = (image) => `data:image/webp;base64,${image.dataset.picture}`;
-const near = new IntersectionObserver((seen) => {
-  for (const { target, isIntersecting } of seen) {
-    for (const image of target.querySelectorAll("img")) {
-      if (isIntersecting) image.src = source(image);
-      else image.removeAttribute("src");
+// Full rows of any number of columns up to six; what is far from the window costs nothing.
+const CHUNK = 60, CARD = 446;
+const columns = Math.max(1, Math.floor((main.clientWidth - 16) / CARD));
+const rowHeight = Math.min(main.clientWidth, CARD) / 1.5 + 60;
+for (const photos of main.querySelectorAll(".photos")) {
+  const own = [...photos.children];
+  for (let start = 0; start < own.length; start += CHUNK) {
+    const chunk = start ? photos.cloneNode(false) : photos, part = own.slice(start, start + CHUNK);
+    const height = Math.ceil(part.length / columns) * rowHeight;
+    chunk.style.containIntrinsicHeight = `auto ${Math.round(height)}px`;
+    if (start) {
+      chunk.append(...part);
+      photos.parentElement.append(chunk);
     }
   }
-}, { rootMargin: "100% 0%" });
-for (const figure of figures) near.observe(figure);
+}
+
+// Pictures are decoded near the window, and let go far from it.
+const source = (image) => `data:image/webp;base64,${image.dataset.picture}`;
+const decode = (figure, isNear) => {
+  for (const image of figure.querySelectorAll("img")) {
+    if (isNear) image.src = source(image);
+    else image.removeAttribute("src");
+  }
+};
+const MARGIN = { rootMargin: "100% 0%" };
+const near = new IntersectionObserver((changes) => {
+  for (const { target, isIntersecting } of changes) decode(target, isIntersecting);
+}, MARGIN);
+const nearChunks = new IntersectionObserver((changes) => {
+  for (const { target, isIntersecting } of changes) {
+    for (const figure of target.children) {
+      if (isIntersecting) near.observe(figure);
+      else {
+        near.unobserve(figure);
+        decode(figure, false);
+      }
+    }
+  }
+}, MARGIN);
+for (const chunk of main.querySelectorAll(".photos")) nearChunks.observe(chunk);
 
 // The line: its place, from the left, is 100 less the value of its slider, the share of "after".
 const moveAll = (at) => {
