@@ -1,10 +1,13 @@
 """Learned color enhancement of photographs, coarse to fine.
 
->>> from enhance_cli import Enhancer
+>>> from enhance_cli import Enhancer, open_photo
 >>> enhancer = Enhancer.load()
->>> result = enhancer.enhance(photo)  # a Pillow image, an array or a tensor
+>>> result = enhancer.enhance(photo)  # a Photo, a Pillow image, an array or a tensor
+>>> enhancer.predict(open_photo("a.jpg")).to_cube("a.cube")
 """
 
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhance_cli.errors import (
@@ -21,7 +24,9 @@ from enhance_cli.errors import (
 )
 
 if TYPE_CHECKING:
+    from enhance_cli.imaging.photo import Photo
     from enhance_cli.inference.enhancer import Enhancer
+    from enhance_cli.inference.retouch import Retouch
 
 __all__ = [
     "DeviceError",
@@ -29,21 +34,52 @@ __all__ = [
     "Enhancer",
     "OutputError",
     "PairsError",
+    "Photo",
     "PhotoError",
     "PlaceTakenError",
+    "Retouch",
     "RetouchError",
     "TrainingError",
     "UsageError",
     "WeightsError",
     "__version__",
+    "open_photo",
 ]
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    # Imported late, so that the command's --help does not import torch.
-    if name == "Enhancer":
-        from enhance_cli.inference.enhancer import Enhancer
+_LATE = {
+    "Enhancer": "enhance_cli.inference.enhancer",
+    "Photo": "enhance_cli.imaging.photo",
+    "Retouch": "enhance_cli.inference.retouch",
+}
+"""Where to find what is imported late, so that the command's --help does not import torch."""
 
-        return Enhancer
+
+def open_photo(path: Path | str, long_edge: int | None = None) -> "Photo":
+    """Read what ``enhance apply`` reads: JPEG, PNG, TIFF, WebP, AVIF, HEIC or camera RAW.
+
+    Args:
+        path: The file.
+        long_edge: Longer edge of the photo, in pixels, to which larger ones are downscaled; None
+            keeps the size of the file.
+
+    Returns:
+        The photo, upright, in its own color space, with its metadata: ``pixels`` is ``(H, W, 3)``,
+        uint8, or uint16 if the file has more than 8 bits per channel.
+
+    Raises:
+        PhotoError: The file cannot be read.
+        UsageError: ``long_edge`` is not a whole number above 0.
+    """
+    from enhance_cli.config.apply import check_long_edge
+    from enhance_cli.imaging.codecs.decode import decode
+
+    check_long_edge(long_edge)
+    return decode(Path(path), long_edge)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

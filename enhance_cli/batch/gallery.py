@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import html
+import math
 import os
+import re
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePath
 from string import Template
 from typing import TextIO
 from urllib.parse import quote
 
-import numpy as np
-from numpy.typing import NDArray
-
 from enhance_cli.atomic_write import ANYTHING, Publisher
+from enhance_cli.imaging.preview import THUMBNAIL_EDGE
 
-_PAGE = "gallery.html"
 _PHOTOS, _FAILED = "<!-- photos -->", "<!-- failed -->"
+
+MAX_EDGE = 1600
+"""Longer edge, in pixels, of the pictures in a page of few photos."""
+
+_PIXELS = 160e6
+"""Squares of longer edges that a page may hold, as long as its pictures are not the smallest."""
+
+
+def picture_edge(photos: int) -> int:
+    """Longer edge, in pixels, of the pictures in a page, so that its size stays bounded.
+
+    A page of up to 1,000 photos has about 40 MB; beyond, each photo adds about 45 kB.
+
+    Args:
+        photos: Number of photos on the page.
+    """
+    return min(max(round(math.sqrt(_PIXELS / max(photos, 1))), THUMBNAIL_EDGE), MAX_EDGE)
 
 
 @dataclass(frozen=True)
@@ -27,12 +44,12 @@ class GalleryEntry:
     """A photo on the page.
 
     Attributes:
-        name: Caption.
-        before: Thumbnail before retouching, a WebP file.
-        after: Thumbnail after retouching, a WebP file.
-        size: Width and height of the thumbnails.
+        name: Path below the folder of results: its folders are the heading, its name the caption.
+        before: Picture before retouching, a WebP file.
+        after: Picture after retouching, a WebP file.
+        size: Width and height of the pictures.
         output: The result, to which the page links.
-        coarse: CENet's map, ``(3, 4)``, from R, G, B and 1; None if there is none.
+        scene: Name of the scene to which the photo belongs, or None.
     """
 
     name: str
@@ -40,13 +57,15 @@ class GalleryEntry:
     after: bytes
     size: tuple[int, int]
     output: Path
-    coarse: NDArray[np.float32] | None
+    scene: str | None = None
 
 
 class Gallery:
     """A self-contained page, written photo by photo so that thousands take no memory.
 
-    The file appears under its name when :meth:`close` is called.
+    It holds a picture of every photo before and after. Its large view shows the result itself if
+    that can be reached by a relative link, as when the page is sent with its folder. The file
+    appears under its name when :meth:`close` is called.
 
     Args:
         path: The HTML file; missing folders are created.
@@ -58,12 +77,10 @@ class Gallery:
 
     def __init__(self, path: Path, publisher: Publisher = ANYTHING) -> None:
         self.path = path
-        page = resources.files("enhance_cli.batch").joinpath(_PAGE).read_text(encoding="utf-8")
-        head, rest = page.split(_PHOTOS)
-        middle, self._foot = rest.split(_FAILED)
-        self._middle = middle
+        head, rest = _page().split(_PHOTOS)
+        self._middle, self._foot = rest.split(_FAILED)
         self._failed: list[str] = []
-        self._count = 0
+        self._heading: tuple[str, str | None] | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         self._publisher = publisher
         self._temporary = publisher.temporary_path(path)
@@ -73,20 +90,38 @@ class Gallery:
 
     def add(self, entry: GalleryEntry) -> None:
         """Add a photo."""
-        self._count += 1
+        path = PurePath(entry.name)
+        folder = "" if path.parent == PurePath() else path.parent.as_posix()
+        self._begin_section(folder, entry.scene)
         values = {
-            "name": _text(entry.name),
-            "before": _data_url(entry.before),
-            "after": _data_url(entry.after),
+            "name": _text(path.name),
+            "before": base64.b64encode(entry.before).decode(),
+            "after": base64.b64encode(entry.after).decode(),
             "ratio": f"{entry.size[0]} / {entry.size[1]}",
             "link": html.escape(_link(entry.output, self.path.parent)),
-            "map": _table_of(entry.coarse) if entry.coarse is not None else "",
         }
         self._file.write(_PHOTO.substitute(values))
 
+    def _begin_section(self, folder: str, scene: str | None) -> None:
+        """Write headings where the folder or the scene changes; the page's script joins parts."""
+        if self._heading == (folder, scene):
+            return
+        self._end_section()
+        new_folder = self._heading is None or self._heading[0] != folder
+        self._heading = (folder, scene)
+        key = _text(f"{folder}/{scene or ''}")
+        headings = f"<h2>{_text(folder)}</h2>\n" if folder and new_folder else ""
+        headings += f"<h3>{_text(scene)}</h3>\n" if scene else ""
+        self._file.write(f'<section data-key="{key}">\n{headings}<div class="photos">\n')
+
+    def _end_section(self) -> None:
+        if self._heading is not None:
+            self._file.write("</div>\n</section>\n")
+
     def add_failed(self, name: str, reason: str) -> None:
         """List a photo that has no result, with the reason."""
-        self._failed.append(f"<li><b>{_text(name)}</b> {_text(reason)}</li>\n")
+        plain = _OPTION.sub("", reason)
+        self._failed.append(f"<li><b>{_text(name)}</b> {_text(plain)}</li>\n")
 
     def close(self) -> None:
         """Finish the page and rename it.
@@ -95,6 +130,7 @@ class Gallery:
             OSError: It cannot be written.
             PlaceTakenError: A file is there that may not be replaced.
         """
+        self._end_section()
         heading = f"<h2>Failed ({len(self._failed)})</h2>\n<ul>\n" if self._failed else ""
         failed = heading + "".join(self._failed) + ("</ul>\n" if self._failed else "")
         self._file.write(self._middle + failed + self._foot)
@@ -111,17 +147,32 @@ class Gallery:
 
 _PHOTO = Template("""<figure>
 <div class="pair" style="--ratio: $ratio">
-<img src="$before" alt="before" decoding="async" loading="lazy">
-<img class="after" src="$after" alt="after" decoding="async" loading="lazy">
-<input type="range" min="0" max="100" value="50" aria-label="before and after of $name">
+<img data-picture="$before" alt="$name, before" decoding="async">
+<img data-picture="$after" class="after" alt="$name, after" decoding="async">
+<span class="tag">Before</span><span class="tag after">After</span>
+<input type="range" dir="rtl" min="0" max="100" value="50" aria-label="Before and after of $name">
+<button type="button" aria-label="Enlarge $name" title="Enlarge">&#10530;</button>
 </div>
-<figcaption><a href="$link">$name</a>$map</figcaption>
+<figcaption><a href="$link">$name</a></figcaption>
 </figure>
 """)
 
+_OPTION = re.compile(r" \(--[a-z-]+\)")
+"""An option of the command line in a message, of which those who see the page know nothing."""
 
-def _data_url(image: bytes) -> str:
-    return "data:image/webp;base64," + base64.b64encode(image).decode()
+
+def _page() -> str:
+    """The page without its photos. Its policy lets it load nothing but pictures beside it."""
+    style, script, page = (
+        resources.files("enhance_cli.batch").joinpath(f"gallery.{kind}").read_text(encoding="utf-8")
+        for kind in ("css", "js", "html")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; img-src data: file: 'self'; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
+    return Template(page).substitute(policy=policy, style=style, script=script)
 
 
 def _text(name: str) -> str:
@@ -130,18 +181,12 @@ def _text(name: str) -> str:
 
 
 def _link(output: Path, folder: Path) -> str:
+    """A relative link, by the names that the folders have for whoever sends them."""
+    result, here = (Path(os.path.abspath(path)) for path in (output, folder))  # noqa: PTH100
+    if not result.is_relative_to(here):  # the way up may lead through symbolic links
+        result, here = result.resolve(), here.resolve()
     try:
-        relative = os.path.relpath(output.resolve(), folder.resolve())
+        relative = os.path.relpath(result, here)
     except ValueError:  # on another drive
-        return output.resolve().as_uri()
+        return result.as_uri()
     return quote(os.fsencode(Path(relative).as_posix()))
-
-
-def _table_of(coarse: NDArray[np.float32]) -> str:
-    """A table of ``coarse = (1 + W_s) p + b_s``, row by row (eq. 1 and 3)."""
-    rows = []
-    for channel, name in enumerate("RGB"):
-        cells = "".join(f"<td>{value:+.3f}</td>" for value in coarse[channel].tolist())
-        rows.append(f"<tr><th>{name}</th>{cells}</tr>")
-    head = "<tr><th></th><th>R</th><th>G</th><th>B</th><th>1</th></tr>"
-    return f"<details><summary>coarse map</summary><table>{head}{''.join(rows)}</table></details>"

@@ -156,7 +156,7 @@ class BatchRunner:
     def _make_side_outputs(self) -> SideOutputs:
         from enhance_cli.batch.side_outputs import SideOutputs
 
-        return SideOutputs(self.config, self._ownership)
+        return SideOutputs(self.config, self._ownership, len(self.plan.jobs))
 
     @cached_property
     def _batch(self) -> BatchContext:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from enhance_cli.atomic_write import ANYTHING, Publisher, identity
 from enhance_cli.batch.conflicts import SidePlace, free_path, refuse_original
-from enhance_cli.batch.gallery import Gallery, GalleryEntry
+from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
 from enhance_cli.batch.manifest import Manifest, Origin
 from enhance_cli.batch.output_paths import Job, lut_name, refuse_folder_of_originals
 from enhance_cli.batch.ownership import Claim, Owner, Ownership
@@ -24,7 +24,6 @@ from enhance_cli.imaging.lut import write_lut
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.preview import (
     COMPARISON_EDGE,
-    THUMBNAIL_EDGE,
     thumbnail,
     write_comparison,
 )
@@ -182,13 +181,17 @@ class SideOutputs:
     Args:
         config: The run's settings.
         ownership: Tells whose a file is.
+        photos: Number of photos in the run; the more, the smaller the pictures in the gallery.
 
     Raises:
         UsageError: One of them would be among the originals or the results, or is not an HTML file.
     """
 
-    def __init__(self, config: ApplyConfig, ownership: Ownership | None = None) -> None:
+    def __init__(
+        self, config: ApplyConfig, ownership: Ownership | None = None, photos: int = 1
+    ) -> None:
         self._config = config
+        self._picture_edge = picture_edge(photos)
         self._out = config.out
         self._owners = ownership or Ownership(Manifest(config.out))
         self._files: list[SideOutput] = []
@@ -196,7 +199,9 @@ class SideOutputs:
             self._files.append(LutFile(config, config.lut))
         if config.compare:
             self._files.append(Comparison(config.compare, config.out))
-        self._needs_preview = bool(config.compare or config.gallery)
+        edges = [COMPARISON_EDGE] if config.compare else []
+        edges += [self._picture_edge] if config.gallery else []
+        self._preview_edge = max(edges, default=None)
         self._gallery_path = config.gallery
         self._gallery: Gallery | None = None
         self._gallery_claim: Claim | None = None
@@ -299,7 +304,7 @@ class SideOutputs:
 
     def preview(self, photo: Photo) -> Photo | None:
         """A small version for the comparison and the gallery; None if neither is wanted."""
-        return photo.fit_within(COMPARISON_EDGE) if self._needs_preview else None
+        return photo.fit_within(self._preview_edge) if self._preview_edge else None
 
     def write(
         self,
@@ -335,7 +340,7 @@ class SideOutputs:
                 problems.append(str(problem))
         if self._gallery is None or before is None or after is None:
             return None, tuple(problems)
-        return self._entry(job, before, after, retouch), tuple(problems)
+        return self._entry(job, before, after), tuple(problems)
 
     def _write_one(
         self,
@@ -365,8 +370,8 @@ class SideOutputs:
         """
         if self._gallery is None or not job.output.exists():
             return None
-        before, after = (decode(path, THUMBNAIL_EDGE) for path in (job.input, job.output))
-        return self._entry(job, before, after, None)
+        after = decode(job.output, self._picture_edge)
+        return self._entry(job, decode(job.input, max(after.size)), after)
 
     def show(self, job: Job, entry: GalleryEntry | None, not_shown: str | None) -> None:
         """Add a photo to the gallery, or the reason why it cannot be shown.
@@ -385,17 +390,14 @@ class SideOutputs:
                 name = job.output.relative_to(self._out).with_name(job.input.name)
                 self._gallery.add_failed(str(name), _without_folders(not_shown, job))
 
-    def _entry(
-        self, job: Job, before: Photo, after: Photo, retouch: Retouch | None
-    ) -> GalleryEntry:
-        small = after.fit_within(THUMBNAIL_EDGE)
+    def _entry(self, job: Job, before: Photo, after: Photo) -> GalleryEntry:
+        small = after.fit_within(self._picture_edge)
         return GalleryEntry(
             name=str(job.output.relative_to(self._out)),
-            before=thumbnail(before),
-            after=thumbnail(small),
+            before=thumbnail(before, self._picture_edge),
+            after=thumbnail(small, self._picture_edge),
             size=small.size,
             output=job.output,
-            coarse=retouch.function.matrix if retouch and retouch.has_cenet else None,
         )
 
 

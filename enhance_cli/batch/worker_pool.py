@@ -173,7 +173,7 @@ def threads_for(device_type: str) -> int:
     """Number of workers: one for each core, or two if the networks run on a GPU.
 
     Args:
-        device_type: ``cpu`` or ``cuda``.
+        device_type: ``cpu``, ``cuda`` or ``mps``.
     """
     cores = available_cores()
     return min(cores, MAX_THREADS) if device_type == "cpu" else min(2 * cores, MAX_GPU_THREADS)

@@ -86,7 +86,7 @@ def device_option(**options: Any) -> Any:
     return typer.Option(
         parser=_parse_device,
         metavar="DEVICE",
-        help="auto, cpu, cuda or cuda:N. cuda without a GPU is an error.",
+        help="auto, cpu, cuda, cuda:N or mps (untested). cuda without a GPU is an error.",
         **options,
     )
 

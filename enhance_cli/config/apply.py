@@ -65,7 +65,7 @@ class ApplyConfig:
         out: Folder for the results.
         coarse_only: Use CENet's global map alone, without PRNet.
         weights: Weights file; None looks one up.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         long_edge: Longer edge of the results in pixels. Smaller photos keep their size; None keeps
             the size of every photo.
         on_conflict: What to do if a file that is not an up-to-date result is in the way.

@@ -20,7 +20,7 @@ class EvalConfig:
         with_coarse: Also score CENet's part of the weights without PRNet.
         do_no_harm: Also measure how far the weights change the expert's versions.
         on_conflict: Whether others' files in the place of panels are an error or replaced.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     """
 
     data: DataConfig

@@ -125,7 +125,7 @@ class TrainConfig:
             ``init`` gave them.
         init: Weights file to start from; networks that it lacks start untrained.
         pretrained: Initialise CENet's ResNet50 from torchvision's ImageNet weights.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         workers: Number of processes that prepare samples; 0 prepares them in the main process.
         resume: Continue from the checkpoint beside ``out``.
         on_conflict: Whether files in the place of weights or checkpoint are an error or replaced.

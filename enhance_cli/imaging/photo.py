@@ -32,7 +32,7 @@ STRIP = 2**16
 """Pixels that are examined at a time."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Photo:
     """An upright photo, in the precision and in the color space of its file.
 
@@ -62,6 +62,14 @@ class Photo:
 
     def __hash__(self) -> int:
         return hash((self.pixels.shape, self.pixels.dtype, self.grey))
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        space = "sRGB" if self.color_space.is_srgb else "own color profile"
+        parts = [f"{width} x {height}", str(self.pixels.dtype), "grey" if self.grey else space]
+        parts += ["alpha"] if self.alpha is not None else []
+        parts += [f"warnings={list(self.warnings)}"] if self.warnings else []
+        return f"Photo({', '.join(parts)})"
 
     @property
     def size(self) -> Size:

@@ -14,7 +14,7 @@ from enhance_cli.imaging.contact_sheet import contact_sheet
 from enhance_cli.imaging.photo import Photo, to_uint8
 
 COMPARISON_EDGE, THUMBNAIL_EDGE = 1000, 400
-"""Longer edge, in pixels, of the photos in a comparison and in a gallery."""
+"""Longer edge, in pixels, of the photos in a comparison, and of the smallest in a gallery."""
 
 
 def write_comparison(
@@ -39,9 +39,14 @@ def write_comparison(
     write_photo(sheet, path, Encoding(quality=92), publisher=publisher)
 
 
-def thumbnail(photo: Photo) -> bytes:
-    """Encode a small version of a photo as a WebP file in sRGB."""
+def thumbnail(photo: Photo, edge: int = THUMBNAIL_EDGE) -> bytes:
+    """Encode a small version of a photo as a WebP file in sRGB.
+
+    Args:
+        photo: The photo; it is not enlarged.
+        edge: Longer edge in pixels.
+    """
     content = BytesIO()
-    pixels = to_uint8(photo.fit_within(THUMBNAIL_EDGE).as_srgb())
+    pixels = to_uint8(photo.fit_within(edge).as_srgb())
     Image.fromarray(pixels).save(content, "WEBP", quality=78)
     return content.getvalue()

@@ -11,7 +11,7 @@ from enhance_cli.errors import DeviceError, UsageError
 if TYPE_CHECKING:
     import torch
 
-_NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
+_NAMES = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
 
 
 def refuse_unusable_device(name: str) -> None:
@@ -20,11 +20,11 @@ def refuse_unusable_device(name: str) -> None:
     PyTorch is asked, and imported for it, about a GPU that the user has named.
 
     Args:
-        name: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        name: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
     Raises:
         UsageError: The name is none of these.
-        DeviceError: There is no such CUDA device.
+        DeviceError: There is no such device.
     """
     _check_name(name)
     if name not in {"auto", "cpu"}:
@@ -34,15 +34,16 @@ def refuse_unusable_device(name: str) -> None:
 def pick_device(name: str) -> torch.device:
     """Turn the name of a device into the device.
 
-    ``auto`` uses CUDA if it is available. If CUDA is asked for and not available, that is an
-    error, never a silent run on the CPU.
+    ``auto`` uses CUDA if it is available, else the CPU. It never picks ``mps``, Apple's GPU, on
+    which nothing has been tested. If a GPU is asked for and not available, that is an error, never
+    a silent run on the CPU.
 
     Args:
-        name: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        name: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
     Raises:
         UsageError: The name is none of these.
-        DeviceError: There is no such CUDA device.
+        DeviceError: There is no such device.
     """
     import torch
 
@@ -57,6 +58,11 @@ def pick_device(name: str) -> torch.device:
                 f"--device {name}: PyTorch finds {count} CUDA devices on this machine; "
                 "use --device cpu, or install a CUDA build of torch and its driver"
             )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError(
+            "--device mps: PyTorch finds no Apple GPU on this machine; use --device cpu, or macOS "
+            "14 or later on a Mac with Apple silicon"
+        )
     return device
 
 
@@ -64,7 +70,7 @@ def effective_precision(asked: Precision, device: torch.device) -> Precision:
     """Return the precision to use: ``"bf16"`` only where it is not slower than ``"32"``.
 
     On processors without AVX-512, PyTorch's bfloat16 arithmetic is hundreds of times slower than
-    single precision.
+    single precision. On Apple's GPUs, nobody has measured it.
 
     Args:
         asked: The precision that the recipe asks for.
@@ -73,9 +79,9 @@ def effective_precision(asked: Precision, device: torch.device) -> Precision:
     import torch
 
     slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in {"NO AVX", "AVX2"}
-    return "32" if slow else asked
+    return "32" if slow or device.type == "mps" else asked
 
 
 def _check_name(name: str) -> None:
     if not _NAMES.fullmatch(name):
-        raise UsageError(f"--device {name}: not a device; use auto, cpu, cuda or cuda:N")
+        raise UsageError(f"--device {name}: not a device; use auto, cpu, cuda, cuda:N or mps")

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from enhance_cli.config.apply import check_long_edge, check_strength
 from enhance_cli.config.dials import NEUTRAL, Dials
-from enhance_cli.config.model import LONG_EDGE, ModelConfig
-from enhance_cli.errors import RetouchError, UsageError
-from enhance_cli.imaging.codecs.pillow_image import (
-    PillowImage,
-    image_from_photo,
-    photo_from_image,
-)
+from enhance_cli.config.model import ModelConfig
+from enhance_cli.errors import RetouchError
+from enhance_cli.imaging.codecs.pillow_image import PillowImage
 from enhance_cli.imaging.color_loop import ColorCoefficients
-from enhance_cli.imaging.photo import Photo, has_no_color
+from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import Resampling, Size, resize_unrounded
 from enhance_cli.inference.device import pick_device
-from enhance_cli.inference.retouch import Retouch, apply_retouch, unchanged
+from enhance_cli.inference.picture import Picture, photo_of, through_photo
+from enhance_cli.inference.retouch import Retouch, apply_retouch, memory_errors_reported, unchanged
 from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade, Enhancement
@@ -36,14 +32,8 @@ from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
 from enhance_cli.models.guided_upsampling import guided_affine_grid
 from enhance_cli.models.prnet import Shape, input_shape
 
-Picture = TypeVar("Picture", PillowImage, NDArray[Any], Tensor)
-
 OUT_OF_MEMORY = "the GPU is out of memory; the run goes on without it, more slowly"
-
-_OVERSHOOT = 0.5
-"""By how much floats may be outside [0, 1]."""
-
-_DTYPES = {np.dtype(dtype) for dtype in (np.uint8, np.uint16, np.float32)}
+NOT_ON_THIS_GPU = "PyTorch cannot do all of this on this GPU; the run goes on without it"
 
 
 class Enhancer:
@@ -87,7 +77,7 @@ class Enhancer:
 
         Args:
             weights: The weights file; None looks one up as ``enhance apply`` does.
-            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``, Apple's GPU (untested).
 
         Raises:
             EnhanceError: The weights or the device are not available.
@@ -97,33 +87,42 @@ class Enhancer:
         model = fuse_batch_norm(load_weights(path, chosen).model)
         return cls(model, chosen, path, cpu_fallback=True)
 
+    def __repr__(self) -> str:
+        variant, weights = self.model.config.variant, self.weights_path
+        return f"Enhancer({variant}, weights={str(weights)!r}, device={str(self.device)!r})"
+
     def enhance(
         self,
         photo: Picture,
         *,
-        long_edge: int | None = LONG_EDGE,
+        long_edge: int | None = None,
         coarse_only: bool = False,
         strength: float = 1.0,
         srgb: bool = False,
         dials: Dials = NEUTRAL,
     ) -> Picture:
-        """Enhance a photo as ``enhance apply`` does, and return a photo of the same type.
+        """Enhance a photo, at its full size, and return one of the same type.
+
+        The result is that of ``enhance apply --full-size``; ``long_edge=500`` gives that of
+        ``enhance apply`` alone.
 
         Args:
-            photo: A Pillow image, whose color profile and orientation are honoured and whose result
-                has 8 bits per channel; or an array, ``(H, W, 3)`` or ``(H, W)``, uint8, uint16 or
-                float32 in [0, 1], sRGB; or a tensor, ``(3, H, W)`` or ``(B, 3, H, W)``, floats in
-                [0, 1], sRGB.
-            long_edge: Longer edge of the result, in pixels. Smaller photos keep their size; None
-                keeps the size of every photo.
+            photo: A :class:`Photo`, as ``enhance_cli.open_photo`` reads it from a file; or a Pillow
+                image, whose color profile and orientation are honoured and whose result has 8 bits
+                per channel; or an array, ``(H, W, 3)``, ``(H, W, 1)`` or ``(H, W)``; or a tensor,
+                ``(3, H, W)``, ``(1, H, W)`` or a batch of these, ``(B, ...)``. Arrays and tensors
+                are uint8, uint16, or floats of any precision in [0, 1], in sRGB. Floats are
+                computed in single precision.
+            long_edge: Longer edge of the result, in pixels, to which larger photos are downscaled;
+                None keeps the full size.
             coarse_only: Use CENet alone, without PRNet.
             strength: Factor on the change: 0 returns the photo unchanged, 1 the networks' result;
-                values above 1 exaggerate it.
+                values above 1, up to 1.5, exaggerate it.
             srgb: Convert a photo in another color space to sRGB.
             dials: Exposure, warmth, tint, contrast and saturation after the networks.
 
         Returns:
-            A photo of the type, dtype and number of channels of ``photo``.
+            A photo of the type, dtype, device and number of channels of ``photo``.
 
         Raises:
             TypeError: The photo is none of these.
@@ -139,36 +138,30 @@ class Enhancer:
             retouch = None if strength == 0 and not srgb else self.predict(fitting, coarse_only)
             return self.apply(fitting, retouch, strength, srgb, dials=dials)
 
-        if isinstance(photo, PillowImage):
-            if photo.mode == "F":
-                raise TypeError("a Pillow image of mode F: give another mode, or a float32 array")
-            _refuse_empty(photo.size)
-            return image_from_photo(run(photo_from_image(photo, long_edge)))
-        if isinstance(photo, np.ndarray):
-            return _enhance_array(photo, run)
-        if isinstance(photo, Tensor):
-            return _enhance_tensor(photo, run)
-        raise TypeError(f"{type(photo).__name__}: give a Pillow image, an array or a tensor")
+        return through_photo(photo, run, long_edge)
 
     @torch.inference_mode()
-    def predict(self, photo: Photo, coarse_only: bool = False) -> Retouch:
+    def predict(
+        self, photo: Photo | PillowImage | NDArray[Any] | Tensor, coarse_only: bool = False
+    ) -> Retouch:
         """Run the networks on a downscaled view of a photo of any size.
 
         Args:
-            photo: The photo, in any color space.
+            photo: A photo as :meth:`enhance` takes it, but no batch. Nothing is changed in it.
             coarse_only: Use CENet alone, without PRNet.
 
         Returns:
-            The retouch, on the CPU, for this photo at the size that it has.
+            The retouch, on the CPU: a function of color that can be applied, blended and written as
+            a look-up table.
 
         Raises:
-            TypeError: It is no :class:`Photo`; :meth:`enhance` takes other types.
+            TypeError: The photo is of another type.
+            UsageError: The photo is empty, or its floats are not in [0, 1].
             RetouchError: The networks' result is not finite, or memory runs out.
         """
-        if not isinstance(photo, Photo):
-            raise TypeError(f"{type(photo).__name__}: give a Photo, or call enhance()")
+        photo = photo_of(photo)
         shape = Shape(*photo.pixels.shape[:2])
-        with _memory_errors_reported():
+        with memory_errors_reported():
             view = _network_input(photo, self.model.config)
             with self._one_at_a_time():
                 failures, warnings = 0, ()
@@ -177,10 +170,15 @@ class Enhancer:
                         small = self.model(view.to(self.device), coarse_only)
                         retouch = _retouch_from(small, shape, photo.grey)
                         return replace(retouch, warnings=warnings)
-                    except torch.OutOfMemoryError:
-                        failures += 1
+                    except RuntimeError as problem:
                         small = None  # frees its memory before the next try
-                        warnings += self._make_room(failures)
+                        if _is_missing_on_gpu(problem, self.device):
+                            warnings += self._fall_back(NOT_ON_THIS_GPU)
+                        elif _is_lack_of_gpu_memory(problem):
+                            failures += 1
+                            warnings += self._make_room(failures)
+                        else:
+                            raise
 
     def apply(
         self,
@@ -209,7 +207,7 @@ class Enhancer:
         check_strength(strength)
         if retouch is None and dials.are_neutral:
             return photo
-        with _memory_errors_reported():
+        with memory_errors_reported():
             chosen = retouch or unchanged(photo)
             return apply_retouch(photo, chosen, strength, srgb, in_place, dials)
 
@@ -233,16 +231,40 @@ class Enhancer:
         """
         if self.device.type == "cpu":
             raise MemoryError
-        torch.cuda.empty_cache()
-        if failures == 1:
-            return ()
+        _empty_cache(self.device)
+        return () if failures == 1 else self._fall_back(OUT_OF_MEMORY)
+
+    def _fall_back(self, warning: str) -> tuple[str, ...]:
+        """Move to the CPU for good.
+
+        Returns:
+            The warning, for the photo at which it happened.
+
+        Raises:
+            MemoryError: The model must stay where it is.
+        """
         if not self.cpu_fallback:
             raise MemoryError
+        gpu = self.device
         self.model.to("cpu")
         self.device = torch.device("cpu")  # after the move: on the CPU, no thread waits
-        torch.cuda.empty_cache()
-        self.warnings.append(OUT_OF_MEMORY)
-        return (OUT_OF_MEMORY,)
+        _empty_cache(gpu)
+        self.warnings.append(warning)
+        return (warning,)
+
+
+def _is_missing_on_gpu(problem: RuntimeError, device: torch.device) -> bool:
+    """Whether PyTorch lacks an operator on this GPU; only Apple's lack any."""
+    return device.type == "mps" and isinstance(problem, NotImplementedError)
+
+
+def _is_lack_of_gpu_memory(problem: RuntimeError) -> bool:
+    """Whether a GPU is out of memory; for Apple's, PyTorch has no type of error."""
+    return isinstance(problem, torch.OutOfMemoryError) or "MPS backend out of" in str(problem)
+
+
+def _empty_cache(device: torch.device) -> None:
+    (torch.mps if device.type == "mps" else torch.cuda).empty_cache()
 
 
 def _network_input(photo: Photo, config: ModelConfig) -> Tensor:
@@ -285,61 +307,3 @@ def _retouch_from(small: Enhancement, shape: Shape, grey: bool) -> Retouch:
     )
     has_cenet = small.mapping is not None
     return Retouch(coefficients, on_cpu[-1] if grid is not None else None, has_cenet, grey)
-
-
-@contextlib.contextmanager
-def _memory_errors_reported() -> Generator[None]:
-    """Translate the errors that NumPy and PyTorch raise for lack of memory into a RetouchError."""
-    try:
-        yield
-    except MemoryError as problem:
-        raise RetouchError("too large for this machine's memory") from problem
-    except RuntimeError as problem:
-        if "allocate" not in str(problem):
-            raise
-        raise RetouchError("too large for this machine's memory") from problem
-
-
-def _enhance_array(array: NDArray[Any], run: Callable[[Photo], Photo]) -> NDArray[Any]:
-    if array.dtype not in _DTYPES:
-        raise TypeError(f"{array.dtype} pixels: give uint8, uint16 or float32")
-    grey = array.ndim == 2
-    pixels = np.repeat(array[..., None], 3, axis=2) if grey else array
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise TypeError(f"an array of shape {array.shape}: give (H, W, 3) or (H, W)")
-    _refuse_empty(pixels.shape[:2])
-    _refuse_other_range(pixels)
-    result = run(Photo(pixels, grey=grey or has_no_color(pixels))).pixels
-    result = result[..., 0] if grey else result
-    return result.copy() if np.may_share_memory(result, array) else result
-
-
-def _refuse_empty(shape: Sequence[int]) -> None:
-    if 0 in shape:
-        raise UsageError(f"a photo without pixels, of shape {tuple(shape)}")
-
-
-def _refuse_other_range(pixels: NDArray[Any]) -> None:
-    """Refuse floats that cannot be meant to be in [0, 1]; resizing may exceed it by a little."""
-    if np.issubdtype(pixels.dtype, np.integer):
-        return
-    low, high = float(pixels.min()), float(pixels.max())
-    if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):  # NaN compares with nothing
-        raise UsageError(f"pixels from {low:g} to {high:g}: give floats in [0, 1]")
-
-
-def _enhance_tensor(tensor: Tensor, run: Callable[[Photo], Photo]) -> Tensor:
-    if tensor.ndim == 4:
-        _refuse_empty(tensor.shape)
-        return torch.stack([_enhance_tensor(photo, run) for photo in tensor])
-    if tensor.ndim != 3 or len(tensor) != 3 or not tensor.is_floating_point():
-        raise TypeError(
-            f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}: give floats in [0, 1], "
-            "(3, H, W) or (B, 3, H, W)"
-        )
-    _refuse_empty(tensor.shape)
-    values = tensor.detach().permute(1, 2, 0).float().cpu()
-    _refuse_other_range(values.numpy())
-    pixels = values.clamp(0, 1).contiguous().numpy()
-    result = run(Photo(pixels, grey=has_no_color(pixels))).pixels
-    return torch.from_numpy(result).permute(2, 0, 1).to(tensor)

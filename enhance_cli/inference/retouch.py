@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Generator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from enhance_cli.config.apply import CUBE_SIZE, HALD_SIZE, LutFormat, check_strength
 from enhance_cli.config.dials import NEUTRAL, Dials
+from enhance_cli.errors import RetouchError, UsageError
 from enhance_cli.imaging.affine_grid import AffineGrid, affine_grid_delta, apply_affine_grid
+from enhance_cli.imaging.codecs.encode import write_errors_reported
 from enhance_cli.imaging.color_loop import (
     ColorCoefficients,
     apply_color_function,
     color_function_delta,
 )
 from enhance_cli.imaging.color_space import SRGB, ColorSpace, Floats
+from enhance_cli.imaging.lut import write_lut
 from enhance_cli.imaging.photo import Photo, equal_in_content, quantize
 from enhance_cli.inference.dials import turn_dials, turn_dials_within
+from enhance_cli.inference.picture import Picture, through_photo
+
+_MAX_CUBE = 256
+"""Largest size of a ``.cube`` file (Adobe Cube LUT specification 1.0)."""
 
 STRIP = 2**20
 """Number of pixels whose color space is converted at a time: about 100 MB, whatever the photo."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Retouch:
     """The networks' prediction for one photo.
 
@@ -33,6 +44,7 @@ class Retouch:
         has_cenet: Whether ``function`` begins with a map that CENet has predicted.
         grey: Whether the photo has no color, so that only its luma changes.
         warnings: A line for everything that had to be given up while the networks ran.
+        strength: Factor on the change, as :meth:`blend` sets it.
     """
 
     function: ColorCoefficients
@@ -40,12 +52,100 @@ class Retouch:
     has_cenet: bool = True
     grey: bool = False
     warnings: tuple[str, ...] = ()
+    strength: float = 1.0
 
     def __eq__(self, other: object) -> bool:
         return equal_in_content(self, other)
 
     def __hash__(self) -> int:
         return hash((self.grid is None, self.has_cenet, self.grey))
+
+    def __repr__(self) -> str:
+        kind = "linear map" if self.function.polynomial is None else "polynomial of color"
+        if self.grid is not None:
+            height, width = self.grid.shape[:2]
+            kind = f"{width} x {height} maps of color"
+        grey = ", grey" if self.grey else ""
+        warned = f", {len(self.warnings)} warnings" if self.warnings else ""
+        return f"Retouch({kind}, strength {self.strength:g}{grey}{warned})"
+
+    def apply(self, picture: Picture, *, srgb: bool = False, dials: Dials = NEUTRAL) -> Picture:
+        """Apply the retouch to a picture, at its full size.
+
+        Args:
+            picture: The photo for which it was predicted, at any size, or another one: a picture as
+                :meth:`Enhancer.enhance` takes it.
+            srgb: Convert a photo in another color space to sRGB.
+            dials: Corrections after the retouch, whatever its strength.
+
+        Returns:
+            A picture of the type, dtype, device and number of channels of ``picture``.
+
+        Raises:
+            TypeError: The picture is of another type.
+            UsageError: The picture is empty, or its floats are not in [0, 1].
+            RetouchError: Memory runs out.
+        """
+        with memory_errors_reported():
+            return through_photo(
+                picture, lambda photo: apply_retouch(photo, self, srgb=srgb, dials=dials)
+            )
+
+    def blend(self, strength: float) -> Retouch:
+        """Return the retouch with another strength: a blend of the photo and its result.
+
+        Args:
+            strength: Factor on the change of this retouch, from 0 (the photo) over 1 (as it is) to
+                1.5 (exaggerated); factors of several blends are multiplied.
+
+        Raises:
+            UsageError: The strength, or the product, is out of range.
+        """
+        check_strength(strength)
+        product = self.strength * strength
+        check_strength(product)
+        return replace(self, strength=product)
+
+    def to_cube(self, path: Path | str, size: int = CUBE_SIZE) -> None:
+        """Write the retouch as a ``.cube`` look-up table, for colors in sRGB.
+
+        Args:
+            path: The file, which is replaced if it exists; missing folders are created.
+            size: Grid points along each axis, 2 to 256.
+
+        Raises:
+            UsageError: The size is out of range, or the retouch is no function of color.
+            PhotoError: The file cannot be written.
+            OutputError: The disk is full or read-only.
+        """
+        if type(size) is not int or not 2 <= size <= _MAX_CUBE:
+            raise UsageError(f"size = {size!r}: must be a whole number from 2 to {_MAX_CUBE}")
+        self._write(Path(path), "cube", size)
+
+    def to_hald(self, path: Path | str, size: int = HALD_SIZE) -> None:
+        """Write the retouch as a HaldCLUT, a PNG of 16 bits, for colors in sRGB.
+
+        Args:
+            path: The file, which is replaced if it exists; missing folders are created.
+            size: Grid points along each axis: 4, 9, 16, 25, 36, 49, 64, ..., 144.
+
+        Raises:
+            UsageError: The size is none of these, or the retouch is no function of color.
+            PhotoError: The file cannot be written.
+            OutputError: The disk is full or read-only.
+        """
+        if size not in {level**2 for level in range(2, 13)}:
+            raise UsageError(f"size = {size!r}: must be a square number from 4 to 144")
+        self._write(Path(path), "hald", size)
+
+    def _write(self, path: Path, kind: LutFormat, size: int) -> None:
+        if self.grid is not None:
+            raise UsageError(
+                f"{path}: this retouch depends on the place in the photo, which a table cannot "
+                "hold; predict with coarse_only=True, or use weights with a global PRNet"
+            )
+        with write_errors_reported(path):
+            write_lut(self.colors, path, path.stem, kind, size)
 
     def colors(self, colors: Floats, strength: float = 1.0, dials: Dials = NEUTRAL) -> Floats:
         """Take colors through ``function`` and the dials, as the pixels of the photo.
@@ -58,7 +158,8 @@ class Retouch:
         Returns:
             ``(..., 3)``, as in the result of :func:`apply_retouch`, but not clamped.
         """
-        retouched = colors + color_function_delta(colors, self.function, strength, self.grey)
+        factor = strength * self.strength
+        retouched = colors + color_function_delta(colors, self.function, factor, self.grey)
         if dials.are_neutral:
             return retouched
         return turn_dials(retouched.clip(0, 1), dials, self.grey)
@@ -94,6 +195,7 @@ def apply_retouch(
     Returns:
         The result, with the photo's shape and dtype. The result of a grey photo is in sRGB.
     """
+    strength *= retouch.strength
     target = SRGB if srgb or photo.grey else photo.color_space
     source = np.ascontiguousarray(photo.pixels)
     pixels = source if in_place and source.flags.writeable else np.empty_like(source)
@@ -155,3 +257,16 @@ def _delta(photo: Photo, retouch: Retouch, strength: float, colors: Floats, top:
         return color_function_delta(colors, retouch.function, strength, photo.grey)
     height = photo.size.height
     return affine_grid_delta(colors, retouch.grid, top, height, strength, photo.grey)
+
+
+@contextlib.contextmanager
+def memory_errors_reported() -> Generator[None]:
+    """Translate the errors that NumPy and PyTorch raise for lack of memory into a RetouchError."""
+    try:
+        yield
+    except MemoryError as problem:
+        raise RetouchError("too large for this machine's memory") from problem
+    except RuntimeError as problem:
+        if "allocate" not in str(problem):
+            raise
+        raise RetouchError("too large for this machine's memory") from problem

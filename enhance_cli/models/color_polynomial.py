@@ -53,10 +53,13 @@ def fit_color_polynomial(residual: Tensor, photo: Tensor, mask: Tensor | None = 
         terms = basis @ monomials
         weighted = terms if mask is None else terms * mask.flatten(2)
         pixels = terms.shape[-1] if mask is None else mask.sum((1, 2, 3))[:, None, None]
-        gram = (weighted @ terms.mT / pixels).double()
+        # Apple's GPUs have no double precision; the matrices are small.
+        exact = torch.device("cpu") if photo.device.type == "mps" else photo.device
+        gram = (weighted @ terms.mT / pixels).to(exact).double()
         gram += _RIDGE * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-        moments = (weighted @ residual.float().flatten(2).mT / pixels).double()
-        return (basis.mT.double() @ solve(gram, moments)).float()
+        moments = (weighted @ residual.float().flatten(2).mT / pixels).to(exact).double()
+        fitted = basis.mT.to(exact).double() @ solve(gram, moments)
+        return fitted.float().to(photo.device)
 
 
 def evaluate_color_polynomial(coefficients: Tensor, photo: Tensor) -> Tensor:

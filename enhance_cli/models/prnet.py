@@ -61,7 +61,10 @@ def resized(photo: Tensor, shape: Shape) -> Tensor:
     """Resize ``(B, 3, H, W)`` photos, as Pillow's bilinear filter does."""
     if photo.shape[-2:] == shape:
         return photo
-    return F.interpolate(photo, shape, mode="bilinear", align_corners=False, antialias=True)
+    # Not every PyTorch has this filter on Apple's GPUs; the networks' photos are small.
+    source = photo.cpu() if photo.device.type == "mps" else photo
+    smaller = F.interpolate(source, shape, mode="bilinear", align_corners=False, antialias=True)
+    return smaller.to(photo.device)
 
 
 class Deconvolution(nn.ConvTranspose2d):

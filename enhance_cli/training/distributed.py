@@ -26,7 +26,7 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
     """Set up the device, or this process's share of the devices under torchrun.
 
     Args:
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         precision: ``"32"``, or ``"bf16"`` for autocast. On processors where bfloat16 is slower,
             ``"32"`` is used instead.
 
@@ -42,7 +42,7 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
     if world == 1:
         devices = [chosen.index or 0] if chosen.type == "cuda" else 1
         return Fabric(accelerator=chosen.type, devices=devices, precision=plugin)
-    if chosen.index is not None:
+    if chosen.index is not None or chosen.type == "mps":
         raise UsageError(f"--device {device}: several processes cannot share it; use --device cuda")
     fabric = Fabric(
         accelerator=chosen.type,

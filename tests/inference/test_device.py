@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from enhance_cli.errors import DeviceError, UsageError
-from enhance_cli.inference.device import effective_precision, pick_device
+from enhance_cli.inference.device import effective_precision, pick_device, refuse_unusable_device
 
 
 def test_auto_prefers_cuda_where_it_is_available(monkeypatch):
@@ -18,6 +18,18 @@ def test_cuda_without_a_device_is_an_error_and_never_the_cpu(monkeypatch):
         pick_device("cuda")
 
 
+def test_apples_gpu_is_used_only_if_asked_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device("mps") == torch.device("mps")
+    assert pick_device("auto") == torch.device("cpu"), "nobody has tested it"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match=r"no Apple GPU .* use --device cpu"):
+        pick_device("mps")
+    with pytest.raises(DeviceError, match="no Apple GPU"):
+        refuse_unusable_device("mps")
+
+
 def test_a_device_number_that_does_not_exist(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -26,7 +38,7 @@ def test_a_device_number_that_does_not_exist(monkeypatch):
         pick_device("cuda:2")
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:", "CPU ", "mps"])
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "CPU ", "mps:1"])
 def test_an_unknown_name(name):
     with pytest.raises(UsageError, match="auto, cpu, cuda"):
         pick_device(name)
@@ -34,7 +46,10 @@ def test_an_unknown_name(name):
 
 @pytest.mark.parametrize(
     ("device", "processor", "expected"),
-    [("cpu", "AVX2", "32"), ("cpu", "AVX512", "bf16"), ("cuda", "AVX2", "bf16")],
+    [
+        *(("cpu", "AVX2", "32"), ("cpu", "AVX512", "bf16"), ("cuda", "AVX2", "bf16")),
+        ("mps", "AVX512", "32"),
+    ],
 )
 def test_bfloat16_is_not_used_where_it_is_slow(monkeypatch, device, processor, expected):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)

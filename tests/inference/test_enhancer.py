@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
@@ -42,7 +43,8 @@ class TestTheResultHasTheTypeOfThePhoto:
         assert result.getpixel((9, 9)) == (126, 106, 86)
 
     @pytest.mark.parametrize(
-        ("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)]
+        ("dtype", "white"),
+        [(np.uint8, 255), (np.uint16, 65535), (np.float16, 1), (np.float32, 1), (np.float64, 1)],
     )
     def test_arrays(self, brightening, dtype, white):
         color = np.array([0.4, 0.3, 0.2])
@@ -51,9 +53,36 @@ class TestTheResultHasTheTypeOfThePhoto:
         assert result.dtype == dtype and result.shape == (8, 9, 3)
         np.testing.assert_allclose(result[4, 4] / white, color + 0.1, atol=1 / 255)
 
-    def test_grey_arrays(self, brightening):
-        result = brightening.enhance(np.full((8, 9), 100, np.uint8))
-        assert result.shape == (8, 9) and result[4, 4] == 100 + STEP
+    @pytest.mark.parametrize("shape", [(8, 9), (8, 9, 1)])
+    def test_grey_arrays(self, brightening, shape):
+        result = brightening.enhance(np.full(shape, 100, np.uint8))
+        assert result.shape == shape and result[4, 4] == 100 + STEP
+
+    def test_photos(self, brightening):
+        result = brightening.enhance(Photo(np.full((8, 9, 3), 100, np.uint8)))
+        assert isinstance(result, Photo) and result.pixels[4, 4, 0] == 100 + STEP
+
+    @pytest.mark.parametrize("shape", [(3, 8, 9), (1, 8, 9), (2, 3, 8, 9)])
+    @pytest.mark.parametrize(
+        ("dtype", "white"),
+        [
+            (torch.uint8, 255),
+            (torch.uint16, 65535),
+            (torch.float16, 1),
+            (torch.bfloat16, 1),
+            (torch.float32, 1),
+            (torch.float64, 1),
+        ],
+    )
+    def test_tensors(self, brightening, dtype, white, shape):
+        photo = torch.full(shape, 0.4 * white, dtype=torch.float64).to(dtype)
+        for strength in (0, 1):
+            result = brightening.enhance(photo, strength=strength)
+            assert result.dtype == dtype and result.shape == shape
+            values = result.double() / white
+            assert (values - 0.4 - 0.1 * strength).abs().max() < 1 / 255
+            result.zero_()
+        assert photo.double().min() > 0, "the result has memory of its own"
 
     def test_tensors_and_batches(self, brightening):
         photo = torch.rand(2, 3, 16, 24) * 0.8
@@ -68,7 +97,7 @@ class TestTheResultHasTheTypeOfThePhoto:
             np.zeros((4, 4, 3), np.int64),
             np.zeros((4, 4, 7), np.uint8),
             torch.zeros(4, 4, 3),
-            torch.zeros(3, 4, 4, dtype=torch.uint8),
+            torch.zeros(3, 4, 4, dtype=torch.int64),
         ],
     )
     def test_anything_else_is_refused(self, brightening, photo):
@@ -137,8 +166,9 @@ class TestArguments:
         assert (tensor == 0.5).all() and image.getpixel((0, 0)) == (255, 0, 0)
 
     def test_what_is_no_photo_is_named(self, brightening):
-        with pytest.raises(TypeError, match="give a Photo"):
-            brightening.predict(self.PHOTO)
+        for other in ("a.jpg", [self.PHOTO], None, torch.zeros(2, 3, 8, 8)):
+            with pytest.raises(TypeError, match="give"):
+                brightening.predict(other)
         with pytest.raises(TypeError, match="mode F: give"):
             brightening.enhance(Image.new("F", (8, 8)))
 
@@ -164,9 +194,11 @@ class TestRules:
     )
     def test_size(self, brightening):
         photo = np.zeros((600, 900, 3), np.uint8)
-        assert brightening.enhance(photo).shape == (333, 500, 3)
+        assert ApplyConfig((), Path("out")).long_edge == 500
+        assert brightening.enhance(photo, long_edge=500).shape == (333, 500, 3)
         assert brightening.enhance(photo, long_edge=90).shape == (60, 90, 3)
         assert brightening.enhance(photo, long_edge=None).shape == (600, 900, 3)
+        assert brightening.enhance(photo).shape == (600, 900, 3), "the full size by default"
 
     def test_a_pillow_image_keeps_its_color_profile(self, brightening):
         profile = imagecodecs.cms_profile("adobergb")
@@ -187,7 +219,7 @@ class TestRules:
         with Image.open(path) as photo, Image.open(tmp_path / "out" / "a.png") as result:
             # Sums of floats depend, in their last bits, on the number of threads.
             with torch_threads(threads_for("cpu")):
-                result_in_memory = Enhancer.load(device="cpu").enhance(photo)
+                result_in_memory = Enhancer.load(device="cpu").enhance(photo, long_edge=500)
             np.testing.assert_array_equal(np.asarray(result_in_memory), np.asarray(result))
 
     def test_the_input_is_not_modified(self, brightening):
@@ -202,9 +234,73 @@ class TestRules:
 
     def test_the_package_exports_the_enhancer_and_the_errors(self):
         errors = {name for name in vars(enhance_cli.errors) if name.endswith("Error")}
-        assert set(enhance_cli.__all__) == {"Enhancer", "__version__", *errors}
+        assert set(enhance_cli.__all__) == {
+            *("Enhancer", "Photo", "Retouch", "open_photo", "__version__"),
+            *errors,
+        }
+        assert all(getattr(enhance_cli, name) for name in enhance_cli.__all__)
         with pytest.raises(AttributeError, match="enhancer"):
             _ = enhance_cli.enhancer_of_photos
+
+
+def test_the_enhancer_says_what_it_is(brightening, brightening_weights):
+    assert repr(brightening) == f"Enhancer(ce, weights='{brightening_weights}', device='cpu')"
+
+
+class TestOpenPhoto:
+    def test_it_reads_what_apply_reads(self, tmp_path, write_dng, write_photo, coffee):
+        raw = enhance_cli.open_photo(write_dng(tmp_path / "a.dng", coffee))
+        assert raw.pixels.dtype == np.uint16 and raw.size == (600, 400)
+        small = enhance_cli.open_photo(str(write_photo(tmp_path / "a.jpg", coffee)), long_edge=90)
+        assert small.size == (90, 60) and repr(small) == "Photo(90 x 60, uint8, sRGB)"
+
+    def test_what_it_cannot_read_is_an_error(self, tmp_path):
+        with pytest.raises(enhance_cli.PhotoError, match=r"none\.jpg"):
+            enhance_cli.open_photo(tmp_path / "none.jpg")
+        with pytest.raises(UsageError, match="long_edge"):
+            enhance_cli.open_photo(tmp_path / "none.jpg", long_edge=0)
+
+
+class TestRetouchAsAnObject:
+    def test_it_is_applied_to_pictures_of_any_kind_and_size(self, brightening):
+        retouch = brightening.predict(Image.new("RGB", (9, 8), (100, 80, 60)))
+        assert retouch.apply(Image.new("RGB", (90, 80), (100, 80, 60))).getpixel((9, 9))[0] == 126
+        array = retouch.apply(np.full((80, 90, 3), 0.4))
+        assert array.dtype == np.float64 and array[3, 3, 0] == pytest.approx(0.5, abs=1e-6)
+        assert retouch.apply(torch.full((3, 5, 5), 100, dtype=torch.uint8))[0, 0, 0] == 126
+
+    def test_blending_is_the_strength_of_apply(self, brightening):
+        photo = Photo(np.full((8, 9, 3), 100, np.uint8))
+        retouch = brightening.predict(photo)
+        for strength in (0, 0.5, 1, 1.5):
+            expected = brightening.apply(photo, retouch, strength)
+            assert retouch.blend(strength).apply(photo) == expected
+        assert retouch.blend(0.5).blend(0.5).strength == 0.25
+        with pytest.raises(UsageError, match="strength"):
+            retouch.blend(1.5).blend(1.5)
+        assert repr(retouch.blend(0.5)) == "Retouch(linear map, strength 0.5)"
+
+    def test_its_tables_hold_the_blend(self, brightening, tmp_path):
+        retouch = brightening.predict(np.full((8, 9, 3), 100, np.uint8)).blend(0.5)
+        retouch.to_cube(tmp_path / "new" / "a.cube", size=5)
+        lines = (tmp_path / "new" / "a.cube").read_text().splitlines()
+        assert lines[1] == "LUT_3D_SIZE 5" and lines[4] == "0.050000 0.050000 0.050000"
+        retouch.to_hald(tmp_path / "a.png", size=16)
+        assert imagecodecs.png_decode((tmp_path / "a.png").read_bytes())[0, 0, 0] == 3277
+        for size in (1, 257, "5"):
+            with pytest.raises(UsageError, match="size"):
+                retouch.to_cube(tmp_path / "b.cube", size)
+        with pytest.raises(UsageError, match="square"):
+            retouch.to_hald(tmp_path / "b.png", 15)
+        (tmp_path / "file").touch()
+        with pytest.raises(enhance_cli.EnhanceError, match=r"b\.cube"):
+            retouch.to_cube(tmp_path / "file" / "b.cube")
+
+    def test_what_depends_on_the_place_is_no_table(self, identity_weights, tmp_path, coffee):
+        retouch = Enhancer.load(identity_weights, "cpu").predict(coffee)
+        assert retouch.grid is not None and "maps of color" in repr(retouch)
+        with pytest.raises(UsageError, match="coarse_only=True"):
+            retouch.to_cube(tmp_path / "a.cube")
 
 
 class TestMemory:
@@ -298,6 +394,38 @@ class TestMemory:
         assert retouched(enhancer, photo).pixels[4, 4, 0] == 100 + STEP
         assert tried == ["cuda", "cuda"] and not enhancer.warnings
 
+    @pytest.mark.parametrize(
+        "problem", [RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+                    NotImplementedError("The operator 'aten::x' is not implemented for MPS")]
+    )  # fmt: skip
+    def test_apples_gpu_is_given_up_as_cuda_is(self, on_gpu, monkeypatch, problem):
+        enhancer, play, _ = on_gpu
+        play(failures=0)
+        forward, emptied = enhancer.model.forward, []
+
+        def networks(photo, coarse_only):
+            if enhancer.device.type == "mps":
+                raise problem
+            return forward(photo, coarse_only)
+
+        monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append(True))
+        monkeypatch.setattr(enhancer.model, "forward", networks)
+        enhancer.device = torch.device("mps")
+        photo = Photo(np.full((8, 8, 3), 100, np.uint8))
+        assert retouched(enhancer, photo).pixels[4, 4, 0] == 100 + STEP
+        assert enhancer.device.type == "cpu" and len(enhancer.warnings) == 1 and emptied
+
+    def test_other_faults_on_a_gpu_are_not_hidden(self, on_gpu, monkeypatch):
+        enhancer, play, _ = on_gpu
+        play(failures=0)
+
+        def networks(*_):
+            raise RuntimeError("shapes do not match")
+
+        monkeypatch.setattr(enhancer.model, "forward", networks)
+        with pytest.raises(RuntimeError, match="shapes do not match"):
+            enhancer.predict(Photo(np.full((8, 8, 3), 100, np.uint8)))
+
     def test_no_memory_on_the_cpu_fails_the_photo(self, brightening, monkeypatch):
         def no_memory(*_, **__):
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
@@ -363,5 +491,5 @@ def test_a_jpeg_read_from_memory(brightening, coffee):
     content = BytesIO()
     Image.fromarray(coffee).save(content, "JPEG")
     photo = Image.open(content)
-    assert brightening.enhance(photo).size == (500, 333)
+    assert brightening.enhance(photo, long_edge=500).size == (500, 333)
     assert photo.size == (600, 400), "the caller's image is not modified"
