@@ -76,6 +76,15 @@ def read_raw(
     return Photo(pixels, grey=grey, metadata=metadata)
 
 
+def read_raw_exif(path: Path) -> bytes | exif.Tags | None:
+    """Read the EXIF of a RAW file without developing it; None if it cannot be read."""
+    try:
+        return exif.read_tags(path)
+    except exif.ExifError:
+        with _open(path) as raw:
+            return _read_metadata(path, raw).exif
+
+
 def _open(path: Path) -> rawpy.RawPy:
     """Open a RAW file; LibRaw takes no names that are not UTF-8."""
     unpacked = unpacked_dng(path)
