@@ -64,6 +64,7 @@ class Gallery:
         self._middle = middle
         self._failed: list[str] = []
         self._count = 0
+        self._series: int | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         self._publisher = publisher
         self._temporary = publisher.temporary_path(path)
@@ -71,8 +72,11 @@ class Gallery:
         self._file: TextIO = os.fdopen(file, "w", encoding="utf-8")
         self._file.write(head)
 
-    def add(self, entry: GalleryEntry) -> None:
-        """Add a photo."""
+    def add(self, entry: GalleryEntry, series: int | None = None) -> None:
+        """Add a photo, under the heading of its series; None if it is in none."""
+        if series != self._series:
+            self._series = series
+            self._file.write(f"<h2>{f'Series {series}' if series else 'Single photos'}</h2>\n")
         self._count += 1
         values = {
             "name": _text(entry.name),

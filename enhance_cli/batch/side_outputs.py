@@ -368,8 +368,14 @@ class SideOutputs:
         before, after = (decode(path, THUMBNAIL_EDGE) for path in (job.input, job.output))
         return self._entry(job, before, after, None)
 
-    def show(self, job: Job, entry: GalleryEntry | None, not_shown: str | None) -> None:
-        """Add a photo to the gallery, or the reason why it cannot be shown.
+    def show(
+        self,
+        job: Job,
+        entry: GalleryEntry | None,
+        not_shown: str | None,
+        series: int | None = None,
+    ) -> None:
+        """Add a photo of a series to the gallery, or the reason why it cannot be shown.
 
         Raises:
             OutputError: The gallery cannot be written.
@@ -380,7 +386,7 @@ class SideOutputs:
         with _errors_reported("--gallery", self._gallery.path):
             if entry is not None:
                 self._gallery_claim.restrict_to(job.input)
-                self._gallery.add(entry)
+                self._gallery.add(entry, series)
             if not_shown is not None:
                 name = job.output.relative_to(self._out).with_name(job.input.name)
                 self._gallery.add_failed(str(name), _without_folders(not_shown, job))
