@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enhance_cli.batch.manifest import Manifest
+from enhance_cli.batch.conflicts import Decision, Reason
+from enhance_cli.batch.manifest import Manifest, Origin
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.series.bursts import Burst, digest_of
 from enhance_cli.batch.series.first_pass import bursts_of, look_at_bursts, look_of_one
@@ -103,6 +104,27 @@ class SeriesPlanner:
         for members in look_at_bursts(bursts, *common, lambda: looked_at(next(done), total)):
             known |= members
         self.looks.set(known, self._outputs)
+
+    def keep_records(
+        self, decisions: Sequence[Decision], manifest: Manifest, settings: Callable[[], str]
+    ) -> None:
+        """Record of results that stay with what their photos have been compared.
+
+        Then the next run need not look at these photos again.
+
+        Args:
+            decisions: What becomes of each photo.
+            manifest: The records of a locked folder.
+            settings: Returns the digest of the settings that all photos share.
+        """
+        for job, reason in decisions:
+            record = manifest.lookup(job.output) if job.input in self.looks.members else None
+            if record is None or reason is not Reason.UP_TO_DATE:
+                continue
+            wanted = settings() + self.looks.suffix(job.input)
+            if record.settings != wanted:
+                origin = Origin(record.input, record.folder, record.source, record.content, wanted)
+                manifest.announce(origin, job.output, job.output)
 
     @property
     def _synced(self) -> Path | None:

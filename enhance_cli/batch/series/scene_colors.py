@@ -35,6 +35,9 @@ _TOLERANCE, _SHARE = 1 / 3, 0.35
 """Difference in brightness, in stops and as a share, that a camera's tone curve may add to that in
 exposure."""
 
+_CLEARLY = 0.03
+"""By how much more two photos must have in common for a difference that is not expected."""
+
 MOST_STOPS = 6
 """Largest difference in brightness that is looked for, in stops."""
 
@@ -89,14 +92,21 @@ def likeness(colors: Floats, other: Floats, stops: float | None) -> tuple[float,
         The share that they have in common, and by how many stops the first one is brighter.
     """
     reach = MOST_STOPS if stops is None else _TOLERANCE + _SHARE * abs(stops)
-    expected = round((stops or 0) * _PER_STOP)
-    steps = sorted(range(-round(reach * _PER_STOP), round(reach * _PER_STOP) + 1), key=abs)
-    found = [
-        (float(np.minimum(brightened(colors, -bins / _PER_STOP), other).sum()), bins / _PER_STOP)
-        for bins in (expected + step for step in steps)
-    ]
-    # Of equals, the nearest to what is expected.
-    return max(found, key=lambda one: round(one[0], 3))
+    expected, most = round((stops or 0) * _PER_STOP), round(reach * _PER_STOP)
+    shares = {
+        bins: float(np.minimum(brightened(colors, -bins / _PER_STOP), other).sum())
+        for bins in range(expected - most - 1, expected + most + 2)
+    }
+    best = max(list(shares)[1:-1], key=lambda bins: shares[bins])
+    if shares[best] < shares[expected] + _CLEARLY:  # other parts of a scene differ by chance
+        return shares[expected], expected / _PER_STOP
+    return shares[best], (best + _peak(*(shares[best + step] for step in (-1, 0, 1)))) / _PER_STOP
+
+
+def _peak(before: float, highest: float, after: float) -> float:
+    """Where a parabola through three values has its peak: from -0.5 to 0.5 about the middle."""
+    bend = before - 2 * highest + after
+    return float(np.clip((before - after) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0
 
 
 def _smoothed(counts: Floats, axis: int, weights: NDArray[np.float64]) -> Floats:

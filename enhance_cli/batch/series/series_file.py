@@ -69,4 +69,4 @@ def _lines(path: Path) -> list[list[str]]:
 
 
 def _fits(photo: Path, pattern: str) -> bool:
-    return photo.match(pattern.removeprefix("./"))
+    return photo.name == pattern or photo.absolute().match(pattern.removeprefix("./"))

@@ -41,6 +41,7 @@ from enhance_cli.imaging.codecs.webp import is_lossless_webp
 from enhance_cli.imaging.file_limits import refuse_costly_file
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
+from enhance_cli.imaging.metadata.tiff_tags import read_directories
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
 
@@ -102,7 +103,7 @@ def read_exif(path: Path) -> bytes | exif.Tags | None:
         with path.open("rb") as file:
             signature = file.read(SIGNATURE_LENGTH)
         if is_tiff(signature):
-            return exif.read_tags(path)
+            return read_directories(path)  # piexif would read the whole file
         if signature.startswith(PNG_SIGNATURE):
             return decode(path, _SMALL).metadata.exif
         with open_image(path) as image:

@@ -100,12 +100,15 @@ def test_running_again_does_only_what_is_new(run, scene, shoot, coffee, looked):
     assert reasons["b.png"] is reasons["c.png"] is Reason.UP_TO_DATE
 
 
-def test_one_more_of_another_scene_changes_nothing(run, scene, shoot, coffee):
+def test_one_more_of_another_scene_changes_nothing(run, scene, shoot, coffee, looked):
     run(series="auto")
     shoot(scene / "d.png", coffee[..., [1, 2, 0]].copy(), second=45)
     reasons = {name: one.reason for name, one in run(series="auto").items()}
     assert reasons.pop("d.png") is Reason.NEW
     assert set(reasons.values()) == {Reason.UP_TO_DATE}
+    looked.clear()
+    assert {one.reason for one in run(series="auto").values()} == {Reason.UP_TO_DATE}
+    assert looked == [], "what was found out is known from now on"
 
 
 @pytest.mark.usefixtures("scene")

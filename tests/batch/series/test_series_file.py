@@ -26,6 +26,14 @@ def test_a_name_may_have_folders(tmp_path, pattern):
     assert read(tmp_path, pattern)[0] == [[4]]
 
 
+def test_names_may_be_relative_patterns_absolute_and_names_hold_brackets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "series.txt"
+    path.write_text(f"'{tmp_path}/in/*'\n'b [1].jpg'\n")
+    photos = [Path("in/a.jpg"), Path("other/b [1].jpg")]
+    assert read_series_file(path, photos) == ([[0], [1]], [])
+
+
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path):
     assert read(tmp_path, b"\xef\xbb\xbfa1.jpg a2.jpg\r\nd.jpg\r\n")[0] == [[0, 1], [4]]
 
