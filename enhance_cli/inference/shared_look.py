@@ -27,7 +27,7 @@ _OFFSET, _GAMMA = 0.055, 2.4
 _PRIOR = 0.02
 """Weight of the whole color cube beside a photo's own colors."""
 
-_PER_STOP = 1 / 4
+_PER_STOP = 1 / 10
 """Weight of a photo one stop from the common exposure: it has lost highlights or shadows."""
 
 _NEAR = 0.02

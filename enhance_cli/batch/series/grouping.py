@@ -24,7 +24,11 @@ _RECENT = 8
 
 _FAR, _FARTHEST, _TIMES_MEDIAN = 0.15, 0.3, 3
 """Distance of a function from the shared one beyond which its photo leaves the series: a multiple
-of the median of the series, but within these limits, in [0, 1]. In brackets, 0.2 occurs."""
+of the median of the series, but within these limits, in [0, 1]."""
+
+_PER_STOP = 0.06
+"""By how much farther it may be for each stop from the common exposure: networks make up for a part
+of a difference in exposure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +131,9 @@ def _series(cluster: _Cluster, by_hand: bool) -> Series | None:
     while len(frames) > 1:
         look = share_look([frame.look for frame in frames], stops.tolist())
         limit = np.clip(_TIMES_MEDIAN * np.median(look.distances), _FAR, _FARTHEST)
-        near = look.distances <= limit
+        near = look.distances <= limit + _PER_STOP * np.abs(stops)
         if by_hand or near.all():
             return Series(tuple(frames), tuple(stops.tolist()), look)
         frames = [frame for frame, kept in zip(frames, near, strict=True) if kept]
-        stops = stops[near] - np.median(stops[near]) if frames else stops[:0]
+        stops = stops[near]  # the common exposure stays
     return None

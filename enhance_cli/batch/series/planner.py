@@ -50,7 +50,7 @@ class SeriesPlanner:
         self._outputs = {job.input: job.output for job in jobs}
         self.looks = SharedLooks()
         self.warnings: list[str] = []
-        if isinstance(config.series, Path):
+        if config.series not in {"auto", "off"}:  # a file, whose faults are told at once
             self.warnings = self._found[1]
 
     def recall(self, manifest: Manifest, settings: Callable[[Path], str]) -> None:

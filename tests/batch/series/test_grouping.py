@@ -61,6 +61,14 @@ def test_a_frame_whose_own_function_lies_far_off_leaves():
     assert members(frames, by_hand=True) == [[0, 1, 2, 3, 4]]
 
 
+def test_the_common_exposure_stays_if_one_leaves():
+    frames = [frame(i, stops=s, light=s, shift=0.5 * (i == 2)) for i, s in enumerate((-1, 0, 1))]
+    (series,) = group([*frames[:2], frame(3, stops=0.5, light=0.5), frames[2], frame(4, light=0.0)])
+    assert dict(zip((one.index for one in series.frames), series.stops, strict=True)) == {
+        0: -1, 1: 0, 3: 0.5, 4: 0,
+    }  # fmt: skip
+
+
 def test_two_that_contradict_each_other_are_no_series():
     assert members([frame(0, shift=0.5), frame(1, shift=-0.5)]) == []
 
