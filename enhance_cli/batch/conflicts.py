@@ -11,6 +11,7 @@ from typing import NamedTuple
 from enhance_cli.batch.manifest import Manifest, Record
 from enhance_cli.batch.output_paths import Job, casefold_key
 from enhance_cli.batch.ownership import Owner, Ownership
+from enhance_cli.batch.series.looks import without_burst
 from enhance_cli.config.apply import OnConflict
 from enhance_cli.errors import UsageError
 
@@ -163,7 +164,8 @@ def _staleness(
         return Reason.OTHER_PHOTO
     if owners.has_changed(record, job.input):
         return Reason.PHOTO_CHANGED
-    return Reason.UP_TO_DATE if record.settings == settings(job.input) else Reason.SETTINGS_CHANGED
+    same = without_burst(record.settings) == without_burst(settings(job.input))
+    return Reason.UP_TO_DATE if same else Reason.SETTINGS_CHANGED
 
 
 def free_path(wanted: Path, photo: Path, owners: Ownership) -> Path:

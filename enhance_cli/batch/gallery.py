@@ -111,7 +111,8 @@ class Gallery:
         self._heading = (folder, scene)
         key = _text(f"{folder}/{scene or ''}")
         headings = f"<h2>{_text(folder)}</h2>\n" if folder and new_folder else ""
-        headings += f"<h3>{_text(scene)}</h3>\n" if scene else ""
+        if scene or not new_folder:
+            headings += f"<h3>{_text(scene or 'Other photos')}</h3>\n"
         self._file.write(f'<section data-key="{key}">\n{headings}<div class="photos">\n')
 
     def _end_section(self) -> None:

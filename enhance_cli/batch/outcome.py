@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from enhance_cli.batch.conflicts import Reason
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.ownership import Ownership
+from enhance_cli.batch.series.looks import SharedLooks
 from enhance_cli.batch.worker_pool import WorkerPool
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.look_files import Looks
@@ -42,6 +43,7 @@ class PhotoOutcome:
         error: Why it failed, or None.
         seconds: Processing time.
         warnings: A line for each part of the photo or its metadata that was lost.
+        series: Number of the series whose look it shares; None if it has its own.
     """
 
     input: Path
@@ -51,6 +53,7 @@ class PhotoOutcome:
     error: str | None = None
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
+    series: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class BatchContext:
         pool: The workers, and their budget of pixels.
         side_outputs: Comparisons, look-up tables and the gallery.
         ownership: Tells whose a file is, and puts outputs into their places.
+        shared: The looks that photos share.
     """
 
     config: ApplyConfig
@@ -92,3 +96,4 @@ class BatchContext:
     pool: WorkerPool
     side_outputs: SideOutputs
     ownership: Ownership
+    shared: SharedLooks

@@ -46,7 +46,9 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
             batch.pool.check_cancelled()
             look = batch.looks.of(job.input, camera_in(photo.metadata.exif))
             unchanged = look.strength == 0 and not config.srgb
-            retouch = None if unchanged else enhancer.predict(photo, config.coarse_only)
+            retouch = None if unchanged else batch.shared.retouch(job.input, photo)
+            if retouch is None and not unchanged:
+                retouch = enhancer.predict(photo, config.coarse_only)
             warnings, entry = photo.warnings, None
             warnings += retouch.warnings if retouch else ()
             if not config.pictures:

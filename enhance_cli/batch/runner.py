@@ -18,11 +18,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enhance_cli.batch.conflicts import Decision, decide
+from enhance_cli.batch.conflicts import SKIPPED, Decision, decide
 from enhance_cli.batch.manifest import Manifest, settings_digest
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
-from enhance_cli.batch.output_paths import plan_outputs
+from enhance_cli.batch.output_paths import Job, plan_outputs
 from enhance_cli.batch.ownership import Ownership
+from enhance_cli.batch.series.planner import SeriesPlanner
 from enhance_cli.batch.worker_pool import (
     WorkerPool,
     in_background,
@@ -64,6 +65,8 @@ class BatchRunner:
         plan: All photos and their output paths, and what is to be said beforehand.
         looks: The look of each photo.
         look_files: Each ``enhance.toml`` that was read.
+        looked_at: Called when photos are compared with each other before the first one is
+            retouched, with the number of those that have been looked at, and that of all.
 
     Raises:
         EnhanceError: Inputs, output folder, weights or device cannot be used.
@@ -84,6 +87,9 @@ class BatchRunner:
         if config.lut and not config.coarse_only and not weights.config.is_color_function:
             self.plan = replace(self.plan, warnings=(*self.plan.warnings, TABLES_ARE_COARSE))
         self._weights = weights.path
+        self._series = SeriesPlanner(config, self.plan.jobs, weights.config)
+        self.plan = replace(self.plan, warnings=(*self.plan.warnings, *self._series.warnings))
+        self.looked_at: Callable[[int, int], None] = lambda _done, _total: None
         self._pool = WorkerPool(threads_for("cpu"))
         self._iterating = threading.Lock()
         self._digest = in_background(partial(settings_digest, config, weights.path))
@@ -103,11 +109,34 @@ class BatchRunner:
         Raises:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
         """
+        with self._networks() as start:
+            return self._decide(start)
+
+    def series_of(self, job: Job) -> int | None:
+        """Number of the series whose look a photo shares; None if it has its own.
+
+        It is known after :meth:`decisions`.
+        """
+        return self._series.looks.number(job.input)
+
+    def _decide(self, start_networks: Callable[[], None]) -> tuple[Decision, ...]:
+        """Decide about each photo; those that may share a look are looked at before."""
         self._manifest.read()
+        if self._side_outputs is not None:
+            self._side_outputs.refuse_originals()
+        self._series.recall(self._manifest, self._own_settings_of)
+        decisions = self._decide_by_looks()
+        changed = {job.input for job, reason in decisions if reason not in SKIPPED}
+        if not self._series.concern(changed):
+            return decisions
+        start_networks()
+        self._series.look(changed, self._pool, self._batch.enhancer, self.looked_at)
+        return self._decide_by_looks()
+
+    def _decide_by_looks(self) -> tuple[Decision, ...]:
         common = self.plan.jobs, self._manifest, self._settings_of, self.config.on_conflict
         if self._side_outputs is None:
             return decide(*common, self._ownership)
-        self._side_outputs.refuse_originals()
         return decide(*common, self._ownership, self._side_outputs.places)
 
     def __iter__(self) -> Iterator[PhotoOutcome]:
@@ -119,18 +148,18 @@ class BatchRunner:
             WeightsError: The weights are damaged.
         """
         _make_folder(self.config)
-        with self._once_at_a_time(), self._manifest.locked():
-            decisions = self.decisions()
+        with self._once_at_a_time(), self._manifest.locked(), self._networks() as start:
+            decisions = self._decide(start)
+            self._series.keep_records(decisions, self._manifest, self._digest.result)
             idle = all(decision.skipped for decision in decisions)
             if idle and self._side_outputs is None:
                 yield from self._skipped(decisions)
                 return
             batch = self._batch
             tasks = [self._task(decision) for decision in decisions]
-            with (
-                batch.side_outputs.opened(),
-                contextlib.nullcontext() if idle else self._networks_loading(),
-            ):
+            with batch.side_outputs.opened():
+                if not idle:
+                    start()
                 for processed in batch.pool.run(tasks):
                     yield self._report(processed)
 
@@ -144,6 +173,9 @@ class BatchRunner:
             self._iterating.release()
 
     def _settings_of(self, photo: Path) -> str:
+        return self._own_settings_of(photo) + self._series.looks.suffix(photo)
+
+    def _own_settings_of(self, photo: Path) -> str:
         return self._digest.result() + self.looks.digest(photo)
 
     def _skipped(self, decisions: tuple[Decision, ...]) -> Iterator[PhotoOutcome]:
@@ -151,7 +183,8 @@ class BatchRunner:
         for job, reason in decisions:
             if self.was_stopped:
                 return
-            yield PhotoOutcome(job.input, job.output, Status.SKIPPED, reason)
+            series = self._series.looks.number(job.input)
+            yield PhotoOutcome(job.input, job.output, Status.SKIPPED, reason, series=series)
 
     def _make_side_outputs(self) -> SideOutputs:
         from enhance_cli.batch.side_outputs import SideOutputs
@@ -168,26 +201,32 @@ class BatchRunner:
             pool=self._pool,
             side_outputs=self._side_outputs or self._make_side_outputs(),
             ownership=self._ownership,
+            shared=self._series.looks,
         )
 
     @contextlib.contextmanager
-    def _networks_loading(self) -> Generator[None]:
-        """Load the networks in a thread, and restore PyTorch's settings at the end.
+    def _networks(self) -> Generator[Callable[[], None]]:
+        """Give a function that begins to load the networks, in a thread, unless it has begun.
 
-        Workers wait for the networks, or for the error.
+        Workers wait for the networks, or for the error. PyTorch's settings are restored at the end.
         """
-        ready = self._batch.enhancer
-        if ready.done():  # the same runner is iterated again
-            yield
-            return
+        loading: list[threading.Thread] = []
         with contextlib.ExitStack() as settings:
-            load = partial(self._load, settings)
-            loading = threading.Thread(target=resolve, args=(ready, load), name="networks")
-            loading.start()
+
+            def start() -> None:
+                ready = self._batch.enhancer
+                if loading or ready.done():  # the same runner may be iterated again
+                    return
+                load = partial(self._load, settings)
+                thread = threading.Thread(target=resolve, args=(ready, load), name="networks")
+                loading.append(thread)
+                thread.start()
+
             try:
-                yield
+                yield start
             finally:
-                loading.join()
+                for thread in loading:
+                    thread.join()
 
     def _load(self, settings: contextlib.ExitStack) -> Enhancer:
         """Load the networks, and let PyTorch and the pool use the device's threads."""
@@ -206,9 +245,11 @@ class BatchRunner:
 
     def _report(self, processed: Processed) -> PhotoOutcome:
         """Add a photo to the gallery, and the warnings of the run so far to its own."""
-        self._batch.side_outputs.show(processed.job, processed.entry, processed.not_shown)
+        series = self._series.looks.number(processed.job.input)
+        self._batch.side_outputs.show(processed.job, processed.entry, processed.not_shown, series)
         own = self._batch.side_outputs.take_warnings()
-        return replace(processed.outcome, warnings=(*processed.outcome.warnings, *own))
+        warnings = (*processed.outcome.warnings, *own)
+        return replace(processed.outcome, warnings=warnings, series=series)
 
 
 def _has_side_outputs(config: ApplyConfig) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -373,8 +374,14 @@ class SideOutputs:
         after = decode(job.output, self._picture_edge)
         return self._entry(job, decode(job.input, max(after.size)), after)
 
-    def show(self, job: Job, entry: GalleryEntry | None, not_shown: str | None) -> None:
-        """Add a photo to the gallery, or the reason why it cannot be shown.
+    def show(
+        self,
+        job: Job,
+        entry: GalleryEntry | None,
+        not_shown: str | None,
+        series: int | None = None,
+    ) -> None:
+        """Add a photo of a series to the gallery, or the reason why it cannot be shown.
 
         Raises:
             OutputError: The gallery cannot be written.
@@ -385,7 +392,8 @@ class SideOutputs:
         with _errors_reported("--gallery", self._gallery.path):
             if entry is not None:
                 self._gallery_claim.restrict_to(job.input)
-                self._gallery.add(entry)
+                scene = f"Series {series}" if series else None
+                self._gallery.add(replace(entry, scene=scene))
             if not_shown is not None:
                 name = job.output.relative_to(self._out).with_name(job.input.name)
                 self._gallery.add_failed(str(name), _without_folders(not_shown, job))

@@ -251,6 +251,30 @@ def apply(
             rich_help_panel=_LOOK,
         ),
     ] = False,
+    series: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|off|FILE",
+            help="Give photos of one scene one look; FILE has a line of photos for each series.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = "off",
+    series_gap: Annotated[
+        float,
+        number(
+            float,
+            "SECONDS",
+            low=0,
+            help="Longest time between two photos of a series.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = ApplyConfig.series_gap,
+    sync_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IMG", help="Give all photos the look of this one.", rich_help_panel=_LOOK
+        ),
+    ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -351,6 +375,9 @@ def apply(
         dials=Dials(exposure, warmth, tint, contrast, saturation),
         look_files=not no_toml,
         given=context.obj,
+        series=_series(series),
+        series_gap=series_gap,
+        sync_from=sync_from,
     )
     if dry_run:
         _show_plan(config, as_json)
@@ -358,7 +385,7 @@ def apply(
     verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
     outcomes, interrupted = run_batch(config, verbosity)
     if as_json:
-        say_json(_document(outcomes))
+        say_json(_document(outcomes, config))
     elif not quiet:
         say_result(*_summary(outcomes, config))
     if interrupted:
@@ -383,6 +410,12 @@ def _result_folder(out: Path | None, lut: Path | None, no_pictures: bool) -> Pat
     if out is not None:
         raise UsageError("--no-pictures writes into the folder of --lut alone; leave out --out")
     return lut
+
+
+def _series(value: str) -> str | Path:
+    """A word in any case, or else a file."""
+    word = value.strip().lower()
+    return word if word in {"auto", "off"} else Path(value)
 
 
 def _lut_format(lut: Path | None, chosen: LutFormat | None, size: int | None) -> LutFormat:
@@ -418,6 +451,7 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
                 "output": str(decision.job.output),
                 "skipped": decision.skipped,
                 "reason": str(decision.reason),
+                **_with_series(config, runner.series_of(decision.job)),
             }
             for decision in decisions
         ]
@@ -427,11 +461,22 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
     say_result(
         *(
             f"{action} {decision.job.output} from {decision.job.input} ({decision.reason})"
+            + _in_series(runner.series_of(decision.job))
             for action, decision in zip(actions, decisions, strict=True)
         )
     )
     skipped = sum(decision.skipped for decision in decisions)
     say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
+
+
+def _in_series(number: int | None) -> str:
+    return f", series {number}" if number else ""
+
+
+def _with_series(config: ApplyConfig, number: int | None) -> dict[str, int | None]:
+    """The number of a photo's series for a JSON document, if photos may share a look."""
+    may_share = config.sync_from is not None or config.series != "off"
+    return {"series": number} if may_share else {}
 
 
 def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
@@ -465,7 +510,7 @@ def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
     return lines
 
 
-def _document(outcomes: list[PhotoOutcome]) -> dict[str, object]:
+def _document(outcomes: list[PhotoOutcome], config: ApplyConfig) -> dict[str, object]:
     photos = [
         {
             "input": str(outcome.input),
@@ -475,6 +520,7 @@ def _document(outcomes: list[PhotoOutcome]) -> dict[str, object]:
             "error": outcome.error,
             "warnings": list(outcome.warnings),
             "seconds": round(outcome.seconds, 3),
+            **_with_series(config, outcome.series),
         }
         for outcome in outcomes
     ]

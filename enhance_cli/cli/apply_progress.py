@@ -66,6 +66,7 @@ def run_batch(
     outcomes: list[PhotoOutcome] = []
     try:
         with _ctrl_c_stops(runner), ApplyProgress(len(runner.plan.jobs), verbosity) as progress:
+            runner.looked_at = progress.look
             for outcome in runner:
                 outcomes.append(outcome)
                 progress.update(outcome)
@@ -153,6 +154,13 @@ class ApplyProgress:
             if count > MAX_REPEATS:
                 more = count - MAX_REPEATS
                 say_warning(f"{count} photos in all, {more} of them not listed: {warning}")
+
+    def look(self, done: int, total: int) -> None:
+        """Show that photos are compared with each other before the first one is retouched."""
+        self._loading.close()
+        if self._with_lines and done == total:
+            say(f"looked for series in {total} photos")
+        self._bar.update(self._task, description=f"looking for series, {done} of {total}")
 
     def update(self, outcome: PhotoOutcome) -> None:
         """Show the outcome of one more photo."""

@@ -91,9 +91,13 @@ class ApplyConfig:
         look_files: Whether each ``enhance.toml`` in the photos' folders, and above them, changes
             strength and dials.
         given: Names of those settings which no ``enhance.toml`` changes.
+        series: ``"auto"`` gives photos of one scene one look, ``"off"`` each its own; a path is
+            that of a text file with a line of photos for each series.
+        series_gap: Longest time between two photos of a series, in seconds.
+        sync_from: Photo whose look all photos get; None gives each its own.
 
     Raises:
-        UsageError: A number is out of range.
+        UsageError: A number is out of range, or two settings exclude each other.
     """
 
     inputs: tuple[Path, ...]
@@ -121,6 +125,9 @@ class ApplyConfig:
     dials: Dials = NEUTRAL
     look_files: bool = False
     given: tuple[str, ...] = ()
+    series: str | Path = "off"
+    series_gap: float = 60.0
+    sync_from: Path | None = None
 
     def __post_init__(self) -> None:
         check_strength(self.strength)
@@ -128,6 +135,11 @@ class ApplyConfig:
         _refuse_unless(
             _is_whole(self.max_pixels, 1), "max_pixels", self.max_pixels, "a whole number above 0"
         )
+        gap = self.series_gap
+        fits = type(gap) is not bool and isinstance(gap, Real) and 0 <= float(gap) < math.inf
+        _refuse_unless(fits, "series_gap", gap, "a number of seconds, 0 or more")
+        if self.sync_from is not None and self.series != "off":
+            raise UsageError("--series and --sync-from: give one of the two")
 
     @property
     def look(self) -> Look:

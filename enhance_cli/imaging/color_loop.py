@@ -53,6 +53,40 @@ class ColorCoefficients(NamedTuple):
     white_from: float | None = None
     toe: tuple[float, float] | None = None
 
+    @classmethod
+    def of_polynomial(
+        cls,
+        terms: NDArray[np.float32],
+        white_from: float | None = None,
+        toe: tuple[float, float] | None = None,
+    ) -> ColorCoefficients:
+        """The function whose coefficients :func:`as_polynomial` would return."""
+        if len(terms) == len(_LINEAR_TERMS) + 1:
+            centered = terms[[3, 2, 1, 0]].T
+            offset = centered[:, 3] - centered[:, :3].sum(1)
+            return cls(np.column_stack([2 * centered[:, :3], offset]), None, white_from, toe)
+        return cls(np.zeros((3, 4), np.float32), np.ascontiguousarray(terms.T), white_from, toe)
+
+
+def color_exponents(degree: int = 4) -> list[tuple[int, int, int]]:
+    """The exponents of R, G and B in the monomials up to a degree, in lexicographic order."""
+    counts = range(degree + 1)
+    triples = ((red, green, blue) for red in counts for green in counts for blue in counts)
+    return [triple for triple in triples if sum(triple) <= degree]
+
+
+def as_polynomial(function: ColorCoefficients) -> NDArray[np.float64]:
+    """The whole function, but for its protections, as one polynomial.
+
+    Returns:
+        Coefficients of the monomials of ``2 p - 1``: ``(35, 3)``, or ``(4, 3)`` if it is linear;
+        column ``i`` gives channel ``i``. They are in the order of :func:`color_exponents`.
+    """
+    matrix = _of_centered(function.matrix.astype(np.float64))
+    if function.polynomial is None:
+        return matrix[:, [3, 2, 1, 0]].T.astype(np.float64)
+    return _with_linear_part(function.polynomial.astype(np.float64), matrix).T
+
 
 def apply_color_function(
     pixels: NDArray[Any],
@@ -115,7 +149,7 @@ def _run(
     matrix, polynomial = np.ascontiguousarray(function.matrix, np.float32), _NO_POLYNOMIAL
     if function.polynomial is not None:
         matrix = _of_centered(matrix)
-        polynomial = _with_linear_part(function.polynomial, matrix)
+        polynomial = _with_linear_part(function.polynomial.astype(np.float32), matrix)
     white_from = np.inf if function.white_from is None else function.white_from
     toe, slope = function.toe or (0, 0)
     _apply(
@@ -136,16 +170,14 @@ _CONSTANT, _LINEAR_TERMS = 0, [15, 5, 1]
 """Positions of the monomials 1, and R, G and B, in a polynomial."""
 
 
-def _of_centered(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+def _of_centered(matrix: NDArray[Any]) -> NDArray[Any]:
     """Turn a linear map of ``p`` into the same map of ``2 p - 1``."""
     halves = matrix[:, :3] / 2
-    return np.column_stack([halves, matrix[:, 3] + halves.sum(1)]).astype(np.float32)
+    return np.column_stack([halves, matrix[:, 3] + halves.sum(1)])
 
 
-def _with_linear_part(
-    polynomial: NDArray[np.float32], matrix: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    whole = polynomial.astype(np.float32)
+def _with_linear_part(polynomial: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+    whole = polynomial.copy()
     whole[:, _LINEAR_TERMS] += matrix[:, :3]
     whole[:, _CONSTANT] += matrix[:, 3]
     return np.ascontiguousarray(whole)

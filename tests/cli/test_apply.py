@@ -8,7 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import piexif
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from enhance_cli.cli.main import app
@@ -293,3 +295,28 @@ def test_options_of_look_up_tables_that_make_no_sense(
     assert result.exit_code == 2
     assert said in result.stderr and result.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_series_are_shown_in_the_plan_the_document_and_the_gallery(tmp_path, coffee):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, second in (("a", 1), ("b", 2), ("c", 200)):
+        exif = piexif.dump({"Exif": {36867: b"2026:01:01 12:%02d:%02d" % divmod(second, 60)}})
+        Image.fromarray(coffee).save(folder / f"{name}.jpg", exif=exif)
+    common = (folder, "--out", tmp_path / "out", "--series", "AUTO")
+    plan = apply(*common, "-n")
+    assert [line.endswith(", series 1") for line in plan.stdout.splitlines()] == [True, True, False]
+    planned = json.loads(apply(*common, "-n", "--json").stdout)["photos"]
+    page = tmp_path / "all.html"
+    done = json.loads(apply(*common, "--json", "--gallery", page).stdout)["photos"]
+    assert [one["series"] for one in planned] == [one["series"] for one in done] == [1, 1, None]
+    text = page.read_text()
+    in_order = ("<h3>Series 1</h3>", "a.jpg", "b.jpg", "<h3>Other photos</h3>", "c.jpg")
+    places = [text.index(one) for one in in_order]
+    assert places == sorted(places)
+
+
+def test_series_and_a_look_of_one_photo_exclude_each_other(photos, tmp_path):
+    given = ("--series", "auto", "--sync-from", photos / "a.jpg")
+    done = apply(photos, "--out", tmp_path / "out", *given)
+    assert done.exit_code == 2 and "--series and --sync-from: give one of the two" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +32,7 @@ from enhance_cli.imaging.codecs.png import (
     read_code_points,
     read_png_levels,
 )
-from enhance_cli.imaging.codecs.raw import read_raw
+from enhance_cli.imaging.codecs.raw import read_raw, read_raw_exif
 from enhance_cli.imaging.codecs.stored_image import (
     SEVERAL_IMAGES,
     StoredImage,
@@ -46,12 +47,17 @@ from enhance_cli.imaging.codecs.unusual_jpeg import (
 )
 from enhance_cli.imaging.codecs.webp import is_lossless_webp
 from enhance_cli.imaging.file_limits import refuse_costly_file
+from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
+from enhance_cli.imaging.metadata.tiff_tags import read_directories
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
 
 Reader = Callable[[Path, int | None, int, Callable[[int], None]], Photo]
 """Reads a photo, given the last four arguments of :func:`decode`."""
+
+_SMALL = 64
+"""Longer edge, in pixels, of a photo that is decoded for its metadata alone."""
 
 
 def decode(
@@ -89,6 +95,28 @@ def decode(
     # Codecs raise exceptions of any type for damaged files, from SyntaxError to struct.error.
     except Exception as problem:
         raise PhotoError(f"{path}: {_reason(path, problem)}") from problem
+
+
+def read_exif(path: Path) -> bytes | exif.Tags | None:
+    """Read the EXIF of a photo file, and of its pixels only what a PNG puts in front of it.
+
+    Returns:
+        A block as stored in the file, or the tags of a TIFF or RAW file; None if there is none, or
+        if it cannot be read.
+    """
+    # Whatever is wrong with the file, :func:`decode` reports it.
+    with contextlib.suppress(Exception):
+        if is_raw(path):
+            return read_raw_exif(path)
+        with path.open("rb") as file:
+            signature = file.read(SIGNATURE_LENGTH)
+        if is_tiff(signature):
+            return read_directories(path)  # piexif would read the whole file
+        if signature.startswith(PNG_SIGNATURE):
+            return decode(path, _SMALL).metadata.exif
+        with open_image(path) as image:
+            return read_metadata(image).exif
+    return None
 
 
 def _reader_of(path: Path) -> Reader:

@@ -17,7 +17,11 @@ from enhance_cli.imaging.codecs.isobmff.boxes import brands_of, end_of_boxes
 from enhance_cli.imaging.codecs.tiff.jpegxl_dng import unpacked_dng
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.metadata import Metadata
-from enhance_cli.imaging.metadata.tiff_tags import end_of_pixels
+from enhance_cli.imaging.metadata.tiff_tags import (
+    DamagedTiffError,
+    end_of_pixels,
+    read_directories,
+)
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within, resize_pixels, size_of
 
@@ -74,6 +78,15 @@ def read_raw(
     pixels = np.repeat(developed, 3, axis=2) if grey else developed
     pixels = resize_pixels(pixels, fit_within(size_of(pixels), long_edge))
     return Photo(pixels, grey=grey, metadata=metadata)
+
+
+def read_raw_exif(path: Path) -> bytes | exif.Tags | None:
+    """Read the EXIF of a RAW file without developing it; None if it cannot be read."""
+    try:
+        return read_directories(path)  # piexif would read the whole file
+    except DamagedTiffError:
+        with _open(path) as raw:
+            return _read_metadata(path, raw).exif
 
 
 def _open(path: Path) -> rawpy.RawPy:

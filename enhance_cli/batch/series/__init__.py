@@ -1,0 +1,1 @@
+"""Photos of one scene: which belong together, and the look that they share."""
