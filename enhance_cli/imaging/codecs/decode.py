@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,16 @@ from enhance_cli.imaging.codecs.unusual_jpeg import (
     read_deep_jpeg,
 )
 from enhance_cli.imaging.codecs.webp import is_lossless_webp
-from enhance_cli.imaging.file_limits import refuse_costly_file
+from enhance_cli.imaging.file_limits import (
+    refuse_beyond_memory,
+    refuse_costly_file,
+    seconds_for_file,
+    seconds_for_pixels,
+)
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
+from enhance_cli.time_limit import TimeIsUpError, TimeLimit
 
 Reader = Callable[[Path, int | None, int, Callable[[int], None]], Photo]
 """Reads a photo, given the last four arguments of :func:`decode`."""
@@ -51,6 +58,7 @@ def decode(
     long_edge: int | None = None,
     max_pixels: int = MAX_PIXELS,
     reserve: Callable[[int], None] = lambda _pixels: None,
+    check_cancelled: Callable[[], None] = lambda: None,
 ) -> Photo:
     """Read a photo: JPEG, PNG, TIFF, WebP, AVIF, HEIC or a camera RAW file.
 
@@ -65,19 +73,44 @@ def decode(
         max_pixels: Largest number of pixels that a file may have.
         reserve: Called with the number of pixels before they are read into memory; it may block
             until there is room for them.
+        check_cancelled: Called now and then while the photo is read; what it raises ends that.
 
     Returns:
         The photo with its metadata.
 
     Raises:
-        PhotoError: The file cannot be read as a photo, or has too many pixels.
+        PhotoError: The file cannot be read as a photo, has too many pixels, or takes too long.
     """
+    limit = TimeLimit(seconds_for_file(path))
+
+    def reserve_in_time(pixels: int) -> None:
+        with limit.paused():
+            reserve(pixels)
+        limit.seconds += seconds_for_pixels(pixels)
+        refuse_beyond_memory(path, pixels)
+
+    read = partial(_read, path, long_edge, max_pixels, reserve_in_time)
+    try:
+        return limit.run(read, check_cancelled)
+    except TimeIsUpError as problem:
+        raise PhotoError(
+            f"{path}: given up after {limit.seconds:.0f} s, without being read; damaged, "
+            "or on a disk that does not answer"
+        ) from problem
+    except MemoryError as problem:
+        raise _too_large(path) from problem
+
+
+def _read(
+    path: Path, long_edge: int | None, max_pixels: int, reserve: Callable[[int], None]
+) -> Photo:
+    """Read a photo, for as long as that takes; see :func:`decode`."""
     try:
         return _reader_of(path)(path, long_edge, max_pixels, reserve)
     except PhotoError:
         raise
     except MemoryError as problem:
-        raise PhotoError(f"{path}: too large for this machine's memory") from problem
+        raise _too_large(path) from problem
     # Codecs raise exceptions of any type for damaged files, from SyntaxError to struct.error.
     except Exception as problem:
         raise PhotoError(f"{path}: {_reason(path, problem)}") from problem
@@ -160,6 +193,10 @@ def _photo_of(
     """The photo of channels from another decoder, and of all else that Pillow has read."""
     stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
     return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
+
+
+def _too_large(path: Path) -> PhotoError:
+    return PhotoError(f"{path}: too large for this machine's memory")
 
 
 def _reason(path: Path, problem: Exception) -> str:
