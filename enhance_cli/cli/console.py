@@ -12,12 +12,19 @@ import sys
 from collections.abc import Callable, Generator
 from enum import IntEnum
 from typing import Any
+from typing import ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from enhance_cli.errors import EnhanceError, OutputError, UsageError
+
+
+
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 results = Console(highlight=False, emoji=False)
 """Standard output: results."""
@@ -52,6 +59,15 @@ def error_boundary(command: Command, complete: Callable[[Values], Values] | None
     def bounded(**values: Any) -> None:
         try:
             command(**(complete(values) if complete else values))
+
+
+def error_boundary(command: Callable[P, Result]) -> Callable[P, Result]:
+    """Turn expected errors into one line and an exit code; others keep their traceback."""
+
+    @functools.wraps(command)
+    def bounded(*args: P.args, **kwargs: P.kwargs) -> Result:
+        try:
+            return command(*args, **kwargs)
         except EnhanceError as error:
             say_error(str(error))
             usage = isinstance(error, UsageError)
