@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from enhance_cli.cli.console import error_boundary, result_errors_reported
+from enhance_cli.cli.console import errors_end_command, result_errors_reported
 
 
 class Command(TyperCommand):
@@ -19,10 +19,9 @@ class Command(TyperCommand):
         help_option.rich_help_panel = own[-1].rich_help_panel
         return parameters
 
-    @error_boundary
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; this prints help and completion scripts, if they ask for it."""
-        with result_errors_reported():
+        with errors_end_command(), result_errors_reported():
             return super().parse_args(ctx, args)
 
 
@@ -33,10 +32,9 @@ class Group(TyperGroup):
         """The options, with those for shell completion."""
         return _without_types(super().get_params(ctx))
 
-    @error_boundary
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; this prints help and completion scripts, if they ask for it."""
-        with result_errors_reported():
+        with errors_end_command(), result_errors_reported():
             return super().parse_args(ctx, args)
 
 
