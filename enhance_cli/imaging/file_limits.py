@@ -29,6 +29,9 @@ _SECONDS, _SECONDS_PER_MEGABYTE, _SECONDS_PER_MEGAPIXEL = 60, 2, 2
 """Most time that reading a photo may take: a hundred times what it takes on a disk and a machine
 that are slow."""
 
+_LONGEST_FILE = 4 * 10**9
+"""Bytes of a file beyond which it has no more time. A system's own files may claim terabytes."""
+
 _LARGE, _LEAST_BYTES_PER_PIXEL = 2**25, 4
 """Pixels from which memory is asked for first, and bytes that each of them takes at least."""
 
@@ -84,7 +87,7 @@ def seconds_for_file(path: Path) -> float:
         size = path.stat().st_size
     except OSError:  # whoever reads the file will report it
         size = 0
-    return _SECONDS + _SECONDS_PER_MEGABYTE * size / 1e6
+    return _SECONDS + _SECONDS_PER_MEGABYTE * min(size, _LONGEST_FILE) / 1e6
 
 
 def seconds_for_pixels(pixels: int) -> float:

@@ -201,3 +201,18 @@ def test_a_photo_that_hangs_is_reported_and_all_others_go_on(
     with runner._pool.budget.reservation() as reserve:
         reserve(10**9)  # all pixels have been given back
     assert not list(out.glob("*.tif"))
+
+
+@pytest.mark.skipif(not Path("/proc/kmsg").exists(), reason="no /proc/kmsg")
+def test_files_of_the_system_that_never_end_are_reported_at_once(
+    tmp_path, write_photo, identity_weights
+):
+    folder = tmp_path / "in"
+    write_photo(folder / "z.jpg")
+    for name, target in (("a.jpg", "kmsg"), ("b.nef", "self/mem"), ("c.png", "self/pagemap")):
+        (folder / name).symlink_to(f"/proc/{target}")
+    config = ApplyConfig((folder,), tmp_path / "out", weights=identity_weights, device="cpu")
+    *others, last = BatchRunner(config)
+    assert last.status is Status.DONE
+    assert {one.status for one in others} <= {Status.FAILED} and len(others) == 3
+    assert all(one.seconds < 10 for one in others)

@@ -117,7 +117,13 @@ def _read(
 
 
 def _reader_of(path: Path) -> Reader:
-    """The reader of a file: of RAW by its suffix, of all else by its first bytes."""
+    """The reader of a file: of RAW by its suffix, of all else by its first bytes.
+
+    Raises:
+        PhotoError: The file is empty. Some of the system's own files are, and never end.
+    """
+    if path.stat().st_size == 0:
+        raise PhotoError(f"{path}: the file is empty")
     if is_raw(path):
         return read_raw
     with path.open("rb") as file:
@@ -204,8 +210,6 @@ def _reason(path: Path, problem: Exception) -> str:
         return "the file does not exist"
     if isinstance(problem, PermissionError):
         return "permission denied"
-    if path.stat().st_size == 0:
-        return "the file is empty"
     if isinstance(problem, Image.UnidentifiedImageError | rawpy.LibRawFileUnsupportedError):
         with path.open("rb") as file:
             name = unread_format(file.read(SIGNATURE_LENGTH))
