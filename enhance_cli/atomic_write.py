@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 import uuid
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_TRIES = 8
+"""How often a temporary file is created while other processes create the same."""
 
 TEMPORARY_NAME = r"\.[0-9a-f]{12}\.part"
 """Names of files that are being written, as a regular expression."""
@@ -59,8 +68,15 @@ class Publisher:
     mode = 0o666
 
     def temporary_path(self, path: Path) -> Path:
-        """A hidden path beside ``path`` that no other process uses."""
+        """A hidden path beside ``path`` that no other process uses.
+
+        It is the same each time, so that what a killed process left there is removed by the next
+        write; another one if a process is writing to it.
+        """
         # Short, so that a name at the file system's limit can still be written.
+        usual = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}.part")
+        if fcntl is not None and (not os.path.lexists(usual) or _remove_abandoned(usual)):
+            return usual
         return path.with_name(f".{uuid.uuid4().hex[:12]}.part")
 
     def publish(self, temporary: Path, path: Path) -> None:
@@ -183,11 +199,72 @@ def atomic_write(path: Path, publisher: Publisher = ANYTHING) -> Generator[Path]
         OSError: A folder cannot be created, or the file cannot be published.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = publisher.temporary_path(path)
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, publisher.mode))
+    temporary, file = _create_temporary(path, publisher)
     try:
         yield temporary
         publisher.publish(temporary, path)
+    except BaseException:
+        if _is_own(temporary, file):
+            with contextlib.suppress(OSError):  # an unwritable folder has been reported already
+                temporary.unlink(missing_ok=True)
+        raise
     finally:
-        with contextlib.suppress(OSError):  # an unwritable folder has been reported already
-            temporary.unlink(missing_ok=True)
+        if file is not None:
+            os.close(file)
+
+
+def _create_temporary(path: Path, publisher: Publisher) -> tuple[Path, int | None]:
+    """Create a temporary file, and lock it where that is possible.
+
+    Returns:
+        Its path, and the file descriptor that holds the lock; None on a system without such locks,
+        where an open file could not be renamed either.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        temporary = publisher.temporary_path(path)
+        try:
+            file = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, publisher.mode)
+        except FileExistsError:  # another process was faster
+            if not tries_left:
+                raise
+            continue
+        if fcntl is None:
+            os.close(file)
+            return temporary, None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # another process takes it for abandoned, and removes it
+            os.close(file)
+            continue
+        except OSError:  # a network drive without locks, where nothing is taken for abandoned
+            return temporary, file
+        if _is_own(temporary, file):
+            return temporary, file
+        os.close(file)
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+def _is_own(temporary: Path, file: int | None) -> bool:
+    """Whether a temporary file is the one that this process has created."""
+    if file is None:
+        return True
+    state = os.fstat(file)
+    return identity(temporary) == (state.st_dev, state.st_ino)
+
+
+def _remove_abandoned(temporary: Path) -> bool:
+    """Remove a temporary file that no process is writing; whether it was one."""
+    if fcntl is None:
+        return False
+    try:
+        file = open_own_file(temporary, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        temporary.unlink(missing_ok=True)
+    except OSError:  # locked, or on a drive or in a folder that does not allow it
+        return False
+    finally:
+        os.close(file)
+    return True

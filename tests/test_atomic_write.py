@@ -1,10 +1,13 @@
 import errno
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from enhance_cli.atomic_write import FileSignature, KeepOthers, Publisher, atomic_write
+from enhance_cli.atomic_write import ANYTHING, FileSignature, KeepOthers, Publisher, atomic_write
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path):
@@ -108,3 +111,55 @@ def test_a_disk_that_cannot_keep_the_content_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="Input/output"), atomic_write(tmp_path / "a.txt") as path:
         path.write_text("new")
     assert (tmp_path / "a.txt").read_text() == "old"
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from enhance_cli.atomic_write import ANYTHING, KeepOthers, atomic_write
+publisher = ANYTHING if sys.argv[2] == "anything" else KeepOthers(None)
+with atomic_write(Path(sys.argv[1]), publisher) as temporary:
+    temporary.write_bytes(b"half a")
+    print("writing", flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks of files")
+@pytest.mark.parametrize("kind", ["anything", "keep others"])
+def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path, kind):
+    path = tmp_path / "weights.ckpt"
+    command = [sys.executable, "-c", KILLED, path, kind]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"writing\n"
+        # While it writes, its file is left alone.
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b"whole")
+        (writing,) = set(tmp_path.iterdir()) - {path}
+        assert writing.read_bytes() == b"half a"
+        child.kill()
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"whole again")
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b"whole again"
+
+
+def test_something_else_with_the_name_of_a_temporary_file_stays(tmp_path):
+    path, mine = tmp_path / "a.ckpt", tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    link = ANYTHING.temporary_path(path)
+    link.symlink_to(mine)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"whole")
+    assert path.read_bytes() == b"whole" and link.is_symlink() and mine.read_bytes() == b"mine"
+
+
+def test_many_threads_write_one_file(tmp_path):
+    path = tmp_path / "a.png"
+
+    def write(number: int) -> None:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b"%d" % number * 1000)
+
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(write, range(100)))
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes()[:1000].isdigit()

@@ -26,6 +26,7 @@ FLOORS = {
     "config": 1,
     "errors": 0,
     "atomic_write": 0,
+    "time_limit": 0,
 }
 """A room imports from lower floors only; rooms of one floor do not import each other."""
 

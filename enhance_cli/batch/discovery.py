@@ -80,7 +80,9 @@ def _candidates(
         elif os.path.isfile(given):  # noqa: PTH113, see below
             yield InputPhoto(given, Path(given.name))
         else:
-            raise UsageError(f"{given}: no such file or folder")
+            there = os.path.lexists(given)
+            kind = "neither a file nor a folder" if there else "no such file or folder"
+            raise UsageError(f"{given}: {kind}")
 
 
 def _is_dir(path: Path) -> bool:

@@ -256,9 +256,15 @@ def folder_digest(photo: Path) -> str:
 
 
 def content_digest(photo: Path) -> str | None:
-    """Digest of a photo's size and of both ends of its content; None if it cannot be read."""
+    """Digest of a photo's size and of both ends of its content.
+
+    Returns:
+        None if it cannot be read, or is empty: pipes and the system's own files are, and never end.
+    """
     digest = hashlib.sha256()
     try:
+        if not photo.stat().st_size:
+            return None
         with photo.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             digest.update(b"%d " % size)

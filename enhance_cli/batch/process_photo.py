@@ -40,7 +40,8 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
     try:
         with batch.pool.budget.reservation() as reserve:
             batch.pool.check_cancelled()
-            photo = decode(job.input, config.long_edge, config.max_pixels, reserve)
+            check = batch.pool.check_cancelled
+            photo = decode(job.input, config.long_edge, config.max_pixels, reserve, check)
             before = side_outputs.preview(photo)
             enhancer = batch.enhancer.result()
             batch.pool.check_cancelled()

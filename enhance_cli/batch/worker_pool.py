@@ -148,16 +148,19 @@ class PixelBudget:
     def reservation(self) -> Generator[Callable[[int], None]]:
         """Give a function that waits until a number of pixels is free, and reserves them.
 
-        They are released at the end of the context.
+        They are released at the end of the context. After it, the function raises
+        :class:`BatchCancelledError`: a photo that was given up reserves nothing.
         """
-        own = 0
+        own, ended = 0, False
 
         def reserve(pixels: int) -> None:
             nonlocal own
             with self._changed:
                 self._changed.wait_for(
-                    lambda: not self._reserved or self._reserved + pixels <= self._limit
+                    lambda: ended or not self._reserved or self._reserved + pixels <= self._limit
                 )
+                if ended:
+                    raise BatchCancelledError
                 self._reserved += pixels
                 own += pixels
 
@@ -165,6 +168,7 @@ class PixelBudget:
             yield reserve
         finally:
             with self._changed:
+                ended = True
                 self._reserved -= own
                 self._changed.notify_all()
 

@@ -50,17 +50,28 @@ def error_boundary(command: Command, complete: Callable[[Values], Values] | None
 
     @functools.wraps(command)
     def bounded(**values: Any) -> None:
-        try:
+        with errors_end_command():
             command(**(complete(values) if complete else values))
-        except EnhanceError as error:
-            say_error(str(error))
-            usage = isinstance(error, UsageError)
-            raise typer.Exit(ExitCode.USAGE if usage else ExitCode.STOPPED) from error
-        except KeyboardInterrupt as interruption:
-            say_error("interrupted")
-            raise typer.Exit(ExitCode.INTERRUPTED) from interruption
 
     return bounded
+
+
+@contextlib.contextmanager
+def errors_end_command() -> Generator[None]:
+    """Turn expected errors into one line and an exit code; others keep their traceback.
+
+    Raises:
+        typer.Exit: There was an expected error, or Ctrl-C.
+    """
+    try:
+        yield
+    except EnhanceError as error:
+        say_error(str(error))
+        usage = isinstance(error, UsageError)
+        raise typer.Exit(ExitCode.USAGE if usage else ExitCode.STOPPED) from error
+    except KeyboardInterrupt as interruption:
+        say_error("interrupted")
+        raise typer.Exit(ExitCode.INTERRUPTED) from interruption
 
 
 _STEERING = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"

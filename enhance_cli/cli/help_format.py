@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from enhance_cli.cli.console import errors_end_command, result_errors_reported
+
 
 class Command(TyperCommand):
     """A command whose help shows no Python types."""
@@ -17,6 +19,11 @@ class Command(TyperCommand):
         help_option.rich_help_panel = own[-1].rich_help_panel
         return parameters
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; this prints help and completion scripts, if they ask for it."""
+        with errors_end_command(), result_errors_reported():
+            return super().parse_args(ctx, args)
+
 
 class Group(TyperGroup):
     """The program itself; its help shows no Python types."""
@@ -24,6 +31,11 @@ class Group(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         """The options, with those for shell completion."""
         return _without_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; this prints help and completion scripts, if they ask for it."""
+        with errors_end_command(), result_errors_reported():
+            return super().parse_args(ctx, args)
 
 
 def _without_types(parameters: list[Any]) -> list[Any]:

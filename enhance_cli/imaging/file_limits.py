@@ -1,12 +1,15 @@
 """Refuses files that would cost far more time or memory than any photo of their size.
 
 Decoders believe what a file says of itself. What is checked here is checked from the header, before
-a decoder allocates or repeats anything because of it.
+a decoder allocates or repeats anything because of it. Whatever is not known of a format beforehand
+is bounded by a limit of time, and by the memory that the machine has.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -22,10 +25,34 @@ MAX_SIDE = 1_000_000
 MAX_SCANS = 100
 """Most scans of a JPEG, each of which takes as long as decoding a plain one. Programs write ten."""
 
-_PNG_RATIO, _TIFF_RATIOS = 2_000, {1: 1, 5: 4_000, 8: 2_000, 32773: 100, 32946: 2_000}
-"""Most bytes of pixels for each byte of a PNG, and of a TIFF by its compression.
+_SECONDS, _SECONDS_PER_MEGABYTE, _SECONDS_PER_MEGAPIXEL = 60, 2, 2
+"""Most time that reading a photo may take: a hundred times what it takes on a disk and a machine
+that are slow."""
 
-Deflate reaches 1032, LZW 2559 and PackBits 64.
+_LONGEST_FILE = 4 * 10**9
+"""Bytes of a file beyond which it has no more time. A system's own files may claim terabytes."""
+
+_LARGE, _LEAST_BYTES_PER_PIXEL = 2**25, 4
+"""Pixels from which memory is asked for first, and bytes that each of them takes at least."""
+
+_PNG_RATIO = 2_000
+"""Most bytes of pixels for each byte of a PNG; Deflate reaches 1032."""
+
+_TIFF_RATIOS = {
+    **dict.fromkeys((6, 7, 34892), 1_000),  # JPEG
+    **dict.fromkeys((8, 32946), 2_000),  # Deflate
+    1: 1,
+    5: 4_000,  # LZW
+    32773: 100,  # PackBits
+    34925: 20_000,  # LZMA
+    50000: 60_000,  # Zstandard
+}
+"""Most bytes of pixels for each byte of a TIFF, by its compression.
+
+LZW reaches 2559 and PackBits 64. A block of JPEG takes a bit for its mean and one for its end, so
+that 64 levels, or with subsampled colors 128, take two bits: 512. LZMA repeats 273 bytes by 14
+choices of 0.022 bits at least: 7000. Zstandard repeats 128 KB by a block of four bytes: 32,768.
+The others have no such limit: an empty page of a fax of any width takes a bit for each row.
 """
 
 _BITS = {"RGB": 24, "RGBA": 32, "LA": 16, "I;16": 16}
@@ -36,9 +63,77 @@ _SEPARATE = 2
 
 _MAX_SAMPLES = 64
 
+_CONTROL_GROUPS = tuple(
+    tuple(Path("/sys/fs/cgroup", name) for name in names)
+    for names in (
+        ("memory.max", "memory.current", "memory.stat"),
+        (
+            "memory/memory.limit_in_bytes",
+            "memory/memory.usage_in_bytes",
+            "memory/memory.stat",
+        ),
+    )
+)
+"""Limit, use and statistics of a container's memory, in both versions of Linux's control groups."""
+
 _CHUNK = 2**20
 _SOS, _EOI = 0xDA, b"\xff\xd9"
 _MAX_SEGMENTS = 10_000
+
+
+def seconds_for_file(path: Path) -> float:
+    """The time that reading a file may take, apart from its pixels."""
+    try:
+        size = path.stat().st_size
+    except OSError:  # whoever reads the file will report it
+        size = 0
+    return _SECONDS + _SECONDS_PER_MEGABYTE * min(size, _LONGEST_FILE) / 1e6
+
+
+def seconds_for_pixels(pixels: int) -> float:
+    """The time that reading this number of pixels may take."""
+    return _SECONDS_PER_MEGAPIXEL * pixels / 1e6
+
+
+def refuse_beyond_memory(path: Path, pixels: int) -> None:
+    """Refuse a photo for which there is not enough memory.
+
+    Systems promise more memory than they have, and end a program that uses it.
+
+    Args:
+        path: The file.
+        pixels: Number of pixels that are to be read.
+
+    Raises:
+        PhotoError: The pixels do not fit.
+    """
+    if pixels < _LARGE:
+        return
+    available, needed = available_memory(), pixels * _LEAST_BYTES_PER_PIXEL
+    if needed > available:
+        raise PhotoError(
+            f"{path}: too large for this machine's memory (at least {needed / 1e9:.1f} GB; "
+            f"{available / 1e9:.1f} GB are free)"
+        )
+
+
+def available_memory() -> float:
+    """Bytes of memory that this process can still get; infinite if the system does not tell."""
+    free = [math.inf]
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        found = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text())
+        free += [int(found[1]) * 1024] if found else []
+    for limit, used, cache in _CONTROL_GROUPS:
+        with contextlib.suppress(OSError, ValueError):  # "max" is none
+            in_use = int(used.read_text()) - _inactive_cache(cache)
+            free.append(int(limit.read_text()) - in_use)
+    return max(0, min(free))
+
+
+def _inactive_cache(statistics: Path) -> int:
+    """Bytes of files in memory that a group gives up when it needs them."""
+    found = re.search(r"^(?:total_)?inactive_file (\d+)$", statistics.read_text(), re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def refuse_costly_file(path: Path, image: Image.Image) -> None:

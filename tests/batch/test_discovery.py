@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,15 @@ def test_a_folder_that_may_not_be_searched_is_a_warning(touch, monkeypatch):
     photos, warnings = discover_photos(ApplyConfig((root,), root.parent / "out"))
     assert [photo.relative.name for photo in photos] == ["a.jpg"]
     assert warnings == [f"{root / 'day'}: folder cannot be read (Permission denied)"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+@pytest.mark.parametrize("kind", ["pipe", "dangling link", "device"])
+def test_what_is_no_file_is_called_so_at_once(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else "nowhere")
+    with pytest.raises(UsageError, match="neither a file nor a folder"):
+        discover_photos(ApplyConfig((path,), tmp_path / "out"))

@@ -1,6 +1,7 @@
 """A photo's way from its file to its result."""
 
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import enhance_cli
+from enhance_cli import time_limit
 from enhance_cli.batch import process_photo
 from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.cli.main import app
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.dials import Dials
+from enhance_cli.imaging import file_limits
 from enhance_cli.imaging.codecs import pillow_image
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.models.cascade import Cascade
@@ -171,3 +174,45 @@ class TestLooks:
 
     def test_a_grey_photo_is_darkened_with_no_strength_at_all(self, levels):
         assert levels(strength=0, dials=Dials(exposure=-1))[0] == [137] * 3
+
+
+@pytest.mark.proves("Damaged files", "the rest are processed")
+@pytest.mark.parametrize("long_edge", [500, None])
+def test_a_photo_that_hangs_is_reported_and_all_others_go_on(
+    tmp_path, monkeypatch, write_photo, identity_weights, long_edge
+):
+    """More of them than there are workers, so that none of these is lost."""
+    end = threading.Event()
+    monkeypatch.setattr(file_limits, "_SECONDS", 0.3)
+    monkeypatch.setattr(time_limit, "TICK", 0.1)
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda *_, **__: end.wait(100))
+    for number in range(20):
+        write_photo(tmp_path / "in" / f"{number:02}.{'tif' if number % 2 else 'png'}")
+    out = tmp_path / "out"
+    config = ApplyConfig(
+        (tmp_path / "in",), out, weights=identity_weights, device="cpu", long_edge=long_edge
+    )
+    runner = BatchRunner(config)
+    outcomes = list(runner)
+    end.set()
+    failed = [one for one in outcomes if one.status is Status.FAILED]
+    assert [one.input.suffix for one in outcomes] == [".png", ".tif"] * 10
+    assert len(failed) == 10 and all("given up after" in (one.error or "") for one in failed)
+    with runner._pool.budget.reservation() as reserve:
+        reserve(10**9)  # all pixels have been given back
+    assert not list(out.glob("*.tif"))
+
+
+@pytest.mark.skipif(not Path("/proc/kmsg").exists(), reason="no /proc/kmsg")
+def test_files_of_the_system_that_never_end_are_reported_at_once(
+    tmp_path, write_photo, identity_weights
+):
+    folder = tmp_path / "in"
+    write_photo(folder / "z.jpg")
+    for name, target in (("a.jpg", "kmsg"), ("b.nef", "self/mem"), ("c.png", "self/pagemap")):
+        (folder / name).symlink_to(f"/proc/{target}")
+    config = ApplyConfig((folder,), tmp_path / "out", weights=identity_weights, device="cpu")
+    *others, last = BatchRunner(config)
+    assert last.status is Status.DONE
+    assert {one.status for one in others} <= {Status.FAILED} and len(others) == 3
+    assert all(one.seconds < 10 for one in others)

@@ -109,6 +109,28 @@ def test_a_pool_can_grow_while_its_first_tasks_wait():
 
 
 class TestPixelBudget:
+    def test_what_was_given_up_reserves_nothing(self):
+        budget, waiting = PixelBudget(10), threading.Event()
+        caught: list[BaseException] = []
+        with budget.reservation() as first:
+            first(10)
+            with budget.reservation() as second:
+
+                def wait() -> None:
+                    waiting.set()
+                    try:
+                        second(10)
+                    except BatchCancelledError as problem:
+                        caught.append(problem)
+
+                thread = threading.Thread(target=wait)
+                thread.start()
+                waiting.wait(20)
+            thread.join(20)
+        assert len(caught) == 1 and not thread.is_alive()
+        with budget.reservation() as third:
+            third(10**9)
+
     def test_it_can_grow(self):
         budget = PixelBudget(10)
         with budget.reservation() as first, budget.reservation() as second:

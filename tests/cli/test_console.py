@@ -82,6 +82,10 @@ def command(line: str, folder: Path, **environment: str) -> tuple[int, str]:
         "train --recipe paper --print-recipe",
         "eval --pairs pairs --split none.txt --json",
         "--version",
+        "--help",
+        "apply --help",
+        "train -h",
+        "",
     ],
 )
 def test_results_that_cannot_be_printed_are_an_error_in_one_line(

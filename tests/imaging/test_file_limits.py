@@ -1,6 +1,8 @@
 """Files of a few kilobytes that would take minutes or gigabytes."""
 
+import shutil
 import struct
+import subprocess
 import time
 from io import BytesIO
 
@@ -11,11 +13,13 @@ from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
+from enhance_cli.imaging import file_limits
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.file_limits import (
     MAX_SCANS,
     MAX_SIDE,
+    available_memory,
     refuse_costly_file,
     refuse_costly_tiff,
 )
@@ -54,6 +58,9 @@ COSTLY = {
     "Deflate": tiff(20_000, 20_000, {259: (3, 1, 8)}),
     "LZW": tiff(20_000, 20_000, {259: (3, 1, 5)}),
     "PackBits": tiff(20_000, 20_000, {259: (3, 1, 32_773)}),
+    "JPEG": tiff(20_000, 20_000, {259: (3, 1, 7)}),
+    "LZMA": tiff(20_000, 20_000, {259: (3, 1, 34_925)}),
+    "Zstandard": tiff(20_000, 20_000, {259: (3, 1, 50_000)}),
     "a column": tiff(1, 400_000_000),
     "a row": tiff(400_000_000, 1, SIXTEEN_BIT),
 }  # fmt: skip
@@ -150,7 +157,7 @@ def test_a_tiff_of_200_000_directories_is_read_at_once(tmp_path):
     assert time.process_time() - started < 20
 
 
-@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits", "lzma", "zstd"])
 @pytest.mark.parametrize("tile", [None, (16, 16), (256, 512)])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -180,3 +187,36 @@ def test_the_longest_side(tmp_path):
     assert decode(path, 500).size == (500, 1)
     Image.new("1", (MAX_SIDE + 1, 1)).save(path)
     assert "1,000,000" in refused(path)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "lzma", "zstd", "zlib", "lzw", "packbits"])
+@pytest.mark.parametrize("sampling", [(1, 1), (2, 2)])
+def test_the_shortest_tiffs_of_every_compression_are_read(tmp_path, compression, sampling):
+    """One color in one strip, which compresses best."""
+    path = tmp_path / "a.tif"
+    options = {"compressionargs": {"level": 22}} if compression == "zstd" else {}
+    if compression == "jpeg":
+        options = {"photometric": "ycbcr", "subsampling": sampling}
+    tifffile.imwrite(
+        path, np.full((8000, 8000, 3), 255, np.uint8), rowsperstrip=8000,
+        compression=compression, **({"photometric": "rgb"} | options),
+    )  # fmt: skip
+    with tifffile.TiffFile(path) as tiff:
+        refuse_costly_tiff(path, tiff.pages.first, MAX_PIXELS)
+
+
+@pytest.mark.skipif(not shutil.which("free"), reason="procps is not installed")
+def test_the_memory_that_is_free_is_what_the_system_says():
+    """As the program `free` does."""
+    said = subprocess.run(["free", "-b"], capture_output=True, text=True, check=True).stdout
+    assert 0 < available_memory() < 1.1 * int(said.splitlines()[1].split()[6])
+
+
+def test_the_memory_of_a_container_counts(tmp_path, monkeypatch):
+    files = [tmp_path / name for name in ("memory.max", "memory.current", "memory.stat")]
+    monkeypatch.setattr(file_limits, "_CONTROL_GROUPS", (files,))
+    for path, content in zip(files, ("3000", "2000", "anon 500\ninactive_file 700\n"), strict=True):
+        path.write_text(content)
+    assert available_memory() == 1700
+    files[0].write_text("max\n")
+    assert available_memory() > 1700

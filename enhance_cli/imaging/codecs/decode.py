@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +47,18 @@ from enhance_cli.imaging.codecs.unusual_jpeg import (
     read_deep_jpeg,
 )
 from enhance_cli.imaging.codecs.webp import is_lossless_webp
-from enhance_cli.imaging.file_limits import refuse_costly_file
+from enhance_cli.imaging.file_limits import (
+    refuse_beyond_memory,
+    refuse_costly_file,
+    seconds_for_file,
+    seconds_for_pixels,
+)
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
 from enhance_cli.imaging.metadata.tiff_tags import read_directories
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
+from enhance_cli.time_limit import TimeIsUpError, TimeLimit
 
 Reader = Callable[[Path, int | None, int, Callable[[int], None]], Photo]
 """Reads a photo, given the last four arguments of :func:`decode`."""
@@ -65,6 +72,7 @@ def decode(
     long_edge: int | None = None,
     max_pixels: int = MAX_PIXELS,
     reserve: Callable[[int], None] = lambda _pixels: None,
+    check_cancelled: Callable[[], None] = lambda: None,
 ) -> Photo:
     """Read a photo: JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 or a camera RAW file.
 
@@ -79,19 +87,44 @@ def decode(
         max_pixels: Largest number of pixels that a file may have.
         reserve: Called with the number of pixels before they are read into memory; it may block
             until there is room for them.
+        check_cancelled: Called now and then while the photo is read; what it raises ends that.
 
     Returns:
         The photo with its metadata.
 
     Raises:
-        PhotoError: The file cannot be read as a photo, or has too many pixels.
+        PhotoError: The file cannot be read as a photo, has too many pixels, or takes too long.
     """
+    limit = TimeLimit(seconds_for_file(path))
+
+    def reserve_in_time(pixels: int) -> None:
+        with limit.paused():
+            reserve(pixels)
+        limit.seconds += seconds_for_pixels(pixels)
+        refuse_beyond_memory(path, pixels)
+
+    read = partial(_read, path, long_edge, max_pixels, reserve_in_time)
+    try:
+        return limit.run(read, check_cancelled)
+    except TimeIsUpError as problem:
+        raise PhotoError(
+            f"{path}: given up after {limit.seconds:.0f} s, without being read; damaged, "
+            "or on a disk that does not answer"
+        ) from problem
+    except MemoryError as problem:
+        raise _too_large(path) from problem
+
+
+def _read(
+    path: Path, long_edge: int | None, max_pixels: int, reserve: Callable[[int], None]
+) -> Photo:
+    """Read a photo, for as long as that takes; see :func:`decode`."""
     try:
         return _reader_of(path)(path, long_edge, max_pixels, reserve)
     except PhotoError:
         raise
     except MemoryError as problem:
-        raise PhotoError(f"{path}: too large for this machine's memory") from problem
+        raise _too_large(path) from problem
     # Codecs raise exceptions of any type for damaged files, from SyntaxError to struct.error.
     except Exception as problem:
         raise PhotoError(f"{path}: {_reason(path, problem)}") from problem
@@ -120,7 +153,13 @@ def read_exif(path: Path) -> bytes | exif.Tags | None:
 
 
 def _reader_of(path: Path) -> Reader:
-    """The reader of a file: of RAW by its suffix, of all else by its first bytes."""
+    """The reader of a file: of RAW by its suffix, of all else by its first bytes.
+
+    Raises:
+        PhotoError: The file is empty. Some of the system's own files are, and never end.
+    """
+    if path.stat().st_size == 0:
+        raise PhotoError(f"{path}: the file is empty")
     if is_raw(path):
         return read_raw
     with path.open("rb") as file:
@@ -202,13 +241,15 @@ def _photo_of(
     return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
 
 
+def _too_large(path: Path) -> PhotoError:
+    return PhotoError(f"{path}: too large for this machine's memory")
+
+
 def _reason(path: Path, problem: Exception) -> str:
     if isinstance(problem, FileNotFoundError):
         return "the file does not exist"
     if isinstance(problem, PermissionError):
         return "permission denied"
-    if path.stat().st_size == 0:
-        return "the file is empty"
     if isinstance(problem, Image.UnidentifiedImageError | rawpy.LibRawFileUnsupportedError):
         with path.open("rb") as file:
             name = unread_format(file.read(SIGNATURE_LENGTH))

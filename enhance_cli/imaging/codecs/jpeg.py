@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.config.apply import Encoding
-from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.metadata import iptc
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo, convert_dtype
@@ -63,7 +63,7 @@ def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
     if photo.alpha is not None:
         image = _on_white(image)
     quality, subsampling = encoding.quality, encoding.subsampling
-    image.save(path, "JPEG", quality=quality, subsampling=subsampling, **blocks)
+    save_image(image, path, "JPEG", quality=quality, subsampling=subsampling, **blocks)
 
 
 def _encode(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from io import BufferedWriter, FileIO, UnsupportedOperation
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -100,6 +102,32 @@ def image_from_photo(photo: Photo) -> Image.Image:
     if photo.icc_profile:
         image.info["icc_profile"] = photo.icc_profile
     return image
+
+
+def save_image(image: Image.Image, path: Path, kind: str, **options: Any) -> None:
+    """Write a Pillow image, whole or with an error.
+
+    Pillow's JPEG encoder writes to the number of a file, and takes no notice when a disk that
+    becomes full takes a part of what it writes.
+
+    Args:
+        image: The image.
+        path: The file.
+        kind: Pillow's name of the format.
+        options: Those of Pillow's ``save``.
+
+    Raises:
+        OSError: The file cannot be written whole.
+    """
+    with _WithoutNumber(FileIO(path, "wb")) as file:
+        image.save(file, kind, **options)
+
+
+class _WithoutNumber(BufferedWriter):
+    """A file to which others write by its methods alone."""
+
+    def fileno(self) -> int:
+        raise UnsupportedOperation
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:

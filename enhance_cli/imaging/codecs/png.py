@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.open_image import open_image
-from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.png_texts import XMP_KEYWORD
@@ -140,7 +140,7 @@ def write_png(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) 
         options["exif"] = metadata.exif_block
     if metadata.dpi:
         options["dpi"] = metadata.dpi
-    image_from_photo(photo).save(path, "PNG", **options)
+    save_image(image_from_photo(photo), path, "PNG", **options)
 
 
 def _write_sixteen_bits(photo: Photo, path: Path, metadata: Metadata) -> None:

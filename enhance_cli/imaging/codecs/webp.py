@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from enhance_cli.config.apply import Encoding
-from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo
 
@@ -39,4 +39,4 @@ def write_webp(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
         options["exif"] = metadata.exif_block
     if metadata.xmp:
         options["xmp"] = metadata.xmp
-    image_from_photo(photo).save(path, "WEBP", **options)
+    save_image(image_from_photo(photo), path, "WEBP", **options)

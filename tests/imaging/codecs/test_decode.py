@@ -1,9 +1,15 @@
+import threading
+import time
+
 import numpy as np
 import pytest
+import tifffile
 from pictures import QUADRANTS, enlarged
 from PIL import Image
 
+from enhance_cli import time_limit
 from enhance_cli.errors import PhotoError
+from enhance_cli.imaging import file_limits
 from enhance_cli.imaging.codecs import pillow_image
 from enhance_cli.imaging.codecs.decode import decode
 
@@ -147,3 +153,64 @@ def test_what_a_decoder_says_of_damage_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(PhotoError) as failed:
         decode(path)
     assert str(failed.value).endswith("(Decoding failed (Unknown OBU type 0 ))")
+
+
+class TestTimeLimit:
+    @pytest.fixture(autouse=True)
+    def _short(self, monkeypatch):
+        monkeypatch.setattr(file_limits, "_SECONDS", 0.2)
+        monkeypatch.setattr(time_limit, "TICK", 0.05)
+
+    def test_a_decoder_that_hangs_is_given_up(self, tmp_path, write_photo, monkeypatch):
+        end = threading.Event()
+        monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda *_, **__: end.wait(60))
+        path = write_photo(tmp_path / "a.tif")
+        with pytest.raises(PhotoError, match=r"given up after .* s") as caught:
+            decode(path)
+        assert str(caught.value).startswith(f"{path}: ")
+        end.set()
+
+    def test_waiting_for_other_photos_does_not_count(self, tmp_path, write_photo):
+        path = write_photo(tmp_path / "a.jpg")
+        assert decode(path, reserve=lambda _: time.sleep(0.6)).size == (60, 40)
+
+    def test_larger_photos_have_more_time(self, tmp_path, write_photo, monkeypatch):
+        asarray = tifffile.TiffPage.asarray
+
+        def slow(*arguments, **options):
+            time.sleep(0.6)
+            return asarray(*arguments, **options)
+
+        monkeypatch.setattr(tifffile.TiffPage, "asarray", slow)
+        path = write_photo(tmp_path / "a.tif", np.zeros((1000, 1000, 3), np.uint8))
+        assert decode(path).size == (1000, 1000)
+
+
+def test_a_photo_that_does_not_fit_into_the_free_memory_is_refused_before_it_is_read(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "a.png"
+    Image.new("1", (8000, 8000)).save(path)
+    monkeypatch.setattr(file_limits, "available_memory", lambda: 1e8)
+    monkeypatch.setattr(Image.Image, "load", None)
+    with pytest.raises(PhotoError, match=r"memory \(at least 0.3 GB; 0.1 GB are free\)"):
+        decode(path)
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, AssertionError])
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+def test_what_libraries_raise_for_one_photo_fails_it_alone(
+    tmp_path, write_photo, monkeypatch, error, suffix
+):
+    path = write_photo(tmp_path / f"a.{suffix}")
+
+    def fail(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", fail)
+    monkeypatch.setattr(Image.Image, "load", fail)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load_prepare", fail)
+    monkeypatch.setattr("PIL.WebPImagePlugin.WebPImageFile.load", fail)
+    with pytest.raises(PhotoError, match="a"):
+        decode(path)

@@ -1,6 +1,9 @@
 import errno
+import subprocess
+import sys
 from datetime import datetime
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,3 +173,44 @@ def test_jpeg_has_quality_95_unless_told_otherwise(tmp_path):
         Image.open(tmp_path / "a.jpg") as ours,
     ):
         assert ours.quantization == reference.quantization
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from enhance_cli.errors import EnhanceError
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.photo import Photo
+
+path, kind = Path(sys.argv[1]), sys.argv[2]
+levels = np.random.default_rng(0).integers(0, 2**16, (90, 90, 3)).astype(np.uint16)
+levels = levels if kind.startswith("deep") else (levels >> 8).astype(np.uint8)
+grey, alpha = "grey" in kind, levels[..., 0] if "alpha" in kind else None
+photo = Photo(levels[..., :1].repeat(3, axis=2) if grey else levels, alpha=alpha, grey=grey)
+write_photo(photo, path)
+size = path.stat().st_size
+for length in (0, 1, 500, size // 2, size - 4096, size - 1):
+    if 0 <= length < size:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (length, resource.RLIM_INFINITY))
+        path.unlink(missing_ok=True)
+        try:
+            write_photo(photo, path)
+        except EnhanceError as problem:
+            assert "large" in str(problem), problem  # the reason, in the system's words
+        else:
+            print(length, "of", size, "bytes called whole")
+        assert list(path.parent.iterdir()) == []
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size")
+@pytest.mark.parametrize("kind", ["color", "grey", "alpha", "grey alpha", "deep", "deep alpha"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".avif"])
+def test_a_file_of_which_the_system_takes_a_part_is_not_called_whole(tmp_path, suffix, kind):
+    """A write to a disk that becomes full takes a part, and so it does at a limit of the size."""
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, tmp_path / f"a{suffix}", kind],
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0 and not ran.stdout, ran.stdout + ran.stderr

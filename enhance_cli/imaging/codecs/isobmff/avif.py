@@ -26,7 +26,7 @@ from enhance_cli.imaging.codecs.isobmff.boxes import (
     read_picture_boxes,
 )
 from enhance_cli.imaging.codecs.levels import full_range
-from enhance_cli.imaging.codecs.pillow_image import image_from_photo
+from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.codecs.stored_image import (
     SEVERAL_IMAGES,
     StoredImage,
@@ -92,7 +92,7 @@ def write_avif(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
         options["exif"] = without_orientation(metadata.exif_block)
     if metadata.xmp:
         options["xmp"] = metadata.xmp
-    image_from_photo(photo).save(path, "AVIF", **options)
+    save_image(image_from_photo(photo), path, "AVIF", **options)
 
 
 def _first_frame(content: bytes) -> NDArray[np.uint8]:
