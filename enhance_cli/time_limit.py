@@ -3,8 +3,9 @@
 A thread cannot be killed, and a process of its own for every photo would cost each of them a copy
 of its pixels. So the work is done in a thread of its own, which costs a tenth of a millisecond, and
 whoever waits for it stops waiting when the time is over. Nothing of a thread that was given up is
-used any more. If it runs Python code, it is ended as well; if it is within a library's code, it
-ends when that returns, and at the latest with the program, which does not wait for it.
+used any more. It ends with its work, and at the latest with the program, which does not wait for
+it. (CPython could raise an exception in it, but only once it runs Python code. Until then all other
+threads would be slower, and in Python 3.11 they would stand still under a debugger.)
 
 Code that hangs and keeps Python's lock cannot be given up. The libraries that decode photos release
 it.
@@ -13,7 +14,6 @@ it.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import threading
 from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
@@ -75,15 +75,11 @@ class TimeLimit:
             worker.start()
         except RuntimeError as problem:
             raise MemoryError from problem
-        try:
-            while not worker.ended.wait(TICK):
-                check_cancelled()
-                self._used += 0 if self._paused else TICK
-                if self._used >= self.seconds:
-                    raise TimeIsUpError
-        except BaseException:
-            worker.give_up()
-            raise
+        while not worker.ended.wait(TICK):
+            check_cancelled()
+            self._used += 0 if self._paused else TICK
+            if self._used >= self.seconds:
+                raise TimeIsUpError
         return worker.result()
 
 
@@ -96,7 +92,6 @@ class _Worker(threading.Thread, Generic[Result]):
         self._work = work
         self._results: list[Result] = []
         self._error: BaseException | None = None
-        self._ending = threading.Lock()
 
     def run(self) -> None:
         try:
@@ -104,8 +99,7 @@ class _Worker(threading.Thread, Generic[Result]):
         except BaseException as problem:
             self._error = problem
         finally:
-            with self._ending:
-                self.ended.set()
+            self.ended.set()
 
     def result(self) -> Result:
         if self._error is not None:
@@ -114,12 +108,3 @@ class _Worker(threading.Thread, Generic[Result]):
             finally:
                 self._error = None  # it holds the frames, and they hold the pixels
         return self._results.pop()
-
-    def give_up(self) -> None:
-        """End the thread as soon as it runs Python code."""
-        with self._ending:
-            if self.ended.is_set() or self.ident is None:
-                return
-            with contextlib.suppress(AttributeError):  # not CPython
-                end = ctypes.pythonapi.PyThreadState_SetAsyncExc
-                end(ctypes.c_ulong(self.ident), ctypes.py_object(SystemExit))
