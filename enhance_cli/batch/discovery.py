@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,13 +23,14 @@ class InputPhoto(NamedTuple):
 
 
 def discover_photos(
-    config: ApplyConfig, left_out: list[Path] | None = None
+    config: ApplyConfig, left_out: list[Path] | None = None, others: Counter[str] | None = None
 ) -> tuple[list[InputPhoto], list[str]]:
     """Find all photos, each file once.
 
     Args:
         config: The run's settings.
         left_out: Gets the folders among the inputs that the run writes to, which are left out.
+        others: Counts the other files in the input folders by their suffixes.
 
     Returns:
         The photos, and a line for each folder that cannot be read and for each pattern to exclude
@@ -38,7 +40,7 @@ def discover_photos(
         UsageError: An input is missing, or there is no photo.
     """
     warnings: list[str] = []
-    found = list(_without_repeats(_candidates(config, warnings, left_out)))
+    found = list(_without_repeats(_candidates(config, warnings, left_out, others)))
     exclusion = _Exclusion(config.exclude, config.inputs)
     included = [photo for photo in found if not exclusion.fits(photo)]
     warnings += exclusion.unused()
@@ -69,13 +71,16 @@ def _without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
 
 
 def _candidates(
-    config: ApplyConfig, warnings: list[str], left_out: list[Path] | None
+    config: ApplyConfig,
+    warnings: list[str],
+    left_out: list[Path] | None,
+    others: Counter[str] | None,
 ) -> Iterator[InputPhoto]:
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
     for given in config.inputs:
         if _is_dir(given):
-            for path in photos_below(given, written_to, warnings, left_out):
+            for path in photos_below(given, written_to, warnings, left_out, others):
                 yield InputPhoto(path, prefixes[given] / path.relative_to(given))
         elif os.path.isfile(given):  # noqa: PTH113, see below
             yield InputPhoto(given, Path(given.name))

@@ -278,7 +278,7 @@ def content_digest(photo: Path) -> str | None:
 
 _NO_EFFECT_ON_RESULTS = (
     *("inputs", "out", "weights", "device", "on_conflict", "pairs", "exclude", "max_pixels"),
-    *("lut", "compare", "gallery", "look_files", "given"),
+    *("lut", "compare", "gallery", "look_files", "given", "jobs"),
     *("series", "series_gap", "sync_from"),  # what they change is noted photo by photo
 )
 """Settings that select photos, devices and folders, but do not change any result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +49,13 @@ class Plan:
         jobs: The photos and their output paths, in the order of processing.
         warnings: A line for each folder that could not be read, and for what a run leaves out.
         originals: The photos as files that no output may replace.
+        passed_over: What the input folders hold besides photos, in words; empty if nothing.
     """
 
     jobs: tuple[Job, ...]
     warnings: tuple[str, ...] = ()
     originals: Originals = NO_ORIGINALS
+    passed_over: str = ""
 
 
 def plan_outputs(config: ApplyConfig) -> Plan:
@@ -68,7 +71,8 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     """
     refuse_missing_encoder(config.format)
     left_out: list[Path] = []
-    found, warnings = discover_photos(config, left_out)
+    others: Counter[str] = Counter()
+    found, warnings = discover_photos(config, left_out, others)
     names = _result_names([photo.relative for photo in found], config.format)
     if not config.pictures:
         names = [lut_name(name, config.lut_format) for name in names]
@@ -76,7 +80,21 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     originals = Originals.of(config.inputs, (photo.path for photo in found), left_out)
     _refuse_replacing(originals, jobs)
     refuse_folder_of_originals("--out" if config.pictures else "--lut", config.out, originals)
-    return Plan(tuple(jobs), tuple(warnings), originals)
+    return Plan(tuple(jobs), tuple(warnings), originals, _passed_over(others))
+
+
+def _passed_over(others: Counter[str]) -> str:
+    """``3 files are no photos and were passed over: 2 .mp4, 1 without a suffix``."""
+    if not others:
+        return ""
+    kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in others.most_common()]
+    more = ", ..." if len(kinds) > _MOST_KINDS else ""
+    many = "files are no photos and were" if others.total() > 1 else "file is no photo and was"
+    return f"{others.total()} {many} passed over: {', '.join(kinds[:_MOST_KINDS])}{more}"
+
+
+_MOST_KINDS = 5
+"""Most suffixes that a message lists."""
 
 
 def lut_name(name: Path, kind: LutFormat) -> Path:

@@ -54,6 +54,11 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
             warnings += retouch.warnings if retouch else ()
             if not config.pictures:
                 write_retouch_as_lut(retouch, look, job, job.output, config, claim)
+            elif reason is Reason.SIDE_OUTPUT_MISSING:
+                del photo
+                after = side_outputs.preview_of_result(job)
+                entry, problems = side_outputs.write(job, before, after, retouch, look, claim)
+                warnings = problems  # the run that wrote the result has told of the photo's own
             else:
                 in_place = before is None
                 turned = look.strength, config.srgb, in_place, look.dials

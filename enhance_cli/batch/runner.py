@@ -90,7 +90,7 @@ class BatchRunner:
         self._series = SeriesPlanner(config, self.plan.jobs, weights.config)
         self.plan = replace(self.plan, warnings=(*self.plan.warnings, *self._series.warnings))
         self.looked_at: Callable[[int, int], None] = lambda _done, _total: None
-        self._pool = WorkerPool(threads_for("cpu"))
+        self._pool = WorkerPool(config.jobs or threads_for("cpu"))
         self._iterating = threading.Lock()
         self._digest = in_background(partial(settings_digest, config, weights.path))
 
@@ -233,7 +233,7 @@ class BatchRunner:
         from enhance_cli.inference.enhancer import Enhancer
 
         device = pick_device(self.config.device)
-        self._pool.grow(threads_for(device.type))
+        self._pool.grow(self.config.jobs or threads_for(device.type))
         settings.enter_context(torch_threads(self._pool.threads))
         return Enhancer.load(self._weights, str(device))
 

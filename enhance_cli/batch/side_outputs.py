@@ -307,6 +307,14 @@ class SideOutputs:
         """A small version for the comparison and the gallery; None if neither is wanted."""
         return photo.fit_within(self._preview_edge) if self._preview_edge else None
 
+    def preview_of_result(self, job: Job) -> Photo | None:
+        """A small version of a result from an earlier run; None if no preview is wanted.
+
+        Raises:
+            PhotoError: It cannot be read.
+        """
+        return decode(job.output, self._preview_edge) if self._preview_edge else None
+
     def write(
         self,
         job: Job,

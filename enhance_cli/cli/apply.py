@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from enhance_cli.cli.apply_progress import Verbosity, run_batch, say_look_files
+from enhance_cli.cli.apply_progress import Verbosity, run_batch, say_beforehand
 from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
     say,
     say_error,
     say_json,
+    say_json_line,
     say_result,
     say_warning,
 )
@@ -24,6 +25,7 @@ from enhance_cli.cli.options import choice, device_option, number
 from enhance_cli.config.apply import (
     CUBE_SIZE,
     HALD_SIZE,
+    MAX_JOBS,
     ApplyConfig,
     Encoding,
     Format,
@@ -37,10 +39,17 @@ from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from enhance_cli.batch.conflicts import Reason
     from enhance_cli.batch.outcome import PhotoOutcome
 
 
 BitDepth = Literal["8", "16"]
+
+_EIGHT_BITS = {"jpg", "webp", "avif"}
+"""Formats whose results have 8 bits."""
+
+_MOST_NAMED = 5
+"""Most files that the summary names."""
 
 EXAMPLES = """Examples:
 
@@ -63,10 +72,23 @@ def _dial(unit: str, help_text: str, most: float = MAX_DIAL) -> Any:
 def apply(
     context: typer.Context,
     inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT", help="Photos and folders, with all subfolders."),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="INPUT",
+            help="Photos and folders, with all subfolders.",
+            show_default="required, unless --from names them",
+        ),
+    ] = None,
     *,
+    from_list: Annotated[  # noqa: ARG001, with_options_from_files has read it
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="File with the path of a photo or folder in each line; - is standard input.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
@@ -313,6 +335,18 @@ def apply(
             rich_help_panel=_RUN,
         ),
     ] = False,
+    jobs: Annotated[
+        int | None,
+        number(
+            int,
+            "N",
+            low=1,
+            high=MAX_JOBS,
+            help="Photos processed side by side.",
+            show_default="one for each core, at most 8",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -325,6 +359,14 @@ def apply(
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print the run as one JSON document.", rich_help_panel=_RUN),
+    ] = False,
+    json_lines: Annotated[
+        bool,
+        typer.Option(
+            "--json-lines",
+            help="Print a line of JSON as each photo ends, and one for the run.",
+            rich_help_panel=_RUN,
+        ),
     ] = False,
     quiet: Annotated[
         bool,
@@ -340,10 +382,11 @@ def apply(
     Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 and camera RAW. Originals are never
     changed.
     """
-    if full_size and long_edge:
-        raise UsageError("--full-size and --long-edge: give one of the two")
-    if quiet and verbose:
-        raise UsageError("--quiet and --verbose: give one of the two")
+    if not inputs:
+        raise UsageError("no INPUT: give photos or folders, or --from FILE")
+    _refuse_both("--full-size", full_size, "--long-edge", long_edge)
+    _refuse_both("--quiet", quiet, "--verbose", verbose)
+    _refuse_both("--json", as_json, "--json-lines", json_lines)
     if no_pictures and (compare or gallery):
         raise UsageError("--no-pictures: leave out --compare and --gallery, which show results")
     size = None if full_size else long_edge or LONG_EDGE
@@ -378,14 +421,28 @@ def apply(
         series=_series(series),
         series_gap=series_gap,
         sync_from=sync_from,
+        jobs=jobs,
     )
+    if bit_depth == "16" and result_format in _EIGHT_BITS:
+        say_warning(
+            f"--bit-depth 16: {result_format} holds 8 bits; choose --format tiff, png or jxl"
+        )
     if dry_run:
-        _show_plan(config, as_json)
+        _show_plan(config, as_json or json_lines)
         return
     verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
-    outcomes, interrupted = run_batch(config, verbosity)
+    if not quiet and config.pictures and not (full_size or long_edge) and size == LONG_EDGE:
+        say(f"results will measure {LONG_EDGE} px; --full-size keeps the size of the photos")
+
+    def report(outcome: PhotoOutcome) -> None:
+        if json_lines:
+            say_json_line({"event": "photo", **_described(outcome, config)})
+
+    outcomes, interrupted = run_batch(config, verbosity, report)
     if as_json:
         say_json(_document(outcomes, config))
+    elif json_lines:
+        say_json_line({"event": "end", **_counts(outcomes), "interrupted": interrupted})
     elif not quiet:
         say_result(*_summary(outcomes, config))
     if interrupted:
@@ -393,6 +450,11 @@ def apply(
         raise typer.Exit(ExitCode.INTERRUPTED)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _refuse_both(one: str, first: object, other: str, second: object) -> None:
+    if first and second:
+        raise UsageError(f"{one} and {other}: give one of the two")
 
 
 def _result_folder(out: Path | None, lut: Path | None, no_pictures: bool) -> Path:
@@ -440,7 +502,7 @@ def _show_plan(config: ApplyConfig, as_json: bool) -> None:
     from enhance_cli.batch.runner import BatchRunner
 
     runner = BatchRunner(config)
-    say_look_files(runner)
+    say_beforehand(runner)
     for warning in runner.plan.warnings:
         say_warning(warning)
     decisions = runner.decisions()
@@ -491,16 +553,21 @@ def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
     if foreign:
         lines.append(
             f"{foreign} were skipped because a file that enhance did not write (or that was "
-            "edited) is in the way; use --on-conflict overwrite or rename."
+            "edited) is in the way; use --on-conflict overwrite or rename: "
+            f"{_named(outcomes, Reason.FOREIGN_FILE)}"
         )
     others = sum(outcome.reason is Reason.OTHER_PHOTO for outcome in outcomes)
     if others:
         lines.append(
             f"{others} were skipped because the result of another photo of the same name is in the "
-            "way; choose another --out, or use --on-conflict overwrite or rename."
+            "way; choose another --out, or use --on-conflict overwrite or rename: "
+            f"{_named(outcomes, Reason.OTHER_PHOTO)}"
         )
     if count["failed"]:
         lines.append("Failed photos are listed above, each with the reason.")
+    places = {"Gallery": config.gallery, "Comparisons": config.compare, "LUTs": config.lut}
+    shown = {name: place for name, place in places.items() if place and config.pictures}
+    lines += [f"{name}: {place}" for name, place in shown.items()]
     if config.long_edge and config.pictures:
         default = " (the default)" if config.long_edge == LONG_EDGE else ""
         lines.append(
@@ -511,20 +578,28 @@ def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
 
 
 def _document(outcomes: list[PhotoOutcome], config: ApplyConfig) -> dict[str, object]:
-    photos = [
-        {
-            "input": str(outcome.input),
-            "output": str(outcome.output) if outcome.output else None,
-            "status": str(outcome.status),
-            "reason": str(outcome.reason),
-            "error": outcome.error,
-            "warnings": list(outcome.warnings),
-            "seconds": round(outcome.seconds, 3),
-            **_with_series(config, outcome.series),
-        }
-        for outcome in outcomes
-    ]
+    photos = [_described(outcome, config) for outcome in outcomes]
     return {**_counts(outcomes), "photos": photos}
+
+
+def _described(outcome: PhotoOutcome, config: ApplyConfig) -> dict[str, object]:
+    return {
+        "input": str(outcome.input),
+        "output": str(outcome.output) if outcome.output else None,
+        "status": str(outcome.status),
+        "reason": str(outcome.reason),
+        "error": outcome.error,
+        "warnings": list(outcome.warnings),
+        "seconds": round(outcome.seconds, 3),
+        **_with_series(config, outcome.series),
+    }
+
+
+def _named(outcomes: list[PhotoOutcome], reason: Reason) -> str:
+    """The first files in the way, and how many more there are."""
+    paths = [str(outcome.output) for outcome in outcomes if outcome.reason is reason]
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return ", ".join(paths[:_MOST_NAMED]) + more
 
 
 def _counts(outcomes: list[PhotoOutcome]) -> dict[str, int]:

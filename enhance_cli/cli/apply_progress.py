@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -44,9 +44,16 @@ class Verbosity(Enum):
 
 
 def run_batch(
-    config: ApplyConfig, verbosity: Verbosity = Verbosity.NORMAL
+    config: ApplyConfig,
+    verbosity: Verbosity = Verbosity.NORMAL,
+    report: Callable[[PhotoOutcome], None] = lambda _outcome: None,
 ) -> tuple[list[PhotoOutcome], bool]:
     """Run a batch and show its progress.
+
+    Args:
+        config: The run's settings.
+        verbosity: How much is printed.
+        report: Called with the outcome of each photo.
 
     Returns:
         The outcomes, and whether Ctrl-C ended the run early.
@@ -60,7 +67,7 @@ def run_batch(
         return_freed_memory()
         runner = BatchRunner(config)
     if verbosity is not Verbosity.QUIET:
-        say_look_files(runner)
+        say_beforehand(runner)
     for warning in runner.plan.warnings:
         say_warning(warning)
     outcomes: list[PhotoOutcome] = []
@@ -70,13 +77,16 @@ def run_batch(
             for outcome in runner:
                 outcomes.append(outcome)
                 progress.update(outcome)
+                report(outcome)
     except KeyboardInterrupt:
         return outcomes, True
     return outcomes, runner.was_stopped
 
 
-def say_look_files(runner: BatchRunner) -> None:
-    """Say which files beside the photos have a say in the run."""
+def say_beforehand(runner: BatchRunner) -> None:
+    """Say which files beside the photos have a say in the run, and which were passed over."""
+    if runner.plan.passed_over:
+        say(runner.plan.passed_over)
     for path in runner.look_files:
         say(f"settings from {path} (--no-toml ignores it)")
 

@@ -118,9 +118,22 @@ def say_json(document: dict[str, object]) -> None:
     Raises:
         OutputError: Standard output is closed or full.
     """
+    _print_json(document, indent=2)
+
+
+def say_json_line(document: dict[str, object]) -> None:
+    """Print a JSON document to standard output, on one line.
+
+    Raises:
+        OutputError: Standard output is closed or full.
+    """
+    _print_json(document, indent=None)
+
+
+def _print_json(document: dict[str, object], indent: int | None) -> None:
     with result_errors_reported():
         ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
-        text = json.dumps(document, ensure_ascii=ascii_only, indent=2, allow_nan=False)
+        text = json.dumps(document, ensure_ascii=ascii_only, indent=indent, allow_nan=False)
         print(re.sub(f"(?!\n)[{_STEERING}]", lambda one: f"\\u{ord(one[0]):04x}", text))
 
 

@@ -1,7 +1,9 @@
-"""Options of ``enhance apply`` that an ``enhance.toml`` sets for the whole run."""
+"""What ``enhance apply`` reads from files: lists of photos, and options of an ``enhance.toml``."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ def with_options_from_files(values: dict[str, Any]) -> dict[str, Any]:
         UsageError: A file is wrong, or two of them contradict each other.
     """
     context: typer.Context = values["context"]
+    values = values | {"inputs": [*(values["inputs"] or ()), *_listed(values["from_list"])]}
     parameters = {_long_name(one): one for one in context.command.params}
     given = {name for name, one in parameters.items() if _is_given(context, one.name or "")}
     context.obj = tuple(sorted(given & set(LOOK)))
@@ -41,6 +44,25 @@ def with_options_from_files(values: dict[str, Any]) -> dict[str, Any]:
         return values
     found = _from_files(context, parameters, values["inputs"], given)
     return values | {parameters[name].name or "": value for name, value in found.items()}
+
+
+def _listed(source: Path | None) -> list[Path]:
+    """The photos and folders that a file names, one a line, or separated by NUL.
+
+    Raises:
+        UsageError: The list cannot be read, or names nothing.
+    """
+    if source is None:
+        return []
+    try:
+        content = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"--from {source}: cannot be read: {problem.strerror}") from problem
+    names = content.split(b"\0") if b"\0" in content else content.splitlines()
+    paths = [Path(os.fsdecode(name)) for name in names if name.strip()]
+    if not paths:
+        raise UsageError(f"--from {source}: names no photo")
+    return paths
 
 
 def _from_files(

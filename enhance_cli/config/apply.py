@@ -24,6 +24,9 @@ MAX_PIXELS = 500_000_000
 """Larger photos are refused: a few kilobytes can claim to be gigapixels."""
 
 
+MAX_JOBS = 64
+"""Most photos that are processed side by side."""
+
 MAX_STRENGTH = 1.5
 """Largest strength of a retouch; beyond it, photos come apart."""
 
@@ -95,6 +98,7 @@ class ApplyConfig:
             that of a text file with a line of photos for each series.
         series_gap: Longest time between two photos of a series, in seconds.
         sync_from: Photo whose look all photos get; None gives each its own.
+        jobs: Photos processed side by side; None is one for each core.
 
     Raises:
         UsageError: A number is out of range, or two settings exclude each other.
@@ -128,10 +132,13 @@ class ApplyConfig:
     series: str | Path = "off"
     series_gap: float = 60.0
     sync_from: Path | None = None
+    jobs: int | None = None
 
     def __post_init__(self) -> None:
         check_strength(self.strength)
         check_long_edge(self.long_edge)
+        fits = self.jobs is None or _is_whole(self.jobs, 1, MAX_JOBS)
+        _refuse_unless(fits, "jobs", self.jobs, f"a whole number from 1 to {MAX_JOBS}, or None")
         _refuse_unless(
             _is_whole(self.max_pixels, 1), "max_pixels", self.max_pixels, "a whole number above 0"
         )

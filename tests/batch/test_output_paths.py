@@ -140,3 +140,11 @@ def test_results_of_heic_and_raw_are_jpegs(touch):
         "e.jxl": "e.jxl",
         "f.jp2": "f.jpg",
     }
+
+
+def test_what_was_passed_over_is_told_by_kind(touch):
+    names = ("a.jpg", "a.mp4", "b/c.MP4", "b/notes.txt", "README", ".hidden", "enhance.toml")
+    plan = plan_outputs(ApplyConfig((touch(*names),), Path("out")))
+    said = "4 files are no photos and were passed over: 2 .mp4, 1 without a suffix, 1 .txt"
+    assert sorted(plan.passed_over) == sorted(said) and plan.passed_over.startswith(said[:48])
+    assert plan_outputs(ApplyConfig((touch("x/d.jpg") / "x",), Path("out"))).passed_over == ""

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from enhance_cli.batch.worker_pool import WorkerPool
 from enhance_cli.cli.main import app
 from enhance_cli.errors import UsageError
 
@@ -320,3 +321,59 @@ def test_series_and_a_look_of_one_photo_exclude_each_other(photos, tmp_path):
     given = ("--series", "auto", "--sync-from", photos / "a.jpg")
     done = apply(photos, "--out", tmp_path / "out", *given)
     assert done.exit_code == 2 and "--series and --sync-from: give one of the two" in done.stderr
+
+
+class TestARunThatExplainsItself:
+    def test_lines_of_json_come_one_a_photo(self, photos, tmp_path):
+        (photos / "broken.jpg").write_bytes(b"nothing")
+        ran = apply(photos, "--out", tmp_path / "out", "--json-lines")
+        events = [json.loads(line) for line in ran.stdout.splitlines()]
+        assert [one["event"] for one in events] == ["photo"] * (len(events) - 1) + ["end"]
+        assert ran.exit_code == 3 and events[-1]["failed"] == 1 and not events[-1]["interrupted"]
+        statuses = [one["status"] for one in events[:-1]]
+        assert sorted(set(statuses)) == ["done", "failed"]
+        assert statuses.count("done") == events[-1]["done"]
+
+    def test_both_kinds_of_json_are_refused(self, photos, tmp_path):
+        ran = apply(photos, "--out", tmp_path / "out", "--json", "--json-lines")
+        assert ran.exit_code == 2 and "give one of the two" in ran.stderr
+
+    def test_the_size_is_told_before_the_first_photo(self, photos, tmp_path):
+        said = "results will measure 500 px"
+        messages = apply(photos, "--out", tmp_path / "out").stderr
+        assert said in messages and messages.index(said) < messages.index(": done")
+        for option in ("--full-size", "--long-edge=500", "--quiet"):
+            assert said not in apply(photos, "--out", tmp_path / "out", option).stderr
+
+    def test_files_in_the_way_are_named(self, photos, tmp_path):
+        (tmp_path / "out").mkdir()
+        name = min(path.name for path in photos.iterdir())
+        (tmp_path / "out" / name).write_bytes(b"mine")
+        ran = apply(photos, "--out", tmp_path / "out")
+        assert f"overwrite or rename: {tmp_path / 'out' / name}" in ran.stdout.replace("\n", "")
+
+    def test_places_of_side_outputs_are_told(self, photos, tmp_path):
+        where = {"--gallery": "all.html", "--compare": "compared", "--lut": "luts"}
+        options = [f"{option}={tmp_path / name}" for option, name in where.items()]
+        said = apply(photos, "--out", tmp_path / "out", *options).stdout.replace("\n", "")
+        for name, place in zip(("Gallery", "Comparisons", "LUTs"), where.values(), strict=True):
+            assert f"{name}: {tmp_path / place}" in said
+
+    @pytest.mark.parametrize("kind", ["jpg", "webp", "avif"])
+    def test_a_depth_that_the_format_cannot_hold_is_told(self, photos, tmp_path, kind):
+        options = ("--out", tmp_path / "out", "--bit-depth", "16", "-n", "--format")
+        assert f"{kind} holds 8 bits" in apply(photos, *options, kind).stderr
+        assert "holds 8 bits" not in apply(photos, *options, "tiff").stderr
+
+    def test_jobs_limit_what_is_done_side_by_side(self, photos, tmp_path, monkeypatch):
+        threads = []
+        start = WorkerPool._start
+
+        def observed(pool):
+            threads.append(pool.threads)
+            return start(pool)
+
+        monkeypatch.setattr(WorkerPool, "_start", observed)
+        assert apply(photos, "--out", tmp_path / "out", "--jobs", "3").exit_code == 0
+        assert threads == [3]
+        assert apply(photos, "--out", tmp_path / "out", "--jobs", "0").exit_code == 2

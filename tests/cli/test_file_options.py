@@ -119,3 +119,29 @@ def test_files_in_use_are_named(folder, tmp_path, write_photo):
     ran = apply(folder, "-o", tmp_path / "out", "-n")
     assert ran.exit_code == 0 and f"settings from {folder / 'enhance.toml'}" in ran.stderr
     assert "settings from" not in apply(folder, "-o", tmp_path / "out", "-n", "--no-toml").stderr
+
+
+class TestLists:
+    @pytest.mark.parametrize("separator", [b"\n", b"\r\n", b"\0"])
+    def test_a_list_names_photos_and_folders(self, tmp_path, seen, separator):
+        names = [b"a b.jpg", b"folder", "é.jpg".encode(), b"caf\xe9.jpg"]
+        (tmp_path / "list").write_bytes(separator.join([*names, b""]))
+        apply("c.jpg", "--from", tmp_path / "list", "-o", tmp_path / "out")
+        assert [bytes(one) for one in seen[0].inputs] == [b"c.jpg", *names]
+
+    def test_standard_input_is_a_list(self, tmp_path, seen):
+        arguments = ["apply", "--from", "-", "-o", str(tmp_path / "out")]
+        CliRunner().invoke(app, arguments, input="a.jpg\n\nb.jpg\n")
+        assert [str(one) for one in seen[0].inputs] == ["a.jpg", "b.jpg"]
+
+    def test_a_list_that_is_missing_or_empty_is_told(self, tmp_path, seen):
+        for content, said in ((None, "No such file"), (b"\n", "names no photo")):
+            if content is not None:
+                (tmp_path / "list").write_bytes(content)
+            ran = apply("--from", tmp_path / "list", "-o", tmp_path / "out")
+            assert ran.exit_code == 2 and said in ran.stderr and not seen
+
+    def test_without_inputs_the_message_says_what_to_give(self, tmp_path, seen):
+        ran = apply("-o", tmp_path / "out")
+        assert ran.exit_code == 2 and "no INPUT: give photos or folders" in ran.stderr
+        assert not seen

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from enhance_cli.atomic_write import identity
+from enhance_cli.config.look_files import NAME as LOOK_FILE
 
 JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 PNG = frozenset({".png"})
@@ -89,6 +91,7 @@ def photos_below(
     without: Collection[Path] = (),
     warnings: list[str] | None = None,
     left_out: list[Path] | None = None,
+    others: Counter[str] | None = None,
 ) -> Iterator[Path]:
     """Find the photos in a folder and its subfolders, ordered by name.
 
@@ -99,6 +102,7 @@ def photos_below(
         without: Subfolders to skip as well, under whichever name they are found.
         warnings: Gets a line for each folder that cannot be read.
         left_out: Gets those of ``without`` that are there.
+        others: Counts files that are no photos by their suffixes; not hidden ones, nor our own.
 
     Yields:
         The photos of a folder before those of its subfolders.
@@ -127,3 +131,5 @@ def photos_below(
                 break
             if found:
                 yield here / name
+            elif others is not None and not name.startswith(".") and name != LOOK_FILE:
+                others[Path(name).suffix.lower()] += 1
