@@ -150,7 +150,7 @@ class BatchRunner:
         _make_folder(self.config)
         with self._once_at_a_time(), self._manifest.locked(), self._networks() as start:
             decisions = self._decide(start)
-            self._series.keep_records(decisions, self._manifest, self._digest.result)
+            self._series.keep_records(decisions, self._manifest, self._own_settings_of)
             idle = all(decision.skipped for decision in decisions)
             if idle and self._side_outputs is None:
                 yield from self._skipped(decisions)

@@ -431,8 +431,6 @@ def apply(
         _show_plan(config, as_json or json_lines)
         return
     verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
-    if not quiet and config.pictures and not (full_size or long_edge) and size == LONG_EDGE:
-        say(f"results will measure {LONG_EDGE} px; --full-size keeps the size of the photos")
 
     def report(outcome: PhotoOutcome) -> None:
         if json_lines:

@@ -342,7 +342,7 @@ class TestARunThatExplainsItself:
         said = "results will measure 500 px"
         messages = apply(photos, "--out", tmp_path / "out").stderr
         assert said in messages and messages.index(said) < messages.index(": done")
-        for option in ("--full-size", "--long-edge=500", "--quiet"):
+        for option in ("--full-size", "--long-edge=501", "--quiet"):
             assert said not in apply(photos, "--out", tmp_path / "out", option).stderr
 
     def test_files_in_the_way_are_named(self, photos, tmp_path):

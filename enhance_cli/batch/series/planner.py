@@ -106,7 +106,7 @@ class SeriesPlanner:
         self.looks.set(known, self._outputs)
 
     def keep_records(
-        self, decisions: Sequence[Decision], manifest: Manifest, settings: Callable[[], str]
+        self, decisions: Sequence[Decision], manifest: Manifest, settings: Callable[[Path], str]
     ) -> None:
         """Record of results that stay with what their photos have been compared.
 
@@ -115,13 +115,13 @@ class SeriesPlanner:
         Args:
             decisions: What becomes of each photo.
             manifest: The records of a locked folder.
-            settings: Returns the digest of the settings that all photos share.
+            settings: Returns the digest of a photo's settings, without a look that it shares.
         """
         for job, reason in decisions:
             record = manifest.lookup(job.output) if job.input in self.looks.members else None
             if record is None or reason is not Reason.UP_TO_DATE:
                 continue
-            wanted = settings() + self.looks.suffix(job.input)
+            wanted = settings(job.input) + self.looks.suffix(job.input)
             if record.settings != wanted:
                 origin = Origin(record.input, record.folder, record.source, record.content, wanted)
                 manifest.announce(origin, job.output, job.output)

@@ -131,6 +131,25 @@ def test_a_missing_look_up_table_brings_back_the_shared_look(tmp_path, run):
     assert (luts / "a1.png.cube").read_text().split("\n", 1)[1] == tables[0]
 
 
+def test_a_file_beside_the_photos_and_a_shared_look_are_both_remembered(run, scene):
+    """Photos that stand alone have a record as well, of what they were compared with."""
+    (scene / "enhance.toml").write_text("contrast = 10")
+    for expected in (Reason.NEW, Reason.UP_TO_DATE, Reason.UP_TO_DATE):
+        outcomes = run(series="auto", look_files=True)
+        assert {one.reason for one in outcomes.values()} == {expected}
+    (scene / "enhance.toml").write_text("contrast = 20")
+    outcomes = run(series="auto", look_files=True)
+    assert {one.reason for one in outcomes.values()} == {Reason.SETTINGS_CHANGED}
+
+
+def test_turned_on_later_the_file_stays_remembered(run, scene):
+    (scene / "enhance.toml").write_text("contrast = 10")
+    run(look_files=True)
+    run(series="auto", look_files=True)
+    outcomes = run(series="auto", look_files=True)
+    assert {one.reason for one in outcomes.values()} == {Reason.UP_TO_DATE}
+
+
 @pytest.mark.usefixtures("scene")
 def test_the_gap_is_a_choice(run):
     assert run(series="auto", series_gap=15)["a0.png"].series is None
