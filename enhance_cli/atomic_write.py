@@ -245,7 +245,7 @@ def _create_temporary(path: Path, publisher: Publisher) -> tuple[Path, int | Non
 
 
 def _is_own(temporary: Path, file: int | None) -> bool:
-    """Whether a temporary file is the one that this process has created."""
+    """Whether a temporary file is the one that this process has open."""
     if file is None:
         return True
     state = os.fstat(file)
@@ -262,6 +262,8 @@ def _remove_abandoned(temporary: Path) -> bool:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _is_own(temporary, file):  # it was put into its place, and another one begun
+            return False
         temporary.unlink(missing_ok=True)
     except OSError:  # locked, or on a drive or in a folder that does not allow it
         return False

@@ -28,7 +28,6 @@ from enhance_cli.imaging.preview import (
     thumbnail,
     write_comparison,
 )
-from enhance_cli.inference.dials import turn_dials
 
 if TYPE_CHECKING:
     from enhance_cli.inference.retouch import Retouch
@@ -165,6 +164,8 @@ def write_retouch_as_lut(
 
     def function(colors: Floats) -> Floats:
         if retouch is None:
+            from enhance_cli.inference.dials import turn_dials  # late: see enhance_cli.batch.runner
+
             return turn_dials(colors, look.dials)
         return retouch.colors(colors, look.strength, look.dials)
 

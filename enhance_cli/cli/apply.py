@@ -432,7 +432,13 @@ def apply(
         return
     verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
 
+    size_is_told = quiet or not config.pictures or config.long_edge != LONG_EDGE
+
     def report(outcome: PhotoOutcome) -> None:
+        nonlocal size_is_told
+        if not size_is_told:
+            say(f"results measure {LONG_EDGE} px; --full-size keeps the size of the photos")
+            size_is_told = True
         if json_lines:
             say_json_line({"event": "photo", **_described(outcome, config)})
 

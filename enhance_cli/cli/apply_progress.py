@@ -23,7 +23,6 @@ from rich.status import Status
 from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
 from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.config.model import LONG_EDGE
 
 if TYPE_CHECKING:
     from enhance_cli.batch.outcome import PhotoOutcome
@@ -54,7 +53,7 @@ def run_batch(
     Args:
         config: The run's settings.
         verbosity: How much is printed.
-        report: Called with the outcome of each photo.
+        report: Called with the outcome of each photo, before it is shown.
 
     Returns:
         The outcomes, and whether Ctrl-C ended the run early.
@@ -76,19 +75,12 @@ def run_batch(
         with _ctrl_c_stops(runner), ApplyProgress(len(runner.plan.jobs), verbosity) as progress:
             runner.looked_at = progress.look
             for outcome in runner:
-                if verbosity is not Verbosity.QUIET and not outcomes:
-                    _say_size(config)
+                report(outcome)
                 outcomes.append(outcome)
                 progress.update(outcome)
-                report(outcome)
     except KeyboardInterrupt:
         return outcomes, True
     return outcomes, runner.was_stopped
-
-
-def _say_size(config: ApplyConfig) -> None:
-    if config.pictures and config.long_edge == LONG_EDGE:
-        say(f"results will measure {LONG_EDGE} px; --full-size keeps the size of the photos")
 
 
 def say_beforehand(runner: BatchRunner) -> None:

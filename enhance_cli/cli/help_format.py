@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
-from enhance_cli.cli.console import errors_end_command, result_errors_reported
+from enhance_cli.cli.console import ExitCode, errors_end_command, result_errors_reported
 
 
 class Command(TyperCommand):
@@ -21,8 +24,7 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; this prints help and completion scripts, if they ask for it."""
-        with errors_end_command(), result_errors_reported():
-            return super().parse_args(ctx, args)
+        return _parsed(lambda: super(Command, self).parse_args(ctx, args))
 
 
 class Group(TyperGroup):
@@ -34,8 +36,22 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; this prints help and completion scripts, if they ask for it."""
-        with errors_end_command(), result_errors_reported():
-            return super().parse_args(ctx, args)
+        return _parsed(lambda: super(Group, self).parse_args(ctx, args), shows_help=not args)
+
+
+def _parsed(parse: Callable[[], list[str]], shows_help: bool = False) -> list[str]:
+    """Read arguments; what is printed meanwhile ends the command if it cannot be printed."""
+    with errors_end_command():
+        if sys.stdout is not None or shows_help:  # pyright: ignore[reportUnnecessaryComparison]
+            with result_errors_reported():
+                return parse()
+        try:
+            return parse()
+        except typer.Exit as end:
+            if end.exit_code == ExitCode.DONE:  # a help text has been printed to nowhere
+                with result_errors_reported():
+                    raise
+            raise
 
 
 def _without_types(parameters: list[Any]) -> list[Any]:

@@ -339,7 +339,7 @@ class TestARunThatExplainsItself:
         assert ran.exit_code == 2 and "give one of the two" in ran.stderr
 
     def test_the_size_is_told_before_the_first_photo(self, photos, tmp_path):
-        said = "results will measure 500 px"
+        said = "results measure 500 px;"
         messages = apply(photos, "--out", tmp_path / "out").stderr
         assert said in messages and messages.index(said) < messages.index(": done")
         for option in ("--full-size", "--long-edge=501", "--quiet"):

@@ -111,7 +111,7 @@ def test_the_splits_that_help_names_are_those_that_exist():
         (["apply", "--strength", "nan"], "nan is not a number from 0 to 1.5"),
         (["apply", "--long-edge", "0"], "0 is not a whole number of at least 1"),
         (["apply", "--max-pixels", "-1"], "-1 is not a whole number of at least 1"),
-        (["apply", "--device", "gpu"], "use auto, cpu, cuda or cuda:N"),
+        (["apply", "--device", "gpu"], "use auto, cpu, cuda, cuda:N or mps"),
         (["train", "--expert", "f"], "f is not one of a, b, c, d, e"),
         (["train", "--variant", "cx"], "cx is not one of ce, pr, prnl, ce+pr, ce+prnl, all"),
         (["train", "--epochs", "0"], "0 is not a whole number of at least 1"),

@@ -94,7 +94,11 @@ class TestEval:
             (("--pairs", "gone"), 1, "no such folder"),
             (("--pairs", "photos"), 1, "needs one of the folders"),
             (("--pairs", "fivek", "--split", "gone.txt"), 1, "neither a text file"),
-            (("--pairs", "fivek"), 1, "none of the 4 pairs is in the split"),
+            (
+                ("--pairs", "fivek", "--split", "random250"),
+                1,
+                "none of the 4 pairs is in the split",
+            ),
             (("--pairs", "fivek", "--weights", "gone.safetensors"), 1, "no such weights file"),
             (("--pairs", "fivek", "--outputs", "gone", "--split", "ids.txt"), 2, "--outputs gone"),
             (("--pairs", "fivek", "--device", "gpu"), 2, "not a device"),
