@@ -22,12 +22,14 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from PIL import Image
 
 from enhance_cli.imaging.codecs.decode import decode
 from tests.imaging.damage import damaged, whole_files
+from tests.pictures import smooth
 
 INPUTS = int(os.environ.get("ENHANCE_CAMPAIGN_INPUTS", "5000"))
 """Damaged files in all."""
@@ -85,6 +87,21 @@ def more_whole_files(folder: Path) -> None:
     (folder / "rich.jpg").write_bytes(content[:2] + more + content[2:])
     frames = [image.convert("RGB"), image.convert("RGB").rotate(90)]
     frames[0].save(folder / "two.jpg", "MPO", save_all=True, append_images=frames[1:])
+    larger_files(folder)
+
+
+def larger_files(folder: Path) -> None:
+    """Pictures with many blocks, strips and tiles, in which damage has room to spread."""
+    image = Image.fromarray(smooth(1200, 800))
+    for suffix in ("jpg", "png", "webp", "avif"):
+        image.save(folder / f"large.{suffix}", quality=80)
+    image.save(folder / "large-progressive.jpg", progressive=True)
+    pixels = np.asarray(image)
+    for compression in ("lzw", "zlib", "zstd", "packbits"):
+        path = folder / f"large-{compression}.tif"
+        tifffile.imwrite(path, pixels, photometric="rgb", compression=compression, rowsperstrip=16)
+    image.convert("1").save(folder / "large-fax.tif", compression="group4")
+    pillow_heif.from_pillow(image).save(folder / "large.heic")
 
 
 def mutated(content: bytes, draw: random.Random) -> bytes:
@@ -116,15 +133,50 @@ def mutated(content: bytes, draw: random.Random) -> bytes:
     return content
 
 
-def with_checksums(content: bytes) -> bytes:
-    """A PNG whose damaged chunks have the right checksums, so that they are believed."""
-    made, at = content[:8], 8
-    while at + 12 <= len(content):
-        length = min(struct.unpack_from(">I", content, at)[0], len(content) - at - 12)
-        chunk = content[at + 4 : at + 8 + length]
-        made += content[at : at + 4] + chunk + struct.pack(">I", zlib.crc32(chunk))
+def mutated_chunks(content: bytes, draw: random.Random) -> bytes:
+    """A PNG with damage within chunks, whose lengths and checksums are right.
+
+    Otherwise nearly every damaged copy would be refused for its checksums, unread. Half of all
+    damage to pixels is to what Deflate unpacks, so that filters and rows are damaged as well.
+    """
+    chunks = chunks_of(content)
+    for _ in range(draw.choice([1, 1, 2, 5])):
+        at = draw.randrange(len(chunks))
+        name, body = chunks[at]
+        way = draw.choice(["damage", "damage", "damage", "repeat", "drop", "swap"])
+        if way == "damage" and name == b"IDAT" and draw.random() < 0.5:
+            body = zlib.compress(damaged(unpacked(body), draw))
+        elif way == "damage":
+            body = damaged(body or b"\0", draw)
+        elif way == "repeat":
+            chunks[at:at] = [chunks[at]] * draw.choice([1, 20, 200])
+        elif way == "swap":
+            chunks.append(chunks.pop(at))
+        elif len(chunks) > 1:
+            del chunks[at]
+        if way == "damage":
+            chunks[at] = name, body
+    parts = (
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+    return content[:8] + b"".join(parts)
+
+
+def chunks_of(png: bytes) -> list[tuple[bytes, bytes]]:
+    chunks, at = [], 8
+    while at + 12 <= len(png):
+        length = struct.unpack_from(">I", png, at)[0]
+        chunks.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + length]))
         at += 12 + length
-    return made + content[at:]
+    return chunks
+
+
+def unpacked(body: bytes) -> bytes:
+    try:
+        return zlib.decompress(body) or b"\0"
+    except zlib.error:
+        return body or b"\0"
 
 
 def peak_of_children() -> int:
@@ -178,9 +230,9 @@ def test_a_campaign_of_damaged_files(tmp_path, write_dng, identity_weights):
         for copy in range(EACH_RUN):
             name = list(wholes)[copy % len(wholes)]
             target = folder / f"{Path(name).stem}-{copy}{Path(name).suffix}"
-            content = mutated(wholes[name], draw)
             believed = name.endswith(".png") and draw.random() < 0.8
-            target.write_bytes(with_checksums(content) if believed else content)
+            mutate = mutated_chunks if believed else mutated
+            target.write_bytes(mutate(wholes[name], draw))
         (folder / "zz-last.jpg").write_bytes(wholes["a.jpg"])
         before, options = digest_of(folder), OPTIONS[number % len(OPTIONS)]
         photos, wrong = run_command(folder, out, identity_weights, options)
