@@ -99,14 +99,15 @@ def decide(
                 decisions[index] = Decision(job, Reason.SIDE_OUTPUT_MISSING)
     if in_the_way and on_conflict == "error":
         raise UsageError(
-            f"{_listed(in_the_way)}: already exists; choose another --out or another --on-conflict"
+            f"{listed(in_the_way)}: already exists; choose another --out or another --on-conflict"
         )
     return tuple(decisions)
 
 
-def _listed(paths: list[Path]) -> str:
-    more = f" and {len(paths) - MAX_LISTED} more" if len(paths) > MAX_LISTED else ""
-    return ", ".join(str(path) for path in paths[:MAX_LISTED]) + more
+def listed(paths: list[Path], most: int = MAX_LISTED) -> str:
+    """The first paths of a list, and how many more there are."""
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(str(path) for path in paths[:most]) + more
 
 
 def _decide_one(

@@ -601,9 +601,10 @@ def _described(outcome: PhotoOutcome, config: ApplyConfig) -> dict[str, object]:
 
 def _named(outcomes: list[PhotoOutcome], reason: Reason) -> str:
     """The first files in the way, and how many more there are."""
-    paths = [str(outcome.output) for outcome in outcomes if outcome.reason is reason]
-    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
-    return ", ".join(paths[:_MOST_NAMED]) + more
+    from enhance_cli.batch.conflicts import listed
+
+    paths = [outcome.output for outcome in outcomes if outcome.output and outcome.reason is reason]
+    return listed(paths, _MOST_NAMED)
 
 
 def _counts(outcomes: list[PhotoOutcome]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from enhance_cli.cli.options import is_given
 from enhance_cli.config.look_files import LOOK, LookFile, find_look_files, unknown_option
 from enhance_cli.errors import UsageError
 
@@ -38,7 +39,7 @@ def with_options_from_files(values: dict[str, Any]) -> dict[str, Any]:
     context: typer.Context = values["context"]
     values = values | {"inputs": [*(values["inputs"] or ()), *_listed(values["from_list"])]}
     parameters = {_long_name(one): one for one in context.command.params}
-    given = {name for name, one in parameters.items() if _is_given(context, one.name or "")}
+    given = {name for name, one in parameters.items() if is_given(context, one.name or "")}
     context.obj = tuple(sorted(given & set(LOOK)))
     if values["no_toml"]:
         return values
@@ -120,8 +121,3 @@ def _converted(
 
 def _long_name(parameter: Any) -> str:
     return max(parameter.opts, key=len).removeprefix("--")
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

@@ -91,6 +91,12 @@ def device_option(**options: Any) -> Any:
     )
 
 
+def is_given(context: typer.Context, parameter: str) -> bool:
+    """Whether the command line itself gives a parameter, by its name in Python."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def _members(literal: Any) -> Iterator[str]:
     """The members of a ``Literal``, and of those nested in it."""
     for member in get_args(literal):

@@ -10,6 +10,7 @@ from typer.core import TyperOption
 
 from enhance_cli.cli.console import messages, say, say_warning
 from enhance_cli.cli.help_format import Command
+from enhance_cli.cli.options import is_given
 from enhance_cli.cli.pair_sources import render_pairs, warn_of_bad_pairs
 from enhance_cli.cli.train_progress import say_what_to_do_with
 from enhance_cli.config.training import StyleConfig
@@ -62,9 +63,7 @@ def refuse_other_options(context: typer.Context) -> None:
     """
     for option in context.command.params:
         name = option.name or ""
-        source = context.get_parameter_source(name)
-        given = source is not None and source.name == "COMMANDLINE"
-        if given and name not in _OPTIONS and isinstance(option, TyperOption):
+        if is_given(context, name) and name not in _OPTIONS and isinstance(option, TyperOption):
             raise UsageError(
                 f"{option.opts[0]} has no effect on a style, which trains no network; leave it out"
             )
