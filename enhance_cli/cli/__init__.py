@@ -1,1 +1,1 @@
-"""The command line: a module for each command, and how a run is shown. Only this room prints."""
+"""The command line: a module or a folder for each command. Only this room prints."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.apply_progress import run_batch
+from enhance_cli.cli.apply.progress import run_batch
 from enhance_cli.cli.console import ExitCode, error_boundary, say, say_result, say_warning
 from enhance_cli.cli.options import device_option
 from enhance_cli.config.apply import ApplyConfig

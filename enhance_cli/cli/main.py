@@ -13,10 +13,12 @@ from typing import Annotated
 import typer
 
 from enhance_cli import __version__
-from enhance_cli.cli import apply, demo, evaluate, train
+from enhance_cli.cli import demo, evaluate
+from enhance_cli.cli.apply import command as apply
 from enhance_cli.cli.console import ExitCode, error_boundary, open_missing_streams, say_result
 from enhance_cli.cli.help_format import Command, Group
-from enhance_cli.cli.train_style import TrainCommand
+from enhance_cli.cli.train import command as train
+from enhance_cli.cli.train.style import TrainCommand
 
 app = typer.Typer(
     name="enhance",

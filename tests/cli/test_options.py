@@ -6,9 +6,9 @@ from typing import get_args
 import pytest
 from typer.testing import CliRunner
 
-from enhance_cli.cli import train
 from enhance_cli.cli.main import app
 from enhance_cli.cli.options import SPLITS, choice
+from enhance_cli.cli.train import command as train
 from enhance_cli.config.apply import Format, OnConflict, RawPairs, Subsampling
 from enhance_cli.config.data import Expert
 from enhance_cli.data.splits import NAMED_SPLITS
@@ -30,7 +30,7 @@ def config_of(monkeypatch):
 
     monkeypatch.setattr("enhance_cli.batch.runner.BatchRunner", stop)
     monkeypatch.setattr("enhance_cli.evaluation.evaluator.Evaluator", stop)
-    monkeypatch.setattr("enhance_cli.cli.train._run", stop)
+    monkeypatch.setattr("enhance_cli.cli.train.command._run", stop)
 
     def config_of(command, *words):
         seen.clear()

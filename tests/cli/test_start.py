@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from enhance_cli.cli import apply_progress
-from enhance_cli.cli.apply_progress import LOADING, Verbosity, run_batch
+from enhance_cli.cli.apply import progress as apply_progress
+from enhance_cli.cli.apply.progress import LOADING, Verbosity, run_batch
 from enhance_cli.config.apply import ApplyConfig
 
 SLOW = {"torch", "torchvision", "numba", "scipy", "skimage", "lightning_fabric", "timm"}

@@ -12,7 +12,7 @@ from enhance_cli.cli.console import messages, say, say_warning
 from enhance_cli.cli.help_format import Command
 from enhance_cli.cli.options import is_given
 from enhance_cli.cli.pair_sources import render_pairs, warn_of_bad_pairs
-from enhance_cli.cli.train_progress import say_what_to_do_with
+from enhance_cli.cli.train.progress import say_what_to_do_with
 from enhance_cli.config.training import StyleConfig
 from enhance_cli.errors import UsageError
 

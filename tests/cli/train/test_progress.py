@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from enhance_cli.cli import train_progress as module
-from enhance_cli.cli.train_progress import TrainingBar, epoch_line, say_what_to_do_with
+from enhance_cli.cli.train import progress as module
+from enhance_cli.cli.train.progress import TrainingBar, epoch_line, say_what_to_do_with
 from enhance_cli.config.training import StageConfig
 from enhance_cli.training.plan import StagePlan
 from enhance_cli.training.trainer import EpochReport, StepReport

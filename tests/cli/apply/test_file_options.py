@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from enhance_cli.cli.file_options import OPTIONS
+from enhance_cli.cli.apply.file_options import OPTIONS
 from enhance_cli.cli.main import app
 from enhance_cli.errors import UsageError
 

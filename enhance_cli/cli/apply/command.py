@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from enhance_cli.cli.apply_progress import Verbosity, run_batch, say_beforehand
+from enhance_cli.cli.apply.file_options import with_options_from_files
+from enhance_cli.cli.apply.progress import Verbosity, run_batch
+from enhance_cli.cli.apply.report import counts, described, document, show_plan, summary
 from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
@@ -20,7 +22,6 @@ from enhance_cli.cli.console import (
     say_result,
     say_warning,
 )
-from enhance_cli.cli.file_options import with_options_from_files
 from enhance_cli.cli.options import choice, device_option, number
 from enhance_cli.config.apply import (
     CUBE_SIZE,
@@ -39,7 +40,6 @@ from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from enhance_cli.batch.conflicts import Reason
     from enhance_cli.batch.outcome import PhotoOutcome
 
 
@@ -47,9 +47,6 @@ BitDepth = Literal["8", "16"]
 
 _EIGHT_BITS = {"jpg", "webp", "avif"}
 """Formats whose results have 8 bits."""
-
-_MOST_NAMED = 5
-"""Most files that the summary names."""
 
 EXAMPLES = """Examples:
 
@@ -428,7 +425,7 @@ def apply(
             f"--bit-depth 16: {result_format} holds 8 bits; choose --format tiff, png or jxl"
         )
     if dry_run:
-        _show_plan(config, as_json or json_lines)
+        show_plan(config, as_json or json_lines)
         return
     verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
 
@@ -440,15 +437,15 @@ def apply(
             say(f"results measure {LONG_EDGE} px; --full-size keeps the size of the photos")
             size_is_told = True
         if json_lines:
-            say_json_line({"event": "photo", **_described(outcome, config)})
+            say_json_line({"event": "photo", **described(outcome, config)})
 
     outcomes, interrupted = run_batch(config, verbosity, report)
     if as_json:
-        say_json(_document(outcomes, config))
+        say_json(document(outcomes, config))
     elif json_lines:
-        say_json_line({"event": "end", **_counts(outcomes), "interrupted": interrupted})
+        say_json_line({"event": "end", **counts(outcomes), "interrupted": interrupted})
     elif not quiet:
-        say_result(*_summary(outcomes, config))
+        say_result(*summary(outcomes, config))
     if interrupted:
         say_error("interrupted; the same command continues from here")
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -499,114 +496,3 @@ def _lut_format(lut: Path | None, chosen: LutFormat | None, size: int | None) ->
             "grid points along each axis"
         )
     return chosen or ApplyConfig.lut_format
-
-
-def _show_plan(config: ApplyConfig, as_json: bool) -> None:
-    """Print what a run would do."""
-    from enhance_cli.batch.runner import BatchRunner
-
-    runner = BatchRunner(config)
-    say_beforehand(runner)
-    for warning in runner.plan.warnings:
-        say_warning(warning)
-    decisions = runner.decisions()
-    if as_json:
-        photos = [
-            {
-                "input": str(decision.job.input),
-                "output": str(decision.job.output),
-                "skipped": decision.skipped,
-                "reason": str(decision.reason),
-                **_with_series(config, runner.series_of(decision.job)),
-            }
-            for decision in decisions
-        ]
-        say_json({"photos": photos})
-        return
-    actions = ("skip" if decision.skipped else "write" for decision in decisions)
-    say_result(
-        *(
-            f"{action} {decision.job.output} from {decision.job.input} ({decision.reason})"
-            + _in_series(runner.series_of(decision.job))
-            for action, decision in zip(actions, decisions, strict=True)
-        )
-    )
-    skipped = sum(decision.skipped for decision in decisions)
-    say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
-
-
-def _in_series(number: int | None) -> str:
-    return f", series {number}" if number else ""
-
-
-def _with_series(config: ApplyConfig, number: int | None) -> dict[str, int | None]:
-    """The number of a photo's series for a JSON document, if photos may share a look."""
-    may_share = config.sync_from is not None or config.series != "off"
-    return {"series": number} if may_share else {}
-
-
-def _summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
-    from enhance_cli.batch.conflicts import Reason
-
-    count = _counts(outcomes)
-    lines = [
-        f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; "
-        f"in {config.out}"
-    ]
-    foreign = sum(outcome.reason is Reason.FOREIGN_FILE for outcome in outcomes)
-    if foreign:
-        lines.append(
-            f"{foreign} were skipped because a file that enhance did not write (or that was "
-            "edited) is in the way; use --on-conflict overwrite or rename: "
-            f"{_named(outcomes, Reason.FOREIGN_FILE)}"
-        )
-    others = sum(outcome.reason is Reason.OTHER_PHOTO for outcome in outcomes)
-    if others:
-        lines.append(
-            f"{others} were skipped because the result of another photo of the same name is in the "
-            "way; choose another --out, or use --on-conflict overwrite or rename: "
-            f"{_named(outcomes, Reason.OTHER_PHOTO)}"
-        )
-    if count["failed"]:
-        lines.append("Failed photos are listed above, each with the reason.")
-    places = {"Gallery": config.gallery, "Comparisons": config.compare, "LUTs": config.lut}
-    shown = {name: place for name, place in places.items() if place and config.pictures}
-    lines += [f"{name}: {place}" for name, place in shown.items()]
-    if config.long_edge and config.pictures:
-        default = " (the default)" if config.long_edge == LONG_EDGE else ""
-        lines.append(
-            f"Results measure {config.long_edge} px on the longer edge{default}; smaller photos "
-            "keep their size. Use --full-size to keep the size of all."
-        )
-    return lines
-
-
-def _document(outcomes: list[PhotoOutcome], config: ApplyConfig) -> dict[str, object]:
-    photos = [_described(outcome, config) for outcome in outcomes]
-    return {**_counts(outcomes), "photos": photos}
-
-
-def _described(outcome: PhotoOutcome, config: ApplyConfig) -> dict[str, object]:
-    return {
-        "input": str(outcome.input),
-        "output": str(outcome.output) if outcome.output else None,
-        "status": str(outcome.status),
-        "reason": str(outcome.reason),
-        "error": outcome.error,
-        "warnings": list(outcome.warnings),
-        "seconds": round(outcome.seconds, 3),
-        **_with_series(config, outcome.series),
-    }
-
-
-def _named(outcomes: list[PhotoOutcome], reason: Reason) -> str:
-    """The first files in the way, and how many more there are."""
-    from enhance_cli.batch.conflicts import listed
-
-    paths = [outcome.output for outcome in outcomes if outcome.output and outcome.reason is reason]
-    return listed(paths, _MOST_NAMED)
-
-
-def _counts(outcomes: list[PhotoOutcome]) -> dict[str, int]:
-    statuses = [str(outcome.status) for outcome in outcomes]
-    return {status: statuses.count(status) for status in ("done", "failed", "skipped")}

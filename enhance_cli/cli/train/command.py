@@ -29,8 +29,8 @@ from enhance_cli.cli.options import (
     split_option,
 )
 from enhance_cli.cli.pair_sources import read_source, render_pairs
-from enhance_cli.cli.train_progress import TrainingBar, epoch_line, say_what_to_do_with
-from enhance_cli.cli.train_style import (
+from enhance_cli.cli.train.progress import TrainingBar, epoch_line, say_what_to_do_with
+from enhance_cli.cli.train.style import (
     STYLE,
     even_without_gain,
     fit_style,

@@ -51,7 +51,9 @@ def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
 def configs(monkeypatch):
     """The configs with which ``train`` would run."""
     seen = []
-    monkeypatch.setattr("enhance_cli.cli.train._run", lambda config, **_: seen.append(config))
+    monkeypatch.setattr(
+        "enhance_cli.cli.train.command._run", lambda config, **_: seen.append(config)
+    )
     return seen
 
 
