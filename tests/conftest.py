@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from pictures import smooth, srgb_to_linear, srgb_to_prophoto
 from PIL import Image
 from skimage import data
+from small_backbone import SmallBackbone
 
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.inference.weights import save_weights
 from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
-from enhance_cli.models.resnet import ResNet
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # the networks of tests are small, and tests run side by side
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def brightening_weights(tmp_path_factory) -> Path:
 @pytest.fixture
 def small_backbone(monkeypatch):
     """Replace ResNet50 by a small network, for tests of the training loop."""
-    monkeypatch.setattr("enhance_cli.models.cenet.ResNet", lambda: ResNet((1, 1, 1, 1)))
+    monkeypatch.setattr("enhance_cli.models.cenet.ResNet", SmallBackbone)
 
 
 @pytest.fixture

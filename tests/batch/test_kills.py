@@ -15,6 +15,7 @@ from enhance_cli.inference.weights import save_weights
 from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
 
+TESTS = Path(__file__).parents[1]
 ROUNDS = int(os.environ.get("ENHANCE_KILLS", "100"))
 
 PROGRAM = """
@@ -28,11 +29,11 @@ from enhance_cli.batch import runner
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.inference.enhancer import Enhancer
-from enhance_cli.models.resnet import ResNet
+from small_backbone import SmallBackbone
 
 torch.set_num_threads(1)
 torch.set_num_threads = lambda number: None  # a forked process has no threads of PyTorch's
-enhance_cli.models.cenet.ResNet = lambda: ResNet((1, 1, 1, 1))
+enhance_cli.models.cenet.ResNet = SmallBackbone
 home, weights, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 enhancer = Enhancer.load(weights, "cpu")
 Enhancer.load = lambda *arguments: enhancer
@@ -171,6 +172,7 @@ def test_after_a_hundred_kills(tmp_path, write_photo):
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, tmp_path, weights, str(ROUNDS)],
         cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         capture_output=True,
         text=True,
         check=False,

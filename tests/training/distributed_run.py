@@ -6,19 +6,19 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from small_backbone import SmallBackbone
 
 from enhance_cli.config.data import DataConfig, Source
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.models import cenet
-from enhance_cli.models.resnet import ResNet
 from enhance_cli.training.preparation import is_main_process
 from enhance_cli.training.trainer import Trainer
 
 
 def main(root: Path, out: Path) -> None:
     torch.set_num_threads(1)
-    cenet.ResNet = lambda: ResNet((1, 1, 1, 1))
+    cenet.ResNet = SmallBackbone
     stage = partial(StageConfig, epochs=3, batch_size=4, learning_rate=0.02, min_crop_scale=0.6)
     (root / "split.txt").write_text("a0006\n")
     recipe = Recipe(

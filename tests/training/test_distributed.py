@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from enhance_cli.training.distributed import (
 )
 from enhance_cli.training.preparation import is_main_process
 
+TESTS = Path(__file__).parents[1]
 SCRIPT = Path(__file__).with_name("distributed_run.py")
 
 
@@ -26,6 +28,7 @@ def trained(root: Path, out: Path, processes: int) -> tuple[list, dict[str, torc
         capture_output=True,
         text=True,
         timeout=300,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
