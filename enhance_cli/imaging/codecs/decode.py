@@ -28,8 +28,9 @@ from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
 from enhance_cli.imaging.codecs.png import (
     PNG_SIGNATURE,
+    MendedPng,
     is_sixteen_bit,
-    png_with_short_texts,
+    mended_png,
     read_code_points,
     read_png_levels,
 )
@@ -181,10 +182,10 @@ def _read_image(
     with path.open("rb") as file:
         signature = file.read(SIGNATURE_LENGTH)
     deep = deep_jpeg(path) if signature.startswith(JPEG_SIGNATURE) else None
-    content = deep.header if deep else None
-    if signature.startswith(PNG_SIGNATURE):
-        content = png_with_short_texts(path, warnings)
-    with open_image(path, content) as image:
+    png = mended_png(path, warnings) if signature.startswith(PNG_SIGNATURE) else MendedPng()
+    with open_image(path, deep.header if deep else png.content) as image:
+        if png.profile is not None:
+            image.info["icc_profile"] = png.profile
         size = deep.size if deep else image.size
         refuse_too_many_pixels(path, size, max_pixels)
         refuse_costly_file(path, image)

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -26,8 +26,11 @@ from enhance_cli.imaging.photo import Photo
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_TEXTS = frozenset({b"zTXt", b"iTXt"})
-"""Chunks of texts that may be compressed."""
+_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+"""Chunks of texts."""
+
+_MAX_TEXTS = PngImagePlugin.MAX_TEXT_MEMORY // 2
+"""Most bytes of all texts together; of more than twice as many, Pillow refuses the photo."""
 
 _AFTER_HEADER = 8 + 25
 """Bytes of the signature and of the first chunk, which all others follow."""
@@ -46,38 +49,72 @@ def read_png_levels(path: Path) -> NDArray[Any]:
     return imagecodecs.png_decode(path.read_bytes())
 
 
-def png_with_short_texts(path: Path, warnings: list[str]) -> bytes | None:
-    """Uncompress long texts, which Pillow takes for an attack if they are compressed.
+class MendedPng(NamedTuple):
+    """A PNG without what Pillow takes for an attack.
+
+    Attributes:
+        content: The file's content; None if there was nothing to mend.
+        profile: Its color profile, if Pillow cannot read one so long; None if it can.
+    """
+
+    content: bytes | None = None
+    profile: bytes | None = None
+
+
+def mended_png(path: Path, warnings: list[str]) -> MendedPng:
+    """Uncompress long texts, and take out a long color profile, which Pillow would refuse.
 
     Args:
         path: The file.
-        warnings: Gets a line if a text is too long to be kept.
-
-    Returns:
-        The file's content with these texts uncompressed; None if there are none.
+        warnings: Gets a line for what is too long to be kept.
     """
     with path.open("rb") as file:
-        if _TEXTS.isdisjoint(name for _, name, _ in _chunks(file)):
-            return None
-    content = path.read_bytes()
-    parts, changed = [PNG_SIGNATURE], False
+        if _is_plain(file):
+            return MendedPng()
+    content, profile, total = path.read_bytes(), None, 0
+    parts, lost = [PNG_SIGNATURE], list[str]()
     for at, name, length in _chunks(BytesIO(content)):
-        text = _long_text(name, content[at + 8 : at + 8 + length])
-        if text is None:
-            parts.append(content[at : at + 12 + length])
+        body = content[at + 8 : at + 8 + length]
+        if name == b"iCCP" and (unpacked := _long_profile(body)) is not None:
+            profile = unpacked if len(unpacked) <= MAX_LENGTH else b""
+            lost += [] if profile else ["its color profile is too long and was left out"]
             continue
-        changed = True
-        if len(text) <= MAX_LENGTH:
+        text = _uncompressed(name, body) if total <= _MAX_TEXTS else None
+        size = len(text or body) if name in _TEXTS else 0
+        total += size
+        if size > MAX_LENGTH or (size and total > _MAX_TEXTS):
+            lost.append("a text that is too long was left out")
+        elif text is not None and size > PngImagePlugin.MAX_TEXT_CHUNK:
             parts.append(_chunk(b"iTXt" if name == b"iTXt" else b"tEXt", text))
         else:
-            warnings.append("a text that is too long was left out")
-    return b"".join(parts) if changed else None
+            parts.append(content[at : at + 12 + length])
+    warnings += dict.fromkeys(lost)
+    return MendedPng(b"".join(parts), profile)
 
 
-def _long_text(name: bytes, body: bytes) -> bytes | None:
-    """The content of an uncompressed text chunk, if this is a long one that is compressed."""
-    if name not in _TEXTS:
+def _is_plain(file: IO[bytes]) -> bool:
+    """Whether there is nothing in a PNG that Pillow may refuse."""
+    texts = 0
+    for _, name, length in _chunks(file):
+        if name in {b"zTXt", b"iTXt"}:
+            return False
+        if name == b"iCCP" and _long_profile(file.read(length)) is not None:
+            return False
+        texts += length if name == b"tEXt" else 0
+    return texts <= MAX_LENGTH
+
+
+def _long_profile(body: bytes) -> bytes | None:
+    """The profile of an iCCP chunk, if it is longer than Pillow reads."""
+    try:
+        profile = zlib.decompressobj().decompress(body.partition(b"\0")[2][1:], MAX_LENGTH + 1)
+    except zlib.error:
         return None
+    return profile if len(profile) > PngImagePlugin.MAX_TEXT_CHUNK else None
+
+
+def _uncompressed(name: bytes, body: bytes) -> bytes | None:
+    """The content of the uncompressed form of a compressed text chunk; None for any other chunk."""
     keyword, _, rest = body.partition(b"\0")
     head = b""
     if name == b"iTXt":  # compressed or not, method, language and translated keyword
@@ -86,13 +123,15 @@ def _long_text(name: bytes, body: bytes) -> bytes | None:
         language, _, rest = rest[2:].partition(b"\0")
         translated, _, rest = rest.partition(b"\0")
         head = b"\0\0" + language + b"\0" + translated + b"\0"
-    else:
+    elif name == b"zTXt":
         rest = rest[1:]
+    else:
+        return None
     try:
         text = zlib.decompressobj().decompress(rest, MAX_LENGTH + 1)
     except zlib.error:
         return None
-    return keyword + b"\0" + head + text if len(text) > PngImagePlugin.MAX_TEXT_CHUNK else None
+    return keyword + b"\0" + head + text
 
 
 def _chunks(file: IO[bytes]) -> Iterator[tuple[int, bytes, int]]:

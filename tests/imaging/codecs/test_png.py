@@ -116,3 +116,46 @@ def test_a_text_of_many_megabytes_is_left_out_with_a_warning(tmp_path):
     body = b"Description\0\0" + zlib.compress(bytes(2**25))
     photo = decode(with_chunks(tmp_path / "a.png", RED, zTXt=body))
     assert "too long" in photo.warnings[0] and photo.metadata.texts == ()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_profile_of_megabytes_is_honoured_and_kept(tmp_path, bits):
+    """Such as a scanner's: Pillow alone refuses the file."""
+    primaries = [0.680, 0.320, 1.0, 0.265, 0.690, 1.0, 0.150, 0.060, 1.0]
+    white = [0.3127, 0.3290, 1.0]
+    profile = imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, gamma=2.2)
+    profile += bytes(2_000_000 - len(profile))
+    profile = struct.pack(">I", len(profile)) + profile[4:]
+    pixels = RED if bits == 8 else RED.astype(np.uint16) * 257
+    path = with_chunks(tmp_path / "a.png", pixels, iCCP=b"scanner\0\0" + zlib.compress(profile))
+    photo = decode(path)
+    assert photo.warnings == () and photo.icc_profile == profile
+    np.testing.assert_array_equal(photo.pixels, pixels)
+    np.testing.assert_allclose(photo.as_srgb()[0, 0] * 255, np.maximum(P3_RED, 0), atol=6)
+    assert decode(write_photo_to(tmp_path / "b.png", photo)).icc_profile == profile
+
+
+def write_photo_to(path, photo):
+    write_photo(photo, path)
+    return path
+
+
+def test_a_profile_beyond_all_measure_is_left_out(tmp_path):
+    packed = zlib.compress(bytes(100_000_000))
+    photo = decode(with_chunks(tmp_path / "a.png", RED, iCCP=b"x\0\0" + packed))
+    assert photo.warnings == ("its color profile is too long and was left out",)
+    np.testing.assert_array_equal(photo.pixels, RED)
+
+
+@pytest.mark.parametrize(("kind", "many"), [("tEXt", 70), ("zTXt", 70), ("iTXt", 3000)])
+def test_texts_of_many_megabytes_in_all_are_left_out(tmp_path, kind, many):
+    text = b"Comment\0" + b"a" * 1_000_000
+    packed = zlib.compress(b"a" * 1_000_000)
+    bodies = {"tEXt": text, "zTXt": b"Comment\0\0" + packed, "iTXt": b"Comment\0\1\0\0\0" + packed}
+    body = kind.encode() + bodies[kind]
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    plain = imagecodecs.png_encode(RED)
+    (tmp_path / "a.png").write_bytes(plain[:33] + chunk * many + plain[33:])
+    photo = decode(tmp_path / "a.png")
+    assert photo.warnings == ("a text that is too long was left out",)
+    np.testing.assert_array_equal(photo.pixels, RED)
