@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.color_space import SRGB, SRGB_ICC, ColorSpace, Floats
+from enhance_cli.imaging.gain_maps.gain_map import GainMap
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
 from enhance_cli.imaging.resize import Size, fit_within, max_value, resize_pixels, size_of
 
@@ -47,6 +48,7 @@ class Photo:
         warnings: A line for everything that was lost in reading.
         lossless: Whether its file is a WebP or JPEG XL without loss; a result in one of these
             formats then has none either.
+        gain_map: The map that turns the photo into its HDR rendition, or None.
     """
 
     pixels: Pixels
@@ -56,6 +58,7 @@ class Photo:
     metadata: Metadata = NO_METADATA
     warnings: tuple[str, ...] = ()
     lossless: bool = False
+    gain_map: GainMap | None = None
 
     def __eq__(self, other: object) -> bool:
         return equal_in_content(self, other)
@@ -68,6 +71,7 @@ class Photo:
         space = "sRGB" if self.color_space.is_srgb else "own color profile"
         parts = [f"{width} x {height}", str(self.pixels.dtype), "grey" if self.grey else space]
         parts += ["alpha"] if self.alpha is not None else []
+        parts += ["gain map"] if self.gain_map is not None else []
         parts += [f"warnings={list(self.warnings)}"] if self.warnings else []
         return f"Photo({', '.join(parts)})"
 
@@ -90,7 +94,9 @@ class Photo:
         """Downscale the photo to a longer edge of ``long_edge`` pixels; smaller photos stay."""
         size = fit_within(self.size, long_edge)
         alpha = None if self.alpha is None else resize_pixels(self.alpha, size)
-        return replace(self, pixels=resize_pixels(self.pixels, size), alpha=alpha)
+        gain_map = None if self.gain_map is None else self.gain_map.fit_within(size)
+        pixels = resize_pixels(self.pixels, size)
+        return replace(self, pixels=pixels, alpha=alpha, gain_map=gain_map)
 
     def as_floats(self, top: int = 0, bottom: int | None = None) -> Floats:
         """Rows ``top`` to ``bottom`` as ``(n, W, 3)`` in [0, 1], in the photo's own color space."""

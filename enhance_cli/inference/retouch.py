@@ -20,9 +20,11 @@ from enhance_cli.imaging.color_loop import (
     color_function_delta,
 )
 from enhance_cli.imaging.color_space import SRGB, ColorSpace, Floats
+from enhance_cli.imaging.gain_maps.gain_map import GainMap
 from enhance_cli.imaging.lut import write_lut
 from enhance_cli.imaging.photo import Photo, equal_in_content, quantize
 from enhance_cli.inference.dials import turn_dials, turn_dials_within
+from enhance_cli.inference.hdr_retouch import retouched_gain_map
 from enhance_cli.inference.picture import Picture, through_photo
 
 _MAX_CUBE = 256
@@ -193,10 +195,13 @@ def apply_retouch(
         dials: Corrections after the retouch, whatever its strength.
 
     Returns:
-        The result, with the photo's shape and dtype. The result of a grey photo is in sRGB.
+        The result, with the photo's shape and dtype, and with the same look in its gain map. The
+        result of a grey photo is in sRGB.
     """
+    gain_map = _gain_map_of_result(photo, retouch, strength, srgb, dials)
+    photo = replace(photo, gain_map=gain_map)
     strength *= retouch.strength
-    target = SRGB if srgb or photo.grey else photo.color_space
+    target = _target(photo, srgb)
     source = np.ascontiguousarray(photo.pixels)
     pixels = source if in_place and source.flags.writeable else np.empty_like(source)
     if photo.color_space.is_srgb and dials.are_neutral:
@@ -215,6 +220,28 @@ def apply_retouch(
         after = retouch_strip(photo, retouch, strength, dials, before, top, target)
         pixels[top : top + rows] = quantize(after, pixels.dtype)
     return replace(photo, pixels=pixels, color_space=target)
+
+
+def _target(photo: Photo, srgb: bool) -> ColorSpace:
+    """The color space of a photo's result."""
+    return SRGB if srgb or photo.grey else photo.color_space
+
+
+def _gain_map_of_result(
+    photo: Photo, retouch: Retouch, strength: float, srgb: bool, dials: Dials
+) -> GainMap | None:
+    """The gain map of the result of :func:`apply_retouch`; None if the photo has none."""
+    gain_map, same_space = photo.gain_map, _target(photo, srgb) == photo.color_space
+    leaves_all = strength * retouch.strength == 0 and dials.are_neutral
+    if gain_map is None or (leaves_all and same_space):
+        return gain_map
+    return retouched_gain_map(
+        photo,
+        gain_map,
+        dials,
+        lambda small: apply_retouch(small, retouch, strength),
+        lambda small: apply_retouch(small, retouch, strength, srgb, dials=dials),
+    )
 
 
 def _retouch_srgb(

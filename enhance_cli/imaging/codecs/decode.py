@@ -54,6 +54,7 @@ from enhance_cli.imaging.file_limits import (
     seconds_for_file,
     seconds_for_pixels,
 )
+from enhance_cli.imaging.gain_maps.read import FoundGainMap, decode_gain_map, find_gain_map
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
 from enhance_cli.imaging.metadata.tiff_tags import read_directories
@@ -193,13 +194,15 @@ def _read_image(
         # To count them would take minutes for a file of very many.
         if getattr(image, "is_animated", False) and image.format != "MPO":
             warnings.append(SEVERAL_IMAGES)
+        gain_map = None if deep else find_gain_map(image)
         if long_edge:
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
             # What is decoded is at least twice as large as the result.
             image.draft(None, fit_within(image.size, 2 * long_edge))
-        reserve(math.prod(size if deep else image.size))
+        reserve(math.prod(size if deep else image.size) + (gain_map.pixels if gain_map else 0))
         if image.format in {"JPEG", "MPO"} and not deep:
-            return _read_jpeg(path, image, long_edge, warnings)
+            photo = _read_jpeg(path, image, long_edge, warnings)
+            return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
         levels = read_deep_jpeg(path, deep) if deep else _read_levels(path, image)
         if levels is None:
             photo = photo_from_image(image, long_edge, warnings)
@@ -218,6 +221,17 @@ def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: 
     if pixels is None:
         return photo_from_image(image, long_edge, warnings)
     return _photo_of(StoredImage(pixels), image, long_edge, warnings)
+
+
+def _with_gain_map(
+    photo: Photo, found: FoundGainMap | None, long_edge: int | None, orientation: int
+) -> Photo:
+    """The photo with its gain map; without one if there is none, or if it is damaged."""
+    gain_map = decode_gain_map(found, long_edge, orientation) if found else None
+    if gain_map is None:
+        return photo
+    metadata = replace(photo.metadata, gain_map=False)
+    return replace(photo, gain_map=gain_map.fit_within(photo.size), metadata=metadata)
 
 
 def _read_levels(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:

@@ -22,7 +22,7 @@ from enhance_cli.imaging.codecs.png import write_png
 from enhance_cli.imaging.codecs.tiff.write import write_tiff
 from enhance_cli.imaging.codecs.webp import write_webp
 from enhance_cli.imaging.metadata import extended_xmp
-from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
+from enhance_cli.imaging.metadata.metadata import GAIN_MAP_LOST, NO_METADATA, Metadata
 from enhance_cli.imaging.photo import Photo
 
 Writer = Callable[[Photo, Path, Encoding, Metadata], None]
@@ -81,7 +81,8 @@ def write_photo(
         publisher: Decides whether a file that is there may be replaced.
 
     Returns:
-        A line for each part of the metadata that was left out.
+        A line for each part of the metadata that was left out, and for a gain map: JPEG alone holds
+        one.
 
     Raises:
         ValueError: No format that can be written has this suffix.
@@ -90,6 +91,8 @@ def write_photo(
         PlaceTakenError: A file is there that may not be replaced.
     """
     metadata, lost = _fit_metadata(metadata, path.suffix.lower())
+    if photo.gain_map is not None and path.suffix.lower() not in JPEG:
+        lost = (*lost, GAIN_MAP_LOST)
     for _ in range(2):  # Pillow does not always say that it was the disk
         try:
             _write(photo, path, encoding, metadata, publisher)

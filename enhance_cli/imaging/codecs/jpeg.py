@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from PIL import Image
 
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
+from enhance_cli.imaging.gain_maps.gain_map import GainMap
+from enhance_cli.imaging.gain_maps.multi_picture import join_pictures
+from enhance_cli.imaging.gain_maps.write import announce, encode_gain_map
 from enhance_cli.imaging.metadata import iptc
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo, convert_dtype
@@ -53,11 +57,13 @@ def read_jpeg(path: Path) -> NDArray[np.uint8] | None:
 
 def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
     """Write a JPEG; transparent parts are blended with white."""
+    if photo.gain_map is not None and photo.alpha is None:
+        _write_with_gain_map(photo, photo.gain_map, path, encoding, metadata)
+        return
     blocks = _blocks(photo, metadata)
     if photo.alpha is None and not photo.grey:
-        pixels = np.asarray(convert_dtype(photo.pixels, np.dtype(np.uint8)), np.uint8)
         with path.open("wb") as file:
-            file.writelines(_encode(pixels, encoding, blocks))
+            file.writelines(_encode(photo, encoding, blocks))
         return
     image = image_from_photo(photo)
     if photo.alpha is not None:
@@ -66,19 +72,36 @@ def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
     save_image(image, path, "JPEG", quality=quality, subsampling=subsampling, **blocks)
 
 
+def _write_with_gain_map(
+    photo: Photo, gain_map: GainMap, path: Path, encoding: Encoding, metadata: Metadata
+) -> None:
+    """Write a JPEG with a gain map behind it.
+
+    Readers of gain maps refuse JPEGs of one channel, so that one of a grey photo has three.
+    """
+    further = encode_gain_map(gain_map)
+    said = announce(metadata.xmp, further, METADATA_LIMITS["xmp"])
+    colored = replace(photo, grey=False)
+    blocks = _blocks(colored, replace(metadata, xmp=said.xmp))
+    blocks["extra"] += said.segment
+    with path.open("wb") as file:
+        file.writelines(join_pictures(list(_encode(colored, encoding, blocks)), further))
+
+
 def _encode(
-    pixels: NDArray[np.uint8], encoding: Encoding, blocks: dict[str, Any]
+    photo: Photo, encoding: Encoding, blocks: dict[str, Any]
 ) -> Iterator[bytes | memoryview]:
     """Encode a photo in color.
 
     Args:
-        pixels: ``(H, W, 3)``.
+        photo: The photo, without opacity.
         encoding: Quality and chroma subsampling.
         blocks: Profile and metadata, as options of Pillow's ``save``.
 
     Yields:
         The parts of the file. They are not joined: a photo may take tens of megabytes.
     """
+    pixels = np.asarray(convert_dtype(photo.pixels, np.dtype(np.uint8)), np.uint8)
     # Pillow writes the segments of the metadata, with an image of one pixel.
     header = BytesIO()
     Image.new("RGB", (1, 1)).save(header, "JPEG", **blocks)

@@ -1,41 +1,32 @@
-"""What a file holds beside the photo, and a result does not: HDR gain maps and videos."""
+"""What a file holds beside the photo: HDR gain maps and videos."""
 
 from __future__ import annotations
 
 import os
 import struct
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO
 
 from PIL import Image
 
+from enhance_cli.imaging.gain_maps.multi_picture import (
+    APP1,
+    APP2,
+    Segment,
+    further_pictures,
+    has_index,
+    segments_at,
+)
 from enhance_cli.imaging.metadata import xmp
 
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
 _XMP = b"http://ns.adobe.com/xap/1.0/\x00"
-_MULTI_PICTURE = b"MPF\x00"
-
-_APP1, _APP2, _FIRST_APP, _LAST_APP = 0xE1, 0xE2, 0xE0, 0xEF
-
-_ENTRIES, _OFFSET = 0xB002, "DataOffset"
-"""The tag of the list of pictures (CIPA DC-007, 5.2.3), and Pillow's name of their positions."""
-
-_MAX_PICTURES, _MAX_SEGMENTS = 16, 256
-"""Pictures, and segments of each, that are looked at. Phones write two or three pictures."""
 
 _SAMSUNG_TRAILER, _SAMSUNG_VIDEO = b"SEFT", 0x0A30
 _HUAWEI_VIDEO = b"LIVE_"
 """How phones mark a video after the photo: at the end of the file."""
 
 _MAX_TRAILER = 2**16
-
-
-class _Segment(NamedTuple):
-    """A segment of a JPEG: its marker, and the position and bytes of its content."""
-
-    marker: int
-    at: int
-    content: bytes
 
 
 def has_gain_map(image: Image.Image) -> bool:
@@ -71,44 +62,20 @@ def has_video(image: Image.Image) -> bool:
         return _ends_with_video(file)
 
 
-def _is_gain_map(segment: _Segment) -> bool:
-    if segment.marker == _APP2:
+def _is_gain_map(segment: Segment) -> bool:
+    if segment.marker == APP2:
         return segment.content.startswith(_ISO_GAIN_MAP)
-    return segment.marker == _APP1 and xmp.names_gain_map(segment.content.removeprefix(_XMP))
+    return segment.marker == APP1 and xmp.names_gain_map(segment.content.removeprefix(_XMP))
 
 
-def _segments_of_further_pictures(image: Image.Image) -> Iterator[_Segment]:
+def _segments_of_further_pictures(image: Image.Image) -> Iterator[Segment]:
     """The segments in front of the pixels of each picture but the first (CIPA DC-007)."""
-    pictures, path = getattr(image, "mpinfo", None), getattr(image, "filename", "")
-    if not pictures or not path:
+    path = getattr(image, "filename", "")
+    if not path or not has_index(image):
         return
     with open(path, "rb") as file:  # noqa: PTH123
-        base = next(
-            (
-                segment.at + len(_MULTI_PICTURE)
-                for segment in _segments(file, 0)
-                if segment.marker == _APP2 and segment.content.startswith(_MULTI_PICTURE)
-            ),
-            None,
-        )
-        if base is None:
-            return
-        for picture in pictures.get(_ENTRIES, [])[1:_MAX_PICTURES]:
-            yield from _segments(file, base + picture[_OFFSET])
-
-
-def _segments(file: IO[bytes], start: int) -> Iterator[_Segment]:
-    """The application segments of the JPEG at a position of a file."""
-    at = start + 2
-    for _ in range(_MAX_SEGMENTS):
-        file.seek(at)
-        header = file.read(4)
-        if len(header) < 4 or header[0] != 0xFF:
-            return
-        marker, length = header[1], struct.unpack(">H", header[2:])[0]
-        if _FIRST_APP <= marker <= _LAST_APP:
-            yield _Segment(marker, at + 4, file.read(max(0, length - 2)))
-        at += 2 + length
+        for place in further_pictures(file):
+            yield from segments_at(file, place.start)
 
 
 def _ends_with_video(file: IO[bytes]) -> bool:

@@ -23,7 +23,7 @@ class Metadata:
         comment: Comment of a JPEG.
         texts: Keywords and texts of a PNG: title, author and the like.
         dpi: Dots per inch, horizontal and vertical.
-        gain_map: Whether the file has an HDR gain map. Results have none.
+        gain_map: Whether the file has an HDR gain map that was not read.
         video: Whether the file is a motion photo, with a video. Results have none.
         unreadable: A line for each part that could not be read.
     """
@@ -47,6 +47,8 @@ class Metadata:
 
 NO_METADATA = Metadata()
 
+GAIN_MAP_LOST = "its HDR gain map was left out"
+
 
 def metadata_for_result(
     found: Metadata, size: Size, *, srgb: bool = True, keep: KeepMetadata = "all"
@@ -64,7 +66,7 @@ def metadata_for_result(
     Returns:
         The metadata, and a line for each part that was left out.
     """
-    lost = ["its HDR gain map was left out"] if found.gain_map else []
+    lost = [GAIN_MAP_LOST] if found.gain_map else []
     lost += ["its video was left out (a motion photo)"] if found.video else []
     if keep == "none":
         return NO_METADATA, tuple(lost)

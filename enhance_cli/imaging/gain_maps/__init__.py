@@ -1,0 +1,1 @@
+"""HDR gain maps: small pictures that turn a photo into its HDR rendition (ISO 21496-1)."""

@@ -1,0 +1,136 @@
+"""JPEGs that hold several pictures, one behind the other (CIPA DC-007: Multi-Picture Format).
+
+A segment of the first picture, the index, lists the positions and lengths of all. Positions count
+from the byte order mark in that segment.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import IO, NamedTuple
+
+from PIL import Image
+
+PREFIX = b"MPF\x00"
+
+APP1, APP2, _FIRST_APP, _LAST_APP = 0xE1, 0xE2, 0xE0, 0xEF
+
+_HEADER = struct.Struct(">BBH")
+_ENTRY = "IIIHH"
+"""Attributes, length and position of a picture, and two numbers of pictures that it needs."""
+
+_VERSION, _COUNT, _ENTRIES = 0xB000, 0xB001, 0xB002
+"""Tags of the index (CIPA DC-007, 5.2.3)."""
+
+_UNDEFINED, _LONG = 7, 4
+_PRIMARY = 0x030000
+"""Attributes of the main picture, of which no other picture is a version."""
+
+_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
+
+_MAX_PICTURES, _MAX_SEGMENTS = 16, 256
+"""Pictures, and segments of each, that are looked at. Phones write two or three pictures."""
+
+
+class Segment(NamedTuple):
+    """A segment of a JPEG: its marker, and the position and bytes of its content."""
+
+    marker: int
+    at: int
+    content: bytes
+
+
+class Place(NamedTuple):
+    """Where a picture lies in a file: its position and length in bytes, as the file states them."""
+
+    start: int
+    length: int
+
+
+def has_index(image: Image.Image) -> bool:
+    """Whether an opened JPEG lists several pictures."""
+    segments = getattr(image, "applist", ())
+    return any(name == "APP2" and content.startswith(PREFIX) for name, content in segments)
+
+
+def further_pictures(file: IO[bytes]) -> list[Place]:
+    """The pictures that the index of a JPEG lists, but for the first.
+
+    Nothing is said of whether the places exist: the index may be damaged.
+    """
+    for segment in segments_at(file, 0):
+        if segment.marker == APP2 and segment.content.startswith(PREFIX):
+            base = segment.at + len(PREFIX)
+            try:
+                places = list(_entries(segment.content[len(PREFIX) :]))[1:_MAX_PICTURES]
+            except (struct.error, KeyError):
+                return []
+            return [Place(base + place.start, place.length) for place in places if place.start]
+    return []
+
+
+def _entries(index: bytes) -> Iterator[Place]:
+    """The entries of an index, which begins with its byte order mark.
+
+    Raises:
+        struct.error: It is cut off.
+        KeyError: It has no byte order mark.
+    """
+    order = _ORDERS[index[:4]]
+    at = struct.unpack_from(order + "I", index, 4)[0]
+    tags = struct.unpack_from(order + "H", index, at)[0]
+    for number in range(min(tags, _MAX_PICTURES)):
+        tag, _, length, start = struct.unpack_from(order + "HHII", index, at + 2 + 12 * number)
+        if tag == _ENTRIES:
+            count = min(length // struct.calcsize("=" + _ENTRY), _MAX_PICTURES)
+            for entry in range(count):
+                _, size, place, _, _ = struct.unpack_from(
+                    order + _ENTRY, index, start + entry * struct.calcsize("=" + _ENTRY)
+                )
+                yield Place(place, size)
+
+
+def segments_at(file: IO[bytes], start: int) -> Iterator[Segment]:
+    """The application segments of the JPEG at a position of a file; none if there is no JPEG."""
+    at = start + 2
+    for _ in range(_MAX_SEGMENTS):
+        file.seek(at)
+        header = file.read(4)
+        if len(header) < 4 or header[0] != 0xFF:
+            return
+        marker, length = header[1], struct.unpack(">H", header[2:])[0]
+        if _FIRST_APP <= marker <= _LAST_APP:
+            yield Segment(marker, at + 4, file.read(max(0, length - 2)))
+        at += 2 + length
+
+
+def join_pictures(
+    primary: Sequence[bytes | memoryview], further: bytes
+) -> list[bytes | memoryview]:
+    """Put a further picture behind a JPEG, and list both in an index.
+
+    Args:
+        primary: The parts of the JPEG; before the last one, the index is inserted.
+        further: The other JPEG.
+
+    Returns:
+        The parts of the file.
+    """
+    *head, rest = primary
+    before = sum(len(part) for part in head)
+    length = before + len(_index(0, 0, 0)) + len(rest)
+    base = before + _HEADER.size + len(PREFIX)
+    return [*head, _index(length, len(further), length - base), rest, further]
+
+
+def _index(length: int, further: int, position: int) -> bytes:
+    """The segment that lists two pictures, by their lengths and the position of the second."""
+    entries = struct.pack(">" + _ENTRY, _PRIMARY, length, 0, 0, 0)
+    entries += struct.pack(">" + _ENTRY, 0, further, position, 0, 0)
+    at = len(b"MM\x00*") + 4 + 2 + 3 * 12 + 4
+    tags = struct.pack(">HHI4s", _VERSION, _UNDEFINED, 4, b"0100")
+    tags += struct.pack(">HHII", _COUNT, _LONG, 1, 2)
+    tags += struct.pack(">HHII", _ENTRIES, _UNDEFINED, len(entries), at)
+    content = PREFIX + b"MM\x00*" + struct.pack(">IH", 8, 3) + tags + bytes(4) + entries
+    return _HEADER.pack(0xFF, APP2, 2 + len(content)) + content

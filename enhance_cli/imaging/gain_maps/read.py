@@ -1,0 +1,193 @@
+"""Finding the gain map of a JPEG, and decoding it.
+
+Three kinds of description are read: that of ISO 21496-1, that of Adobe and Google in XMP, and
+Apple's. A map that is damaged, or that does not fit its photo, is no error: it counts as absent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image
+
+from enhance_cli.imaging.codecs.open_image import open_image
+from enhance_cli.imaging.codecs.stored_image import upright
+from enhance_cli.imaging.color_space import ColorSpace
+from enhance_cli.imaging.gain_maps import apple, hdrgm, iso_21496
+from enhance_cli.imaging.gain_maps.gain_map import GainMap, GainMapError, GainMapParameters
+from enhance_cli.imaging.gain_maps.multi_picture import (
+    APP1,
+    APP2,
+    Place,
+    further_pictures,
+    has_index,
+    segments_at,
+)
+from enhance_cli.imaging.resize import Size, fit_within
+
+_MAX_BYTES = 2**26
+"""Longest picture of a map that is read. Maps of full size take a few megabytes."""
+
+_SKEW = 0.02
+"""By how much the shapes of photo and map may differ, beside a pixel of rounding."""
+
+
+@dataclass(frozen=True)
+class FoundGainMap:
+    """A gain map that is not decoded yet.
+
+    Attributes:
+        content: The map's picture, a JPEG.
+        size: Width and height of the picture.
+        parameters: What its pixels mean; None for one of Apple's.
+        headroom: Headroom of one of Apple's.
+    """
+
+    content: bytes
+    size: Size
+    parameters: GainMapParameters | None
+    headroom: float = 1.0
+
+    @property
+    def pixels(self) -> int:
+        """The number of pixels that decoding it takes."""
+        return self.size.width * self.size.height
+
+
+def find_gain_map(image: Image.Image) -> FoundGainMap | None:
+    """Find the gain map of an opened JPEG whose pixels are not decoded yet.
+
+    Args:
+        image: The file, opened by Pillow.
+
+    Returns:
+        The map; None if there is none that can be read.
+    """
+    path = getattr(image, "filename", "")
+    if not path or image.format not in {"JPEG", "MPO"}:
+        return None
+    packet = image.info.get("xmp")
+    place = hdrgm.announced(packet) if isinstance(packet, bytes) else None
+    if place is None and not has_index(image):
+        return None
+    with Path(path).open("rb") as file:
+        places = further_pictures(file)
+        size = file.seek(0, os.SEEK_END)
+        places += _counted_from_end(places, size)
+        if place is not None:
+            places.append(Place(size - place.start, place.length))
+        for one in places:
+            with contextlib.suppress(GainMapError):
+                found = _found_at(file, size, one, image)
+                if found is not None:
+                    return found
+    return None
+
+
+def decode_gain_map(found: FoundGainMap, long_edge: int | None, orientation: int) -> GainMap | None:
+    """Decode a map, turned upright.
+
+    Args:
+        found: The map.
+        long_edge: Longer edge of the photo, in pixels; the map is decoded with at least twice as
+            many. None decodes all its pixels.
+        orientation: Orientation of the photo, as EXIF numbers it.
+
+    Returns:
+        The map; None if it is damaged.
+    """
+    # Codecs raise exceptions of any type for damaged files.
+    with contextlib.suppress(Exception), open_image(Path("gain map"), found.content) as image:
+        if long_edge:
+            image.draft(None, fit_within(image.size, 2 * long_edge))
+        profile = image.info.get("icc_profile")
+        pixels = np.asarray(image if image.mode == "L" else image.convert("RGB"))
+        pixels = upright(pixels, orientation)
+        if found.parameters is None:
+            grey = pixels if pixels.ndim == 2 else pixels[..., 1]
+            return apple.gain_map_of_apple(grey, found.headroom)
+        return _assembled(pixels, found.parameters, profile)
+    return None
+
+
+def _counted_from_end(places: list[Place], size: int) -> list[Place]:
+    """Where the pictures are if they end a file of ``size`` bytes, one behind the other.
+
+    Editors that change the length of the first picture do not always correct the index.
+    """
+    lengths = [place.length for place in places]
+    return [Place(size - sum(lengths[n:]), length) for n, length in enumerate(lengths)]
+
+
+def _assembled(pixels: np.ndarray, parameters: GainMapParameters, profile: bytes | None) -> GainMap:
+    """The map of decoded pixels.
+
+    Raises:
+        ProfileError: Its color space cannot be used.
+    """
+    if pixels.ndim == 3 and parameters.same_for_all and (pixels == pixels[..., :1]).all():
+        pixels = np.ascontiguousarray(pixels[..., 0])
+    space = ColorSpace(profile) if parameters.own_space and profile else None
+    return GainMap(pixels, parameters, space)
+
+
+def _found_at(file: IO[bytes], size: int, place: Place, image: Image.Image) -> FoundGainMap | None:
+    """The gain map at a place of a file of ``size`` bytes; None if it is none.
+
+    Raises:
+        GainMapError: It cannot be used.
+    """
+    if not 0 < place.start < size:
+        return None
+    description = _description(file, place.start, image)
+    if description is None:
+        return None
+    parameters, headroom = description
+    length = min(place.length or size, size - place.start)
+    if length > _MAX_BYTES:
+        raise GainMapError("too long")
+    file.seek(place.start)
+    content = file.read(length)
+    try:
+        with open_image(Path("gain map"), content) as opened:
+            found = FoundGainMap(content, Size(*opened.size), parameters, headroom)
+            if opened.format not in {"JPEG", "MPO"}:
+                raise GainMapError("not a JPEG")
+    except OSError as problem:
+        raise GainMapError("damaged") from problem
+    _refuse_misfit(found.size, Size(*image.size))
+    return found
+
+
+def _description(
+    file: IO[bytes], start: int, image: Image.Image
+) -> tuple[GainMapParameters | None, float] | None:
+    """What describes the picture at a position as a gain map, and Apple's headroom."""
+    packet = None
+    for segment in segments_at(file, start):
+        if segment.marker == APP2 and segment.content.startswith(iso_21496.PREFIX):
+            return iso_21496.read(segment.content), 1.0
+        if segment.marker == APP1 and segment.content.startswith(hdrgm.PREFIX):
+            packet = packet or segment.content.removeprefix(hdrgm.PREFIX)
+    if packet is None:
+        return None
+    parameters = hdrgm.read(packet)
+    if parameters is not None:
+        return parameters, 1.0
+    if apple.is_apple(packet):
+        return None, apple.headroom_of(packet, image.info.get("exif"))
+    return None
+
+
+def _refuse_misfit(size: Size, photo: Size) -> None:
+    """Raise a GainMapError if a map is larger than its photo, or of another shape."""
+    if not (0 < size.width <= photo.width and 0 < size.height <= photo.height):
+        raise GainMapError("larger than its photo")
+    height = size.width * photo.height / photo.width
+    if abs(height - size.height) > 1 + _SKEW * max(height, size.height):
+        raise GainMapError("of another shape than its photo")
