@@ -23,6 +23,7 @@ no look does that brightens shadows more than light.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -30,52 +31,75 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from enhance_cli.config.dials import Dials
+from enhance_cli.config.dials import NEUTRAL, Dials
 from enhance_cli.imaging.cicp import decode_srgb, encode_srgb
-from enhance_cli.imaging.color_space import ColorSpace
+from enhance_cli.imaging.color_space import ColorSpace, Floats
 from enhance_cli.imaging.gain_maps.gain_map import OFFSET, GainMap, gain_map_of
 from enhance_cli.imaging.photo import Photo
-from enhance_cli.imaging.resize import resize_unrounded
+from enhance_cli.imaging.resize import Size, resize_pixels
 from enhance_cli.inference.dials import to_linear_light, to_srgb_curve, turn_dials
 
 Light = NDArray[np.floating[Any]]
 """``(H, W, 3)``, linear light; in the primaries of sRGB unless another color space is named. White
 is 1, and colors outside the gamut have negative values."""
 
+Look = Callable[[Photo, Dials, Floats, int, ColorSpace], Floats]
+"""Gives rows of a photo's colors the look: the photo and the dials; the rows, ``(n, W, 3)`` in the
+color space of the photo, which may be overwritten, and the number of the first; and the color space
+of the result, which is not clamped."""
+
+STRIP = 2**18
+"""Number of pixels that are computed at a time: about 100 MB."""
+
+_MAX_PIXELS = 2**22
+"""Most pixels of a map that is computed. Beyond this, it would take more time than all the rest."""
+
 _LUMINANCE = np.array([0.2126390, 0.7151687, 0.0721923])
 """Weights of linear sRGB in luminance (IEC 61966-2-1)."""
 
 
 def retouched_gain_map(
-    photo: Photo,
-    gain_map: GainMap,
-    dials: Dials,
-    retouch: Callable[[Photo], Photo],
-    look: Callable[[Photo], Photo],
+    photo: Photo, gain_map: GainMap, target: ColorSpace, dials: Dials, look: Look
 ) -> GainMap:
     """Compute the gain map of a photo's result; see the module.
 
     Args:
         photo: The photo before the look.
         gain_map: Its gain map.
+        target: Color space of the result.
         dials: The dials of the look.
-        retouch: Gives a photo in the color space of ``photo`` what the networks change.
-        look: Gives such a photo the whole look, in the color space of the result.
+        look: The look.
 
     Returns:
-        A map of the size of ``gain_map``, for the same displays or for brighter ones.
+        A map of the size of ``gain_map``, or of 4 megapixels if it is larger; for the same displays
+        or for brighter ones.
     """
-    pixels = resize_unrounded(photo.pixels, gain_map.size)
+    gain_map = gain_map.fit_within(_capped(gain_map.size))
+    pixels = resize_pixels(photo.pixels, gain_map.size)
     small = replace(photo, pixels=pixels, alpha=None, gain_map=None)
-    hdr = _hdr_rendition(small, gain_map)
-    edge = (hdr @ _into(photo.color_space)).max(axis=2, keepdims=True).clip(1)
-    colors = photo.color_space.from_srgb(encode_srgb((hdr / edge).astype(np.float32)))
-    after = edge * _light(retouch(replace(small, pixels=colors.clip(0, 1))))
-    after = _turned(after, dials, photo.grey)
-    result = look(small)
-    brightest = float((after @ _into(result.color_space)).max())
-    gains = _stops(after, _light(result), _per_channel(gain_map, result.color_space))
-    return gain_map_of(gains, gain_map, float(np.log2(max(brightest, 1))))
+    width, height = gain_map.size
+    rows = max(1, STRIP // width)
+    gains, brightest = [], 1.0
+    for top in range(0, height, rows):
+        before = small.as_floats(top, top + rows)
+        part = replace(gain_map, pixels=gain_map.pixels[top : top + rows])
+        hdr = _hdr_rendition(before, small.color_space, part)
+        edge = (hdr @ _into(small.color_space)).max(axis=2, keepdims=True).clip(1)
+        colors = small.color_space.from_srgb(encode_srgb((hdr / edge).astype(np.float32))).clip(
+            0, 1
+        )
+        changed = look(small, NEUTRAL, colors, top, small.color_space).clip(0, 1)
+        after = _turned(edge * _light(changed, small.color_space), dials, photo.grey)
+        shown = _light(look(small, dials, before, top, target).clip(0, 1), target)
+        brightest = max(brightest, float((after @ _into(target)).max()))
+        gains.append(_stops(after, shown, _per_channel(gain_map, target)))
+    return gain_map_of(np.concatenate(gains), gain_map, math.log2(brightest))
+
+
+def _capped(size: Size) -> Size:
+    """The size of a map, scaled down if it has too many pixels."""
+    scale = min(1.0, (_MAX_PIXELS / (size.width * size.height)) ** 0.5)
+    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
 
 
 def _turned(light: Light, dials: Dials, grey: bool) -> Light:
@@ -84,12 +108,12 @@ def _turned(light: Light, dials: Dials, grey: bool) -> Light:
     return to_linear_light(turn_dials(colors, dials, grey).astype(np.float64))
 
 
-def _hdr_rendition(photo: Photo, gain_map: GainMap) -> Light:
-    """The HDR rendition of a photo of the size of its gain map."""
-    numbers, space = gain_map.parameters, gain_map.color_space or photo.color_space
-    base = _light(photo) @ _into(space)
+def _hdr_rendition(colors: Floats, space: ColorSpace, gain_map: GainMap) -> Light:
+    """The HDR rendition of colors in a color space, with a gain map of their size."""
+    numbers, primaries = gain_map.parameters, _into(gain_map.color_space or space)
+    base = _light(colors, space) @ primaries
     hdr = (base + numbers.base_offset) * 2.0 ** gain_map.stops() - numbers.alternate_offset
-    return hdr @ np.linalg.inv(_into(space))
+    return hdr @ np.linalg.inv(primaries)
 
 
 def _per_channel(gain_map: GainMap, target: ColorSpace) -> Light | None:
@@ -103,15 +127,15 @@ def _stops(after: Light, shown: Light, primaries: Light | None) -> Light:
     """The gain that leads from one rendition to the other: ``(H, W, 3)``, or ``(H, W, 1)``."""
     matrix = _LUMINANCE[:, None] if primaries is None else primaries
     hdr, sdr = ((light @ matrix).clip(0) for light in (after, shown))
-    return np.log2((hdr + OFFSET) / (sdr + OFFSET))
+    return np.log2((hdr + OFFSET) / (sdr + OFFSET)).astype(np.float32)
 
 
-def _light(photo: Photo) -> Light:
-    return decode_srgb(photo.color_space.to_srgb(photo.as_floats())).astype(np.float64)
+def _light(colors: Floats, space: ColorSpace) -> Light:
+    return decode_srgb(space.to_srgb(colors)).astype(np.float64)
 
 
 def _into(space: ColorSpace) -> Light:
     """The matrix from linear sRGB to the primaries of a color space, for rows of colors."""
     # A fourth color, since LittleCMS would take three by three numbers for planes.
-    primaries = _light(Photo(np.eye(4, 3, dtype=np.float32)[None], space))[0, :3]
+    primaries = _light(np.eye(4, 3, dtype=np.float32)[None], space)[0, :3]
     return np.linalg.inv(primaries)

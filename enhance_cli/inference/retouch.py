@@ -216,8 +216,7 @@ def apply_retouch(
     rows = max(1, STRIP // width)
     for top in range(0, height, rows):
         before = photo.as_floats(top, top + rows)
-        retouch_strip = _retouch_srgb if photo.color_space.is_srgb else _retouch_wide
-        after = retouch_strip(photo, retouch, strength, dials, before, top, target)
+        after = _retouch_rows(photo, retouch, strength, dials, before, top, target)
         pixels[top : top + rows] = quantize(after, pixels.dtype)
     return replace(photo, pixels=pixels, color_space=target)
 
@@ -231,17 +230,30 @@ def _gain_map_of_result(
     photo: Photo, retouch: Retouch, strength: float, srgb: bool, dials: Dials
 ) -> GainMap | None:
     """The gain map of the result of :func:`apply_retouch`; None if the photo has none."""
-    gain_map, same_space = photo.gain_map, _target(photo, srgb) == photo.color_space
-    leaves_all = strength * retouch.strength == 0 and dials.are_neutral
-    if gain_map is None or (leaves_all and same_space):
+    gain_map, target = photo.gain_map, _target(photo, srgb)
+    factor = strength * retouch.strength
+    leaves_all = factor == 0 and dials.are_neutral
+    if gain_map is None or (leaves_all and target == photo.color_space):
         return gain_map
-    return retouched_gain_map(
-        photo,
-        gain_map,
-        dials,
-        lambda small: apply_retouch(small, retouch, strength),
-        lambda small: apply_retouch(small, retouch, strength, srgb, dials=dials),
-    )
+
+    def look(small: Photo, turned: Dials, before: Floats, top: int, space: ColorSpace) -> Floats:
+        return _retouch_rows(small, retouch, factor, turned, before, top, space)
+
+    return retouched_gain_map(photo, gain_map, target, dials, look)
+
+
+def _retouch_rows(
+    photo: Photo,
+    retouch: Retouch,
+    strength: float,
+    dials: Dials,
+    before: Floats,
+    top: int,
+    target: ColorSpace,
+) -> Floats:
+    """Retouch the rows ``before`` of a photo, which are overwritten, beginning at row ``top``."""
+    in_rows = _retouch_srgb if photo.color_space.is_srgb else _retouch_wide
+    return in_rows(photo, retouch, strength, dials, before, top, target)
 
 
 def _retouch_srgb(

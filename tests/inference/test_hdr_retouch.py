@@ -10,6 +10,7 @@ from enhance_cli.imaging.cicp import describe_code_points
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.color_loop import ColorCoefficients
+from enhance_cli.imaging.gain_maps.gain_map import GainMap, GainMapParameters
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.inference.retouch import Retouch, apply_retouch, unchanged
 from tests.imaging.gain_maps.ultra_hdr import base, gains, hdr_of, stops_between, ultra_hdr
@@ -151,6 +152,20 @@ def test_a_map_in_a_color_space_of_its_own_is_applied_there(after):
     expected = 2 * hdr_of(content)
     stops = stops_between(hdr, expected)
     assert stops.mean() < 0.04 and np.percentile(stops, 99) < 0.12
+
+
+def test_a_map_is_computed_in_strips_and_in_a_limited_size(monkeypatch):
+    numbers = GainMapParameters((0.0,) * 3, (3.0,) * 3, alternate_headroom=3.0)
+    photo = Photo(base(), gain_map=GainMap(gains(), numbers))
+    look = linear_map(np.eye(3) * 1.2)
+    whole = apply_retouch(photo, look).gain_map
+    monkeypatch.setattr("enhance_cli.inference.hdr_retouch.STRIP", 192 * 10)
+    assert np.array_equal(apply_retouch(photo, look).gain_map.pixels, whole.pixels)
+    monkeypatch.setattr("enhance_cli.inference.hdr_retouch._MAX_PIXELS", 192 * 128 // 4)
+    small = apply_retouch(photo, look).gain_map
+    assert small.size == (96, 64)
+    middle = whole.stops()[::2, ::2] - small.stops()
+    assert np.percentile(np.abs(middle), 95) < 0.1
 
 
 def test_photos_without_a_map_have_none_afterwards():
