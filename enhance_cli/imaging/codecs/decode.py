@@ -36,6 +36,7 @@ from enhance_cli.imaging.codecs.png import (
 )
 from enhance_cli.imaging.codecs.raw import read_raw, read_raw_exif
 from enhance_cli.imaging.codecs.stored_image import (
+    HDR_COMPRESSED,
     SEVERAL_IMAGES,
     StoredImage,
     photo_from_stored,
@@ -206,8 +207,11 @@ def _read_image(
         levels = read_deep_jpeg(path, deep) if deep else _read_levels(path, image)
         if levels is None:
             photo = photo_from_image(image, long_edge, warnings)
-            return replace(photo, lossless=image.format == "WEBP" and is_lossless_webp(path))
-        return _photo_of(StoredImage.of(levels), image, long_edge, warnings)
+            lossless = image.format == "WEBP" and is_lossless_webp(path)
+            photo = replace(photo, lossless=lossless)
+        else:
+            photo = _photo_of(StoredImage.of(levels), image, long_edge, warnings)
+        return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
 
 
 def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]) -> Photo:
@@ -227,7 +231,9 @@ def _with_gain_map(
     photo: Photo, found: FoundGainMap | None, long_edge: int | None, orientation: int
 ) -> Photo:
     """The photo with its gain map; without one if there is none, or if it is damaged."""
-    gain_map = decode_gain_map(found, long_edge, orientation) if found else None
+    if found is None or HDR_COMPRESSED in photo.warnings:
+        return photo
+    gain_map = decode_gain_map(found, long_edge, orientation)
     if gain_map is None:
         return photo
     metadata = replace(photo.metadata, gain_map=False)

@@ -38,6 +38,11 @@ def is_apple(packet: bytes) -> bool:
     return _value(packet, _TYPE) == AUXILIARY_TYPE
 
 
+def states_headroom(packet: bytes) -> bool:
+    """Whether a packet states the headroom of a gain map of Apple's."""
+    return bool(_value(packet, _HEADROOM))
+
+
 def headroom_of(packet: bytes | None, block: bytes | None) -> float:
     """How many times brighter than white the HDR rendition may be.
 

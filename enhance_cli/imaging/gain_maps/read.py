@@ -1,20 +1,26 @@
-"""Finding the gain map of a JPEG, and decoding it.
+"""Finding the gain map of a JPEG or HEIC, and decoding it.
 
-Three kinds of description are read: that of ISO 21496-1, that of Adobe and Google in XMP, and
-Apple's. A map that is damaged, or that does not fit its photo, is no error: it counts as absent.
+Three kinds of description are read: that of ISO 21496-1 and that of Adobe and Google in a JPEG, and
+Apple's in both. A map that is damaged, or that does not fit its photo, is no error: it counts as
+absent.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
 from PIL import Image
 
+from enhance_cli.imaging.codecs.isobmff.boxes import content_of, read_picture_boxes
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.stored_image import upright
 from enhance_cli.imaging.color_space import ColorSpace
@@ -30,6 +36,8 @@ from enhance_cli.imaging.gain_maps.multi_picture import (
 )
 from enhance_cli.imaging.resize import Size, fit_within
 
+_NO_NAME = Path("gain map")
+
 _MAX_BYTES = 2**26
 """Longest picture of a map that is read. Maps of full size take a few megabytes."""
 
@@ -42,14 +50,15 @@ class FoundGainMap:
     """A gain map that is not decoded yet.
 
     Attributes:
-        content: The map's picture, a JPEG.
-        size: Width and height of the picture.
+        size: Width and height of its picture.
+        decode: Decodes the picture, given the longer edge of the photo or None: grey or RGB, not
+            turned upright, and its ICC profile.
         parameters: What its pixels mean; None for one of Apple's.
         headroom: Headroom of one of Apple's.
     """
 
-    content: bytes
     size: Size
+    decode: Callable[[int | None], tuple[NDArray[np.uint8], bytes | None]]
     parameters: GainMapParameters | None
     headroom: float = 1.0
 
@@ -60,7 +69,7 @@ class FoundGainMap:
 
 
 def find_gain_map(image: Image.Image) -> FoundGainMap | None:
-    """Find the gain map of an opened JPEG whose pixels are not decoded yet.
+    """Find the gain map of an opened JPEG or HEIC whose pixels are not decoded yet.
 
     Args:
         image: The file, opened by Pillow.
@@ -69,6 +78,9 @@ def find_gain_map(image: Image.Image) -> FoundGainMap | None:
         The map; None if there is none that can be read.
     """
     path = getattr(image, "filename", "")
+    if path and image.format == "HEIF":
+        with contextlib.suppress(GainMapError):
+            return _found_in_heif(Path(path), image)
     if not path or image.format not in {"JPEG", "MPO"}:
         return None
     packet = image.info.get("xmp")
@@ -102,17 +114,22 @@ def decode_gain_map(found: FoundGainMap, long_edge: int | None, orientation: int
         The map; None if it is damaged.
     """
     # Codecs raise exceptions of any type for damaged files.
-    with contextlib.suppress(Exception), open_image(Path("gain map"), found.content) as image:
-        if long_edge:
-            image.draft(None, fit_within(image.size, 2 * long_edge))
-        profile = image.info.get("icc_profile")
-        pixels = np.asarray(image if image.mode == "L" else image.convert("RGB"))
+    with contextlib.suppress(Exception):
+        pixels, profile = found.decode(long_edge)
         pixels = upright(pixels, orientation)
         if found.parameters is None:
             grey = pixels if pixels.ndim == 2 else pixels[..., 1]
             return apple.gain_map_of_apple(grey, found.headroom)
         return _assembled(pixels, found.parameters, profile)
     return None
+
+
+def _decode_jpeg(content: bytes, long_edge: int | None) -> tuple[NDArray[np.uint8], bytes | None]:
+    with open_image(_NO_NAME, content) as image:
+        if long_edge:
+            image.draft(None, fit_within(image.size, 2 * long_edge))
+        pixels = np.asarray(image if image.mode == "L" else image.convert("RGB"))
+        return pixels, image.info.get("icc_profile")
 
 
 def _counted_from_end(places: list[Place], size: int) -> list[Place]:
@@ -154,12 +171,44 @@ def _found_at(file: IO[bytes], size: int, place: Place, image: Image.Image) -> F
     file.seek(place.start)
     content = file.read(length)
     try:
-        with open_image(Path("gain map"), content) as opened:
-            found = FoundGainMap(content, Size(*opened.size), parameters, headroom)
+        with open_image(_NO_NAME, content) as opened:
+            decode = partial(_decode_jpeg, content)
+            found = FoundGainMap(Size(*opened.size), decode, parameters, headroom)
             if opened.format not in {"JPEG", "MPO"}:
                 raise GainMapError("not a JPEG")
     except OSError as problem:
         raise GainMapError("damaged") from problem
+    _refuse_misfit(found.size, Size(*image.size))
+    return found
+
+
+def _found_in_heif(path: Path, image: Image.Image) -> FoundGainMap | None:
+    """Apple's gain map in a HEIC, an auxiliary picture; libheif turns it upright.
+
+    Raises:
+        GainMapError: It cannot be used.
+    """
+    numbers = image.info.get("aux", {}).get(apple.AUXILIARY_TYPE)
+    if not numbers:
+        return None
+    content = path.read_bytes()
+    packets = [
+        content_of(item, content)
+        for item in read_picture_boxes(content).items
+        if item.content_type == b"application/rdf+xml"
+    ]
+    packet = next((one for one in packets if apple.states_headroom(one)), None)
+    headroom = apple.headroom_of(packet, image.info.get("exif"))
+    # What libheif raises for damage is of no common type.
+    try:
+        auxiliary = pillow_heif.open_heif(content).get_aux_image(numbers[0])
+    except Exception as problem:
+        raise GainMapError("damaged") from problem
+    if auxiliary.mode != "L":
+        raise GainMapError("of another kind")
+    found = FoundGainMap(
+        Size(*auxiliary.size), lambda _edge: (np.asarray(auxiliary), None), None, headroom
+    )
     _refuse_misfit(found.size, Size(*image.size))
     return found
 

@@ -9,6 +9,7 @@ from typing import IO
 
 from PIL import Image
 
+from enhance_cli.imaging.codecs.isobmff.boxes import read_picture_boxes
 from enhance_cli.imaging.gain_maps.multi_picture import (
     APP1,
     APP2,
@@ -28,18 +29,24 @@ _HUAWEI_VIDEO = b"LIVE_"
 
 _MAX_TRAILER = 2**16
 
+_HEIF_HEAD = 2**18
+"""Bytes at the beginning of a HEIC in which its pictures are listed."""
+
 
 def has_gain_map(image: Image.Image) -> bool:
     """Whether a file has an HDR gain map of Adobe, Google, Apple or ISO 21496-1.
 
     Args:
-        image: The file, opened by Pillow. Further pictures in a JPEG are found if it has a name.
+        image: The file, opened by Pillow. What Pillow does not tell is found if it has a name.
     """
     if any("hdrgainmap" in str(name).lower() for name in image.info.get("aux", ())):
         return True
-    packet = image.info.get("xmp")
+    packet, path = image.info.get("xmp"), getattr(image, "filename", "")
     if isinstance(packet, bytes) and xmp.names_gain_map(packet):
         return True
+    if image.format == "HEIF" and path:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return read_picture_boxes(file.read(_HEIF_HEAD)).has_gain_map
     for name, content in getattr(image, "applist", ()):
         if name == "APP2" and content.startswith(_ISO_GAIN_MAP):
             return True

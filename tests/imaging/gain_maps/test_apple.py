@@ -1,12 +1,20 @@
-"""Apple's gain maps: the headroom, by the formula that Apple publishes."""
+"""Apple's gain maps, by the formulas that Apple publishes."""
 
 import struct
 
+import numpy as np
 import piexif
 import pytest
+from pictures import srgb_to_linear
 
+from enhance_cli.errors import PhotoError
+from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.gain_maps.apple import headroom_of, is_apple
 from enhance_cli.imaging.gain_maps.gain_map import GainMapError
+from enhance_cli.imaging.metadata.metadata import metadata_for_result
+from tests.imaging.gain_maps.apple_heic import apple_heic
+from tests.imaging.gain_maps.ultra_hdr import base, gains, hdr_of, stops_between
 
 PACKET = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
@@ -71,3 +79,70 @@ def test_without_headroom_the_map_cannot_be_used(block):
 def test_apples_other_pictures_are_no_gain_maps():
     assert is_apple(PACKET % (b"", b"hdrgainmap"))
     assert not is_apple(PACKET % (b"", b"portraiteffectsmatte")) and not is_apple(b"<")
+
+
+HEADROOM = b"<HDRGainMap:HDRGainMapHeadroom>4</HDRGainMap:HDRGainMapHeadroom>"
+
+
+def hdr_by_apple(photo, levels, headroom):
+    values = levels[..., None] / 255
+    light = np.where(values < 0.081, values / 4.5, ((values + 0.099) / 1.099) ** (1 / 0.45))
+    return srgb_to_linear(photo / 255) * (1 + (headroom - 1) * light)
+
+
+@pytest.mark.parametrize("stated", ["XMP", "MakerNote"])
+def test_a_heic_becomes_a_jpeg_with_the_same_hdr_rendition(tmp_path, stated):
+    options = {"xmp": PACKET % (HEADROOM, b"hdrgainmap")}
+    if stated == "MakerNote":
+        options = {"exif": exif_with(">", ceiling=1.2, gain=1.0)}  # 2 stops
+    path = tmp_path / "a.heic"
+    path.write_bytes(apple_heic(base(), gains(), **options))
+    photo = decode(path)
+    metadata, lost = metadata_for_result(photo.metadata, photo.size)
+    assert lost == () and write_photo(photo, tmp_path / "a.jpg", metadata=metadata) == ()
+    expected = hdr_by_apple(photo.pixels, gains(), 4)
+    stops = stops_between(hdr_of(tmp_path / "a.jpg"), expected)
+    assert expected.max() > 3.9 and stops.mean() < 0.02 and np.percentile(stops, 99) < 0.08
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_the_map_of_a_heic_is_turned_like_the_photo(tmp_path, turns):
+    pixels, levels = base(), gains(96, 64)
+    pixels[:64, :96], levels[:32, :48] = 0, 255
+    path = tmp_path / "a.heic"
+    path.write_bytes(
+        apple_heic(pixels, levels, xmp=PACKET % (HEADROOM, b"hdrgainmap"), turns=turns)
+    )
+    photo = decode(path, 90)
+    assert photo.gain_map.size == photo.size == ((90, 60) if turns == 2 else (60, 90))
+    height, width = photo.pixels.shape[:2]
+    corners = [(y, x) for y in (5, height - 6) for x in (5, width - 6)]
+    dark = [photo.pixels[corner].max() < 30 for corner in corners]
+    assert dark.count(True) == 1 and photo.gain_map.pixels[corners[dark.index(True)]] > 240
+
+
+def test_a_heic_whose_headroom_is_not_stated_loses_its_map_with_a_warning(tmp_path):
+    path = tmp_path / "a.heic"
+    path.write_bytes(apple_heic(base(), gains()))
+    photo = decode(path)
+    assert photo.gain_map is None
+    assert metadata_for_result(photo.metadata, photo.size)[1] == ("its HDR gain map was left out",)
+
+
+def test_other_auxiliary_pictures_are_no_maps(tmp_path):
+    path = tmp_path / "a.heic"
+    path.write_bytes(apple_heic(base(), gains(), kind=b"urn:com:apple:photo:2020:aux:other"))
+    photo = decode(path)
+    assert photo.gain_map is None and not photo.metadata.gain_map
+
+
+@pytest.mark.parametrize("cut", [40, 400, 2000])
+def test_a_heic_that_is_cut_off_is_no_worse_for_its_map(tmp_path, cut):
+    content = apple_heic(base(), gains(), xmp=PACKET % (HEADROOM, b"hdrgainmap"))
+    path = tmp_path / "a.heic"
+    path.write_bytes(content[:-cut])
+    try:
+        photo = decode(path)
+    except PhotoError:
+        return
+    assert photo.size == (192, 128)

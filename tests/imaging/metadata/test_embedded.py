@@ -3,6 +3,7 @@
 import struct
 from io import BytesIO
 
+import pillow_heif
 import pytest
 from pictures import smooth
 from PIL import Image
@@ -10,6 +11,7 @@ from PIL import Image
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
+from tests.imaging.gain_maps.apple_heic import with_tone_map
 
 APPLE = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
@@ -86,6 +88,20 @@ def test_a_gain_map_as_second_picture_is_named(tmp_path, lost_from, segment):
     assert lines == ("its HDR gain map was left out",)
     with open_image(tmp_path / "a.jpg") as image:  # Pillow agrees that there are two pictures
         assert image.format == "MPO" and image.n_frames == 2
+
+
+@pytest.mark.proves("HDR gain maps", "are left out with a warning")
+@pytest.mark.parametrize("suffix", ["heic", "avif"])
+def test_the_hdr_rendition_of_a_heic_or_avif_is_named(lost_from, suffix):
+    with BytesIO() as file:
+        image = Image.fromarray(smooth(60, 40))
+        if suffix == "heic":
+            pillow_heif.from_pillow(image).save(file)
+        else:
+            image.save(file, "AVIF")
+        content = file.getvalue()
+    assert lost_from(content, suffix)[0] == ()
+    assert lost_from(with_tone_map(content), suffix)[0] == ("its HDR gain map was left out",)
 
 
 def test_a_preview_as_second_picture_is_not_named(lost_from):

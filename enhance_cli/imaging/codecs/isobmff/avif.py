@@ -156,4 +156,5 @@ def _metadata_of(content: bytes, boxes: PictureBoxes) -> Metadata:
             exif = exif or body[4 + int.from_bytes(body[:4]) :] or None
         elif item.kind == b"mime" and item.content_type == b"application/rdf+xml":
             packet = packet or body or None
-    return Metadata(exif=exif, xmp=packet, gain_map=xmp.names_gain_map(packet or b""))
+    gain_map = boxes.has_gain_map or xmp.names_gain_map(packet or b"")
+    return Metadata(exif=exif, xmp=packet, gain_map=gain_map)

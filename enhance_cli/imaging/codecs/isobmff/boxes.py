@@ -38,6 +38,11 @@ class PictureBoxes(NamedTuple):
     all_properties: tuple[tuple[bytes, bytes], ...] = ()
     items: tuple[Item, ...] = ()
 
+    @property
+    def has_gain_map(self) -> bool:
+        """Whether there is an HDR rendition, made by a gain map (ISO 21496-1, annex B)."""
+        return any(item.kind == b"tmap" for item in self.items)
+
     def property_of(self, kind: bytes, *beginnings: bytes) -> bytes | None:
         """The main picture's first property of a type that begins in one of these ways."""
         for found, content in self.properties:
