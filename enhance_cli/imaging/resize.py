@@ -84,12 +84,12 @@ def resize_unrounded(
     The retouch of a large photo must not depend on how its small copy was rounded.
 
     Args:
-        pixels: ``(H, W, 3)``, uint8 or uint16 in their full range, or floats in [0, 1].
+        pixels: ``(H, W, C)``, uint8 or uint16 in their full range, or floats in [0, 1].
         size: Width and height of the result.
         resampling: Filter of Pillow's.
 
     Returns:
-        ``(size.height, size.width, 3)`` in [0, 1].
+        ``(size.height, size.width, C)`` in [0, 1].
     """
     pixels, box = _reduced(pixels, size)
     floats = pixels.astype(np.float32)

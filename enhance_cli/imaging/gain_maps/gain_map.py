@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance_cli.imaging.color_space import ColorSpace
-from enhance_cli.imaging.resize import Size, resize_pixels, size_of
+from enhance_cli.imaging.resize import Resampling, Size, resize_unrounded, size_of
 
 Triple = tuple[float, float, float]
 """A number for each of red, green and blue."""
@@ -112,10 +112,16 @@ class GainMap:
         return size_of(self.pixels)
 
     def fit_within(self, size: Size) -> GainMap:
-        """Downscale the map to the size of its photo, if it is larger than that."""
+        """Downscale the map to the size of its photo, if it is larger than that.
+
+        The filter is not that of photos, which overshoots at edges: half a stop of light there.
+        """
         if self.size.width <= size.width and self.size.height <= size.height:
             return self
-        return replace(self, pixels=resize_pixels(self.pixels, size))
+        channels = np.atleast_3d(self.pixels)
+        values = resize_unrounded(channels, size, Resampling.BILINEAR) * _LEVELS
+        pixels = values.round().astype(np.uint8).reshape(*values.shape[:2], *self.pixels.shape[2:])
+        return replace(self, pixels=pixels)
 
     def stops(self) -> NDArray[np.floating[Any]]:
         """The gain at every pixel: ``(H, W, 3)``, or ``(H, W, 1)`` if it is the same for all."""

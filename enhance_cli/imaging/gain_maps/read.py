@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -149,8 +149,9 @@ def _assembled(pixels: np.ndarray, parameters: GainMapParameters, profile: bytes
     """
     if pixels.ndim == 3 and parameters.same_for_all and (pixels == pixels[..., :1]).all():
         pixels = np.ascontiguousarray(pixels[..., 0])
-    space = ColorSpace(profile) if parameters.own_space and profile else None
-    return GainMap(pixels, parameters, space)
+    if not parameters.own_space or not profile:
+        return GainMap(pixels, replace(parameters, own_space=False))
+    return GainMap(pixels, parameters, ColorSpace(profile))
 
 
 def _found_at(file: IO[bytes], size: int, place: Place, image: Image.Image) -> FoundGainMap | None:

@@ -52,6 +52,15 @@ def test_a_map_is_downscaled_and_never_enlarged():
     assert gain_map.fit_within(Size(90, 60)) is gain_map
 
 
+@pytest.mark.parametrize("shape", [(40, 60), (40, 60, 3)])
+def test_a_downscaled_map_does_not_exceed_the_gains_around_an_edge(shape):
+    pixels = np.full(shape, 40, np.uint8)
+    pixels[:, 31:] = 180
+    small = GainMap(pixels, GainMapParameters(ZERO, ONE)).fit_within(Size(25, 17)).pixels
+    assert small.shape == (17, 25, *shape[2:])
+    assert small.min() == 40 and small.max() == 180
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

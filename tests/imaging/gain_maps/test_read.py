@@ -1,5 +1,8 @@
 """Gain maps of files that are built by the specifications, sound and damaged."""
 
+import contextlib
+import os
+import random
 import struct
 import tracemalloc
 
@@ -7,8 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enhance_cli.config.dials import Dials
+from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
+from enhance_cli.inference.retouch import apply_retouch, unchanged
+from tests.imaging.damage import damaged
 from tests.imaging.gain_maps.ultra_hdr import (
     STOPS,
     XMP,
@@ -187,6 +195,29 @@ def test_an_index_that_is_cut_off_is_no_error(photo_of, cut):
     short = struct.pack(">H", 2 + 4 + cut)
     content = whole[: at - 2] + short + whole[at : at + 4 + cut] + whole[at + length - 2 :]
     assert photo_of(content).size == (192, 128)
+
+
+def test_damage_behind_the_photo_never_costs_the_photo(photo_of, tmp_path):
+    """Whatever is wrong in the map or its description, the photo comes out, and can be written."""
+    content = ultra_hdr(base(64, 48), gains(32, 24))
+    start = content.index(b"\xff\xd8", 100)
+    expected = photo_of(content).pixels
+    draw = random.Random(0)
+    for _ in range(int(os.environ.get("ENHANCE_DAMAGED_EACH", "60"))):
+        photo = photo_of(content[:start] + damaged(content[start:], draw))
+        assert np.array_equal(photo.pixels, expected)
+        assert (photo.gain_map is None) == photo.metadata.gain_map
+        result = apply_retouch(photo, unchanged(photo), dials=Dials(exposure=1))
+        write_photo(result, tmp_path / "result.jpg")
+        assert (decode(tmp_path / "result.jpg").gain_map is None) == (photo.gain_map is None)
+
+
+def test_damage_anywhere_is_no_error_but_of_the_photo(photo_of):
+    content = ultra_hdr(base(64, 48), gains(32, 24))
+    draw = random.Random(1)
+    for _ in range(int(os.environ.get("ENHANCE_DAMAGED_EACH", "60"))):
+        with contextlib.suppress(PhotoError):
+            photo_of(damaged(content, draw))
 
 
 def test_a_camera_preview_is_no_map(photo_of):
