@@ -13,6 +13,10 @@ class UsageError(EnhanceError):
     """The command line, a recipe or an argument asks for something impossible."""
 
 
+class NoPhotosError(UsageError):
+    """There is no photo among the inputs."""
+
+
 class DeviceError(EnhanceError):
     """The requested device is not available."""
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from enhance_cli.atomic_write import Identity, identity
+from enhance_cli.batch.manifest import results_among_photos
 from enhance_cli.config.apply import ApplyConfig, RawPairs
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import NoPhotosError, UsageError
 from enhance_cli.imaging.codecs.formats import HEIF, JPEG, is_raw, photos_below
 
 
@@ -37,7 +38,8 @@ def discover_photos(
         that fits nothing.
 
     Raises:
-        UsageError: An input is missing, or there is no photo.
+        UsageError: An input is missing.
+        NoPhotosError: There is no photo.
     """
     warnings: list[str] = []
     found = list(_without_repeats(_candidates(config, warnings, left_out, others)))
@@ -48,9 +50,11 @@ def discover_photos(
     if kept:
         return kept, warnings
     looked_in = ", ".join(str(path) for path in config.inputs)
+    if config.out is None and not found and any(map(os.path.isfile, config.inputs)):
+        raise NoPhotosError(f"{looked_in}: results of earlier runs; give the photos themselves")
     if found:
-        raise UsageError(f"{looked_in}: --exclude leaves none of {len(found)} photos")
-    raise UsageError(
+        raise NoPhotosError(f"{looked_in}: --exclude leaves none of {len(found)} photos")
+    raise NoPhotosError(
         f"{looked_in}: no photo found; JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 and "
         "RAW can be read"
     )
@@ -78,12 +82,16 @@ def _candidates(
 ) -> Iterator[InputPhoto]:
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
+    results = _Results()
     for given in config.inputs:
         if _is_dir(given):
             for path in photos_below(given, written_to, warnings, left_out, others):
-                yield InputPhoto(path, prefixes[given] / path.relative_to(given))
+                if not results.include(path):
+                    yield InputPhoto(path, prefixes[given] / path.relative_to(given))
         elif os.path.isfile(given):  # noqa: PTH113, see below
-            yield InputPhoto(given, Path(given.name))
+            # Shells name all files of a folder; who wants one result in another folder names it.
+            if config.out is not None or not results.include(given):
+                yield InputPhoto(given, Path(given.name))
         else:
             there = os.path.lexists(given)
             kind = "neither a file nor a folder" if there else "no such file or folder"
@@ -93,6 +101,26 @@ def _candidates(
 def _is_dir(path: Path) -> bool:
     """Whether a folder is there; unlike pathlib, no error if a folder above may not be read."""
     return os.path.isdir(path)  # noqa: PTH112
+
+
+class _Results:
+    """The results that earlier runs have put among the photos."""
+
+    def __init__(self) -> None:
+        self._in: dict[Path, frozenset[str]] = {}
+        self._at_or_above: dict[Path, list[Path]] = {}
+
+    def include(self, path: Path) -> bool:
+        """Whether a file is such a result; one that was edited since is none the less."""
+        if path.parent not in self._at_or_above:
+            self._at_or_above[path.parent] = list(filter(self._results, path.parents))
+        recorded = self._at_or_above[path.parent]
+        return any(path.relative_to(one).as_posix() in self._results(one) for one in recorded)
+
+    def _results(self, folder: Path) -> frozenset[str]:
+        if folder not in self._in:
+            self._in[folder] = results_among_photos(folder)
+        return self._in[folder]
 
 
 def _prefixes(folders: list[Path]) -> dict[Path, Path]:

@@ -74,11 +74,13 @@ class Record(Origin):
         result: Signature of the output.
         inode: Number of the output's inode, which tells it from one of equal size and time; None
             if it is not known.
+        beside: Whether the output stands among photos, and must not be taken for one.
     """
 
     output: str
     result: FileSignature
     inode: int | None = None
+    beside: bool = False
 
 
 class Manifest:
@@ -90,15 +92,19 @@ class Manifest:
 
     Args:
         folder: The output folder.
+        home: Folder for the records themselves, if they must not be in the output folder.
+        beside: Whether the outputs stand among photos.
 
     Attributes:
         folder: The output folder.
         unfinished: The files that are being written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, home: Path | None = None, beside: bool = False) -> None:
         self.folder = folder
-        self.unfinished = UnfinishedFiles(folder)
+        self._home = home or folder
+        self._beside = beside
+        self.unfinished = UnfinishedFiles(self._home)
         self._records: dict[str, list[Record]] = {}
         self._file: int | None = None
         self._torn = False
@@ -111,25 +117,25 @@ class Manifest:
         Raises:
             OutputError: Another run has locked it, or it cannot be written to.
         """
-        lock = FileLock(self.folder / LOCK, timeout=0)
+        lock = FileLock(self._home / LOCK, timeout=0)
         try:
-            _refuse_others_file(self.folder / LOCK)
+            self._home.mkdir(parents=True, exist_ok=True)
+            _refuse_others_file(self._home / LOCK)
             lock.acquire()
         except Timeout as problem:
             raise OutputError(
-                f"--out {self.folder}: another run is writing there; wait for it or choose another "
-                "folder"
+                f"{self._told}: another run is writing there; wait for it or choose another folder"
             ) from problem
         except OSError as problem:
-            raise _unwritable(self.folder, problem) from problem
+            raise self._unwritable(problem) from problem
         try:
             self.unfinished.remove()
             self.read()
             self._compact()
-            self._file = open_own_file(self.folder / NAME, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            self._file = open_own_file(self._home / NAME, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             yield
         except OSError as problem:
-            raise _unwritable(self.folder, problem) from problem
+            raise self._unwritable(problem) from problem
         finally:
             if self._file is not None:
                 os.close(self._file)
@@ -183,7 +189,8 @@ class Manifest:
         """
         state = written.lstat()
         result = FileSignature(state.st_size, state.st_mtime_ns)
-        record = Record(**vars(origin), output=self._key(output), result=result, inode=state.st_ino)
+        values = {**vars(origin), "output": self._key(output), "beside": self._beside}
+        record = Record(**values, result=result, inode=state.st_ino)
         with self._adding:
             if self._file is not None:
                 self._append(_line(record))
@@ -198,17 +205,13 @@ class Manifest:
         if self._file is not None:
             return
         self._records, self._torn = {}, False
-        try:
-            with os.fdopen(open_own_file(self.folder / NAME, os.O_RDONLY), "rb") as file:
-                content = file.read()
-        except FileNotFoundError:
-            return
-        except OSError as problem:
-            raise _unwritable(self.folder, problem) from problem
-        self._torn = bool(content) and not content.endswith(b"\n")
-        for line in content.split(b"\n"):
-            record = _parsed(line)
-            if record is not None:
+        for folder in dict.fromkeys((self.folder, self._home)):
+            try:
+                content = _content(folder)
+            except OSError as problem:
+                raise self._unwritable(problem) from problem
+            self._torn = bool(content) and not content.endswith(b"\n")
+            for record in filter(None, map(_parsed, content.split(b"\n"))):
                 self._records.setdefault(record.output, []).append(record)
 
     def _append(self, line: bytes) -> None:
@@ -223,7 +226,7 @@ class Manifest:
 
     def _compact(self) -> None:
         """Remove superseded records if there are many, and part from other names of the file."""
-        path = self.folder / NAME
+        path = self._home / NAME
         superseded = sum(len(records) - 1 for records in self._records.values())
         too_many = superseded > max(_SUPERSEDED, len(self._records))
         if not (too_many or _has_other_names(path)):
@@ -237,6 +240,45 @@ class Manifest:
 
     def _key(self, output: Path) -> str:
         return relative_key(output, self.folder)
+
+    @property
+    def _told(self) -> str:
+        return f"{'--suffix' if self._beside else '--out'} {self.folder}"
+
+    def _unwritable(self, problem: OSError) -> OutputError:
+        names = {str(self._home / name): name for name in (NAME, LOCK, UNFINISHED)}
+        if problem.errno in {errno.ELOOP, errno.EINVAL} and problem.filename in names:
+            return OutputError(
+                f"{self._told}: {names[problem.filename]} is a link, a pipe or somebody's file; "
+                "move it away, or choose another folder"
+            )
+        return OutputError(f"{self._told}: {problem.strerror or problem}; choose another folder")
+
+
+def results_among_photos(folder: Path) -> frozenset[str]:
+    """Files in or below a folder of photos that are results of photos beside them, or show such.
+
+    Returns:
+        Their paths below the folder.
+    """
+    try:
+        lines = _content(folder).split(b"\n")
+    except OSError:
+        return frozenset()
+    return frozenset(one.output for one in map(_parsed, lines) if one is not None and one.beside)
+
+
+def _content(folder: Path) -> bytes:
+    """The records in a folder; none if there are none.
+
+    Raises:
+        OSError: They cannot be read.
+    """
+    try:
+        with os.fdopen(open_own_file(folder / NAME, os.O_RDONLY), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 class _InRun(Publisher):
@@ -277,8 +319,8 @@ def content_digest(photo: Path) -> str | None:
 
 
 _NO_EFFECT_ON_RESULTS = (
-    *("inputs", "out", "weights", "device", "on_conflict", "pairs", "exclude", "max_pixels"),
-    *("lut", "compare", "gallery", "look_files", "given", "jobs"),
+    *("inputs", "out", "name", "suffix", "weights", "device", "on_conflict", "pairs", "exclude"),
+    *("lut", "compare", "gallery", "look_files", "given", "jobs", "max_pixels"),
     *("series", "series_gap", "sync_from"),  # what they change is noted photo by photo
 )
 """Settings that select photos, devices and folders, but do not change any result."""
@@ -311,7 +353,10 @@ def settings_digest(config: ApplyConfig, weights: Path) -> str:
 
 def _line(record: Record) -> bytes:
     """A record in ASCII: names that are not UTF-8, and separators of lines, are escaped."""
-    return json.dumps(asdict(record)).encode("ascii") + b"\n"
+    values = asdict(record)
+    if not record.beside:
+        del values["beside"]  # so that earlier versions understand it
+    return json.dumps(values).encode("ascii") + b"\n"
 
 
 def _parsed(line: bytes) -> Record | None:
@@ -328,7 +373,8 @@ def _parsed(line: bytes) -> Record | None:
         return None
     texts = (record.output, record.input, record.folder, record.settings, record.content or "")
     whole = all(isinstance(text, str) for text in texts)
-    return record if whole and isinstance(record.inode, int | None) else None
+    whole = whole and isinstance(record.inode, int | None) and isinstance(record.beside, bool)
+    return record if whole else None
 
 
 def _signature(values: dict[str, Any]) -> FileSignature:
@@ -359,13 +405,3 @@ def _has_other_names(path: Path) -> bool:
         return path.lstat().st_nlink > 1
     except OSError:
         return False
-
-
-def _unwritable(folder: Path, problem: OSError) -> OutputError:
-    names = {str(folder / name): name for name in (NAME, LOCK, UNFINISHED)}
-    if problem.errno in {errno.ELOOP, errno.EINVAL} and problem.filename in names:
-        return OutputError(
-            f"--out {folder}: {names[problem.filename]} is a link, a pipe or somebody's file; move "
-            "it away, or choose another folder"
-        )
-    return OutputError(f"--out {folder}: {problem.strerror or problem}; choose another folder")

@@ -92,6 +92,11 @@ class Originals:
             _identities(parents - trees),
         )
 
+    @classmethod
+    def only(cls, photos: Iterable[Path]) -> Originals:
+        """The photos alone; other files beside them are not taken for photos."""
+        return cls(_identities(photos))
+
     def include(self, path: Path) -> bool:
         """Whether a file is one of the photos."""
         return identity(path) in self.files

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enhance_cli.batch.conflicts import SKIPPED, Decision, decide
-from enhance_cli.batch.manifest import Manifest, settings_digest
+from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
-from enhance_cli.batch.output_paths import Job, plan_outputs
+from enhance_cli.batch.output_paths import Job, Plan, plan_outputs
 from enhance_cli.batch.ownership import Ownership
+from enhance_cli.batch.record_places import records_for
 from enhance_cli.batch.series.planner import SeriesPlanner
 from enhance_cli.batch.worker_pool import (
     WorkerPool,
@@ -39,6 +40,8 @@ from enhance_cli.inference.device import pick_device, refuse_unusable_device
 from enhance_cli.inference.weights_file import describe_weights, find_weights
 
 if TYPE_CHECKING:
+    import torch
+
     from enhance_cli.batch.side_outputs import SideOutputs
     from enhance_cli.inference.enhancer import Enhancer
 
@@ -47,6 +50,19 @@ TABLES_ARE_COARSE = (
     "--lut: the tables hold CENet's map alone; these weights also refine each pixel by its place, "
     "which a table cannot hold"
 )
+
+
+class Networks:
+    """The networks of one run, or of several with the same settings.
+
+    Attributes:
+        ready: The networks, once a run has loaded them.
+        digest: Digest of settings and weights, see :func:`settings_digest`.
+    """
+
+    def __init__(self) -> None:
+        self.ready: Future[Enhancer] = Future()
+        self.digest: Future[str] | None = None
 
 
 class BatchRunner:
@@ -59,6 +75,8 @@ class BatchRunner:
 
     Args:
         config: The run's settings.
+        plan: Photos and their output paths; None finds all photos of the settings.
+        networks: The networks, which an earlier run may have loaded.
 
     Attributes:
         config: The run's settings.
@@ -72,13 +90,15 @@ class BatchRunner:
         EnhanceError: Inputs, output folder, weights or device cannot be used.
     """
 
-    def __init__(self, config: ApplyConfig) -> None:
+    def __init__(
+        self, config: ApplyConfig, plan: Plan | None = None, networks: Networks | None = None
+    ) -> None:
         self.config = config
         refuse_unusable_device(config.device)
-        self.plan = plan_outputs(config)
+        self.plan = plan or plan_outputs(config)
         self.looks = Looks(config.look, config.given, config.look_files)
         self.look_files = self.looks.read((job.input for job in self.plan.jobs), config.inputs)
-        self._manifest = Manifest(config.out)
+        self._manifest = records_for(config, (job.output for job in self.plan.jobs))
         overwrite = config.on_conflict == "overwrite"
         self._ownership = Ownership(self._manifest, self.plan.originals, overwrite)
         self._side_outputs = self._make_side_outputs() if _has_side_outputs(config) else None
@@ -92,7 +112,11 @@ class BatchRunner:
         self.looked_at: Callable[[int, int], None] = lambda _done, _total: None
         self._pool = WorkerPool(config.jobs or threads_for("cpu"))
         self._iterating = threading.Lock()
-        self._digest = in_background(partial(settings_digest, config, weights.path))
+        self._shared = networks or Networks()
+        if self._shared.digest is None:
+            digest = partial(settings_digest, config, weights.path)
+            self._shared.digest = in_background(digest)
+        self._digest = self._shared.digest
 
     def stop(self) -> None:
         """End the iteration after the photos in progress."""
@@ -147,7 +171,8 @@ class BatchRunner:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
             WeightsError: The weights are damaged.
         """
-        _make_folder(self.config)
+        if self.config.out is not None:
+            _make_folder(self.config.out)
         with self._once_at_a_time(), self._manifest.locked(), self._networks() as start:
             decisions = self._decide(start)
             self._series.keep_records(decisions, self._manifest, self._own_settings_of)
@@ -197,7 +222,7 @@ class BatchRunner:
             config=self.config,
             settings_of=self._settings_of,
             looks=self.looks,
-            enhancer=Future(),
+            enhancer=self._shared.ready,
             pool=self._pool,
             side_outputs=self._side_outputs or self._make_side_outputs(),
             ownership=self._ownership,
@@ -215,7 +240,9 @@ class BatchRunner:
 
             def start() -> None:
                 ready = self._batch.enhancer
-                if loading or ready.done():  # the same runner may be iterated again
+                if ready.done():  # in an earlier run
+                    self._use_device(settings, pick_device(self.config.device))
+                if loading or ready.done():
                     return
                 load = partial(self._load, settings)
                 thread = threading.Thread(target=resolve, args=(ready, load), name="networks")
@@ -233,9 +260,12 @@ class BatchRunner:
         from enhance_cli.inference.enhancer import Enhancer
 
         device = pick_device(self.config.device)
+        self._use_device(settings, device)
+        return Enhancer.load(self._weights, str(device))
+
+    def _use_device(self, settings: contextlib.ExitStack, device: torch.device) -> None:
         self._pool.grow(self.config.jobs or threads_for(device.type))
         settings.enter_context(torch_threads(self._pool.threads))
-        return Enhancer.load(self._weights, str(device))
 
     def _task(self, decision: Decision) -> Callable[[], Processed]:
         from enhance_cli.batch.process_photo import process_photo, skip_photo
@@ -256,13 +286,11 @@ def _has_side_outputs(config: ApplyConfig) -> bool:
     return any((config.lut, config.compare, config.gallery))
 
 
-def _make_folder(config: ApplyConfig) -> None:
+def _make_folder(out: Path) -> None:
     try:
-        config.out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise OutputError(
-            f"--out {config.out}: {problem.strerror}; choose another folder"
-        ) from problem
+        raise OutputError(f"--out {out}: {problem.strerror}; choose another folder") from problem
 
 
 def _refuse_missing_cenet(config: ApplyConfig, model: ModelConfig) -> None:

@@ -15,6 +15,7 @@ from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
 from enhance_cli.batch.manifest import Manifest, Origin
 from enhance_cli.batch.output_paths import Job, lut_name, refuse_folder_of_originals
 from enhance_cli.batch.ownership import Claim, Owner, Ownership
+from enhance_cli.batch.record_places import records_for
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.look_files import Look
 from enhance_cli.errors import OutputError, PhotoError, PlaceTakenError, UsageError
@@ -80,9 +81,11 @@ class Comparison:
     option = "--compare"
     settings = ""
 
-    def __init__(self, folder: Path, out: Path) -> None:
+    def __init__(self, folder: Path, out: Path | None) -> None:
         here = identity(folder)
-        if folder.resolve() == out.resolve() or (here is not None and here == identity(out)):
+        if out is not None and (
+            folder.resolve() == out.resolve() or (here is not None and here == identity(out))
+        ):
             raise UsageError(f"--compare {folder}: choose a folder other than --out")
         self.folder = folder
 
@@ -195,7 +198,7 @@ class SideOutputs:
         self._config = config
         self._picture_edge = picture_edge(photos)
         self._out = config.out
-        self._owners = ownership or Ownership(Manifest(config.out))
+        self._owners = ownership or Ownership(records_for(config, ()))
         self._files: list[SideOutput] = []
         if config.lut and config.pictures:
             self._files.append(LutFile(config, config.lut))
@@ -292,7 +295,7 @@ class SideOutputs:
             yield SidePlace(self._place(file, job), file.settings)
 
     def _place(self, file: SideOutput, job: Job) -> Path:
-        path = file.path(job.output.relative_to(self._out))
+        path = file.path(job.below(self._out))
         if self._config.on_conflict != "rename":
             return path
         if path not in self._renamed:
@@ -369,7 +372,7 @@ class SideOutputs:
         except PlaceTakenError:
             if self._config.on_conflict != "rename":
                 raise
-            self._renamed.pop(file.path(job.output.relative_to(self._out)), None)
+            self._renamed.pop(file.path(job.below(self._out)), None)
             file.write(job, self._place(file, job), before, after, retouch, look, claim)
 
     def entry_for_existing(self, job: Job) -> GalleryEntry | None:
@@ -404,13 +407,13 @@ class SideOutputs:
                 scene = f"Series {series}" if series else None
                 self._gallery.add(replace(entry, scene=scene))
             if not_shown is not None:
-                name = job.output.relative_to(self._out).with_name(job.input.name)
+                name = job.below(self._out).with_name(job.input.name)
                 self._gallery.add_failed(str(name), _without_folders(not_shown, job))
 
     def _entry(self, job: Job, before: Photo, after: Photo) -> GalleryEntry:
         small = after.fit_within(self._picture_edge)
         return GalleryEntry(
-            name=str(job.output.relative_to(self._out)),
+            name=str(job.below(self._out)),
             before=thumbnail(before, self._picture_edge),
             after=thumbnail(small, self._picture_edge),
             size=small.size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -89,6 +90,36 @@ def device_option(**options: Any) -> Any:
         help="auto, cpu, cuda, cuda:N or mps (untested). cuda without a GPU is an error.",
         **options,
     )
+
+
+def with_options_of(
+    command: Callable[..., Any], without: Iterable[str]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of another one, in front of its own.
+
+    Args:
+        command: The other command.
+        without: Names of its parameters that are left out.
+
+    Returns:
+        A decorator for a function that takes them as ``**options``.
+    """
+    left_out = frozenset(without)
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        own = list(signature.parameters.values())[:-1]
+        positional = [one for one in own if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+        names = left_out | signature.parameters.keys()
+        shared = inspect.signature(command, eval_str=True).parameters.values()
+        options = [one for one in shared if one.name not in names]
+        more = [one for one in own if one not in positional]
+        vars(function)["__signature__"] = signature.replace(
+            parameters=[*positional, *options, *more]
+        )
+        return function
+
+    return decorate
 
 
 def is_given(context: typer.Context, parameter: str) -> bool:

@@ -65,7 +65,9 @@ class ApplyConfig:
 
     Attributes:
         inputs: Photos and folders to retouch.
-        out: Folder for the results.
+        out: Folder for the results; None puts each beside its photo.
+        name: Name of the result in that folder, if there is a single photo; None keeps the names.
+        suffix: Added to the names of the results, in front of their file suffix.
         coarse_only: Use CENet's global map alone, without PRNet.
         weights: Weights file; None looks one up.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
@@ -105,7 +107,7 @@ class ApplyConfig:
     """
 
     inputs: tuple[Path, ...]
-    out: Path
+    out: Path | None
     coarse_only: bool = False
     weights: Path | None = None
     device: str = "auto"
@@ -133,8 +135,13 @@ class ApplyConfig:
     series_gap: float = 60.0
     sync_from: Path | None = None
     jobs: int | None = None
+    name: str | None = None
+    suffix: str = ""
 
     def __post_init__(self) -> None:
+        check_suffix(self.suffix)
+        if self.out is None and not self.suffix:
+            raise UsageError("--out DIR is missing: the folder for the results; or give --suffix")
         check_strength(self.strength)
         check_long_edge(self.long_edge)
         fits = self.jobs is None or _is_whole(self.jobs, 1, MAX_JOBS)
@@ -152,6 +159,12 @@ class ApplyConfig:
     def look(self) -> Look:
         """The look of the run, which files in the photos' folders may change."""
         return Look(**asdict(self.dials), strength=float(self.strength))
+
+
+def check_suffix(suffix: str) -> None:
+    """Raise a UsageError for an addition to the names of results that cannot be part of a name."""
+    if any(sign in suffix for sign in "/\\") or not suffix.isprintable():
+        raise UsageError(f"--suffix {suffix}: must be part of a file name; folders belong to --out")
 
 
 def check_strength(strength: Any) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from enhance_cli.cli.apply.destination import destination
 from enhance_cli.cli.apply.file_options import with_options_from_files
-from enhance_cli.cli.apply.progress import Verbosity, run_batch
+from enhance_cli.cli.apply.progress import chosen_verbosity, run_batch
 from enhance_cli.cli.apply.report import counts, described, document, show_plan, summary
+from enhance_cli.cli.apply.settings import BitDepth, refuse_both, run_config
+from enhance_cli.cli.apply.streams import streams
 from enhance_cli.cli.console import (
     ExitCode,
     error_boundary,
@@ -20,7 +22,6 @@ from enhance_cli.cli.console import (
     say_json,
     say_json_line,
     say_result,
-    say_warning,
 )
 from enhance_cli.cli.options import choice, device_option, number
 from enhance_cli.config.apply import (
@@ -35,18 +36,13 @@ from enhance_cli.config.apply import (
     RawPairs,
     Subsampling,
 )
-from enhance_cli.config.dials import MAX_DIAL, MAX_STOPS, Dials
+from enhance_cli.config.dials import MAX_DIAL, MAX_STOPS
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from enhance_cli.batch.outcome import PhotoOutcome
 
-
-BitDepth = Literal["8", "16"]
-
-_EIGHT_BITS = {"jpg", "webp", "avif"}
-"""Formats whose results have 8 bits."""
 
 EXAMPLES = """Examples:
 
@@ -72,12 +68,12 @@ def apply(
         list[Path] | None,
         typer.Argument(
             metavar="INPUT",
-            help="Photos and folders, with all subfolders.",
+            help="Photos and folders, with all subfolders; or - for standard input.",
             show_default="required, unless --from names them",
         ),
     ] = None,
     *,
-    from_list: Annotated[  # noqa: ARG001, with_options_from_files has read it
+    from_list: Annotated[
         Path | None,
         typer.Option(
             "--from",
@@ -107,13 +103,21 @@ def apply(
         number(int, "N", low=1, help="Refuse photos with more pixels.", rich_help_panel=_PHOTOS),
     ] = ApplyConfig.max_pixels,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--out",
             "-o",
-            metavar="DIR",
-            help="Folder for the results; created if missing.",
-            show_default="required",
+            metavar="DIR|FILE|-",
+            help="Folder for the results; for one photo also a file, or - for standard output.",
+            show_default="required, or --suffix",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    suffix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUFFIX",
+            help="Add this to the results' names; without --out, they stand beside the photos.",
             rich_help_panel=_RESULT,
         ),
     ] = None,
@@ -374,60 +378,21 @@ def apply(
         typer.Option("--verbose", "-v", help="Print a line for each photo.", rich_help_panel=_RUN),
     ] = False,
 ) -> None:
-    """Retouch photos and write the results to another folder.
+    """Retouch photos and write the results to another folder, to a file, or beside the photos.
 
     Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 and camera RAW. Originals are never
     changed.
     """
+    values = locals()
     if not inputs:
         raise UsageError("no INPUT: give photos or folders, or --from FILE")
-    _refuse_both("--full-size", full_size, "--long-edge", long_edge)
-    _refuse_both("--quiet", quiet, "--verbose", verbose)
-    _refuse_both("--json", as_json, "--json-lines", json_lines)
-    if no_pictures and (compare or gallery):
-        raise UsageError("--no-pictures: leave out --compare and --gallery, which show results")
-    size = None if full_size else long_edge or LONG_EDGE
-    table = _lut_format(lut, lut_format, lut_size)
-    folder = _result_folder(out, lut, no_pictures)
-    config = ApplyConfig(
-        inputs=tuple(inputs),
-        out=folder,
-        coarse_only=coarse_only,
-        weights=weights,
-        device=device,
-        long_edge=size,
-        on_conflict=on_conflict,
-        strength=strength,
-        format=result_format,
-        encoding=Encoding(quality, subsampling, int(bit_depth) if bit_depth else None),
-        srgb=srgb,
-        keep_metadata="none" if strip_metadata else "no-gps" if strip_gps else "all",
-        keep_times=not new_times,
-        pairs=pairs,
-        exclude=tuple(exclude or ()),
-        max_pixels=max_pixels,
-        lut=lut,
-        lut_format=table,
-        lut_size=lut_size or (HALD_SIZE if table == "hald" else CUBE_SIZE),
-        pictures=not no_pictures,
-        compare=compare,
-        gallery=gallery,
-        dials=Dials(exposure, warmth, tint, contrast, saturation),
-        look_files=not no_toml,
-        given=context.obj,
-        series=_series(series),
-        series_gap=series_gap,
-        sync_from=sync_from,
-        jobs=jobs,
-    )
-    if bit_depth == "16" and result_format in _EIGHT_BITS:
-        say_warning(
-            f"--bit-depth 16: {result_format} holds 8 bits; choose --format tiff, png or jxl"
-        )
+    refuse_both("--json", as_json, "--json-lines", json_lines)
+    place = destination(values)
+    config = run_config(values, place)
+    verbosity = chosen_verbosity(quiet, verbose)
     if dry_run:
         show_plan(config, as_json or json_lines)
         return
-    verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
 
     size_is_told = quiet or not config.pictures or config.long_edge != LONG_EDGE
 
@@ -439,60 +404,18 @@ def apply(
         if json_lines:
             say_json_line({"event": "photo", **described(outcome, config)})
 
-    outcomes, interrupted = run_batch(config, verbosity, report)
+    with streams(config, place) as run:
+        outcomes, interrupted = run_batch(run.config, verbosity, report, run.told)
+        if run.to_stdout and not interrupted:
+            run.send(*outcomes)
     if as_json:
         say_json(document(outcomes, config))
     elif json_lines:
         say_json_line({"event": "end", **counts(outcomes), "interrupted": interrupted})
-    elif not quiet:
+    elif not (quiet or run.to_stdout):
         say_result(*summary(outcomes, config))
     if interrupted:
         say_error("interrupted; the same command continues from here")
         raise typer.Exit(ExitCode.INTERRUPTED)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(ExitCode.SOME_FAILED)
-
-
-def _refuse_both(one: str, first: object, other: str, second: object) -> None:
-    if first and second:
-        raise UsageError(f"{one} and {other}: give one of the two")
-
-
-def _result_folder(out: Path | None, lut: Path | None, no_pictures: bool) -> Path:
-    """The folder for results, or for look-up tables if they are all that is written.
-
-    Raises:
-        UsageError: A folder is missing, or there is one too many.
-    """
-    if not no_pictures:
-        if out is None:
-            raise UsageError("--out DIR is missing: the folder for the results")
-        return out
-    if lut is None:
-        raise UsageError("--no-pictures writes LUTs alone: give their folder, --lut DIR")
-    if out is not None:
-        raise UsageError("--no-pictures writes into the folder of --lut alone; leave out --out")
-    return lut
-
-
-def _series(value: str) -> str | Path:
-    """A word in any case, or else a file."""
-    word = value.strip().lower()
-    return word if word in {"auto", "off"} else Path(value)
-
-
-def _lut_format(lut: Path | None, chosen: LutFormat | None, size: int | None) -> LutFormat:
-    """The format of look-up tables.
-
-    Raises:
-        UsageError: No tables are wanted, or their size does not fit the format.
-    """
-    if lut is None and (chosen or size):
-        option = "--lut-format" if chosen else "--lut-size"
-        raise UsageError(f"{option} has no effect without --lut DIR")
-    if chosen == "hald" and size and math.isqrt(size) ** 2 != size:
-        raise UsageError(
-            f"--lut-size {size}: a HaldCLUT has 4, 9, 16, 25, 36, 49, 64, 81, 100, 121 or 144 "
-            "grid points along each axis"
-        )
-    return chosen or ApplyConfig.lut_format

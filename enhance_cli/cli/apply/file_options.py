@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from enhance_cli.cli.apply.destination import STREAM
 from enhance_cli.cli.options import is_given
 from enhance_cli.config.look_files import LOOK, LookFile, find_look_files, unknown_option
 from enhance_cli.errors import UsageError
@@ -37,13 +38,18 @@ def with_options_from_files(values: dict[str, Any]) -> dict[str, Any]:
         UsageError: A file is wrong, or two of them contradict each other.
     """
     context: typer.Context = values["context"]
-    values = values | {"inputs": [*(values["inputs"] or ()), *_listed(values["from_list"])]}
+    from_list: Path | None = values.get("from_list")
+    streams = Path(STREAM) in (values["inputs"] or ()), str(from_list) == STREAM
+    if all(streams):
+        raise UsageError("- and --from -: standard input is a photo or a list, not both")
+    values = values | {"inputs": [*(values["inputs"] or ()), *_listed(from_list)]}
     parameters = {_long_name(one): one for one in context.command.params}
     given = {name for name, one in parameters.items() if is_given(context, one.name or "")}
     context.obj = tuple(sorted(given & set(LOOK)))
     if values["no_toml"]:
         return values
-    found = _from_files(context, parameters, values["inputs"], given)
+    places = [place for place in values["inputs"] if place != Path(STREAM)]
+    found = _from_files(context, parameters, places, given)
     return values | {parameters[name].name or "": value for name, value in found.items()}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.progress import (
     BarColumn,
@@ -23,6 +23,7 @@ from rich.status import Status
 from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
 from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from enhance_cli.batch.outcome import PhotoOutcome
@@ -43,10 +44,22 @@ class Verbosity(Enum):
     VERBOSE = "verbose"
 
 
+def chosen_verbosity(quiet: bool, verbose: bool) -> Verbosity:
+    """How much is printed.
+
+    Raises:
+        UsageError: Two options contradict each other.
+    """
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose: give one of the two")
+    return Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
+
+
 def run_batch(
     config: ApplyConfig,
     verbosity: Verbosity = Verbosity.NORMAL,
     report: Callable[[PhotoOutcome], None] = lambda _outcome: None,
+    told: Callable[[PhotoOutcome], PhotoOutcome] = lambda outcome: outcome,
 ) -> tuple[list[PhotoOutcome], bool]:
     """Run a batch and show its progress.
 
@@ -54,6 +67,7 @@ def run_batch(
         config: The run's settings.
         verbosity: How much is printed.
         report: Called with the outcome of each photo, before it is shown.
+        told: Gives an outcome as it is to be reported and shown.
 
     Returns:
         The outcomes, and whether Ctrl-C ended the run early.
@@ -72,9 +86,9 @@ def run_batch(
         say_warning(warning)
     outcomes: list[PhotoOutcome] = []
     try:
-        with _ctrl_c_stops(runner), ApplyProgress(len(runner.plan.jobs), verbosity) as progress:
+        with signals_stop(runner), ApplyProgress(len(runner.plan.jobs), verbosity) as progress:
             runner.looked_at = progress.look
-            for outcome in runner:
+            for outcome in map(told, runner):
                 report(outcome)
                 outcomes.append(outcome)
                 progress.update(outcome)
@@ -98,22 +112,45 @@ def _spinner(text: str, verbosity: Verbosity) -> contextlib.AbstractContextManag
     return messages.status(text)
 
 
+class Stoppable(Protocol):
+    """Something that works on photos until it is stopped."""
+
+    def stop(self) -> None:
+        """End after the photos in progress."""
+        ...
+
+
 @contextlib.contextmanager
-def _ctrl_c_stops(runner: BatchRunner) -> Generator[None]:
-    """End the run after the photos in progress at the first Ctrl-C, at once at the second."""
+def signals_stop(
+    work: Stoppable,
+    numbers: Iterable[int] = (signal.SIGINT,),
+    is_busy: Callable[[], bool] = lambda: True,
+) -> Generator[None]:
+    """End the work after the photos in progress at the first Ctrl-C, at once at the second.
+
+    Args:
+        work: What is to be stopped.
+        numbers: The signals that do so.
+        is_busy: Whether there are photos in progress.
+    """
 
     def first(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, before)
-        runner.stop()
+        restore()
+        work.stop()
         # RuntimeError: the signal interrupted a write to the same stream, which cannot be nested.
         with contextlib.suppress(RuntimeError):
-            say("finishing the photos in progress; press Ctrl-C again to stop at once")
+            if is_busy():
+                say("finishing the photos in progress; press Ctrl-C again to stop at once")
 
-    before = signal.signal(signal.SIGINT, first)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, first) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 class ApplyProgress:

@@ -68,7 +68,7 @@ def summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
     count = counts(outcomes)
     lines = [
         f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; "
-        f"in {config.out}"
+        f"{_places(config)}"
     ]
     foreign = sum(outcome.reason is Reason.FOREIGN_FILE for outcome in outcomes)
     if foreign:
@@ -96,6 +96,13 @@ def summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
             "keep their size. Use --full-size to keep the size of all."
         )
     return lines
+
+
+def _places(config: ApplyConfig) -> str:
+    """Where the results are."""
+    if config.out is None:
+        return "beside the photos"
+    return f"in {config.out / (config.name or '')}"
 
 
 def document(outcomes: list[PhotoOutcome], config: ApplyConfig) -> dict[str, object]:

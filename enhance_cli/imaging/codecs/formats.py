@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from enhance_cli.atomic_write import identity
+from enhance_cli.config.apply import Format
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 
 JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -31,6 +32,18 @@ RAW = frozenset({
     ".rwz", ".sr2", ".srf", ".srw", ".sti", ".x3f",
 })  # fmt: skip
 """Suffixes of the RAW formats that LibRaw reads."""
+
+SUFFIXES: dict[Format, frozenset[str]] = {
+    "keep": KEPT,
+    "jpg": JPEG,
+    "png": PNG,
+    "tiff": TIFF,
+    "webp": WEBP,
+    "avif": AVIF,
+    "heic": HEIF,
+    "jxl": JPEG_XL,
+}
+"""Suffixes of the results in each format."""
 
 PHOTOS = WRITTEN | JPEG_2000 | RAW
 """Suffixes of all photos that are read."""

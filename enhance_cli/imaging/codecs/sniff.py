@@ -1,0 +1,94 @@
+"""The format of a photo that has no name, from its content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import tifffile
+from tifffile import PHOTOMETRIC
+
+from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
+from enhance_cli.imaging.codecs.isobmff.avif import is_avif
+from enhance_cli.imaging.codecs.isobmff.boxes import brands_of
+from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
+from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
+from enhance_cli.imaging.codecs.png import PNG_SIGNATURE
+
+UNKNOWN = ".jpg"
+"""Suffix for what is no photo; whoever reads it says so."""
+
+RAW_SUFFIX = ".raw"
+
+_RAW_SIGNATURES = (
+    b"FUJIFILMCCD-RAW",
+    b"FOVb",
+    b"\0MRM",
+    b"II\x1a\0\0\0HEAPCCDR",
+    b"IIRO",
+    b"IIRS",
+    b"MMOR",
+    b"IIU\0",
+)
+"""First bytes of RAW files that are no TIFFs: RAF, X3F, MRW, CRW, ORF, RW2."""
+
+_CANON = b"crx "
+"""Brand of CR3 files."""
+
+_RAW_IN_TIFF = {8: (b"CR", b"IIII", b"MMMM")}
+"""Where a TIFF says that it is a CR2 or IIQ, and how."""
+
+_RAW_DATA = frozenset({PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW})
+
+_FORMATS: dict[str, Callable[[bytes], bool]] = {
+    ".png": lambda signature: signature.startswith(PNG_SIGNATURE),
+    ".webp": lambda signature: signature.startswith(b"RIFF") and signature[8:12] == b"WEBP",
+    ".jxl": is_jpegxl,
+    ".jp2": is_jpeg2000,
+    ".avif": is_avif,
+    ".heic": lambda signature: bool(brands_of(signature)),
+}
+
+_MOST_PAGES = 8
+"""Pages of a TIFF that are looked at."""
+
+
+def suffix_for(path: Path) -> str:
+    """The suffix that the name of a photo would have: of its format, or ``.raw``.
+
+    Args:
+        path: The photo, whose own name does not count.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        signature = file.read(SIGNATURE_LENGTH)
+    if is_tiff(signature):
+        return RAW_SUFFIX if _is_raw_tiff(path, signature) else ".tif"
+    if signature.startswith(_RAW_SIGNATURES) or signature[8:12] == _CANON:
+        return RAW_SUFFIX
+    return next((suffix for suffix, fits in _FORMATS.items() if fits(signature)), UNKNOWN)
+
+
+def _is_raw_tiff(path: Path, signature: bytes) -> bool:
+    if any(signature[at:].startswith(marks) for at, marks in _RAW_IN_TIFF.items()):
+        return True
+    # A damaged directory makes tifffile raise whatever its parsing runs into.
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            return any(page.photometric in _RAW_DATA for page in _pages(tiff))
+    except Exception:
+        return False
+
+
+def _pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
+    """The first pages, and those below them, among which cameras hide the photo."""
+    for number in range(min(len(tiff.pages), _MOST_PAGES)):
+        page = tiff.pages[number]
+        if isinstance(page, tifffile.TiffPage):
+            yield page
+            for sub in range(min(len(page.subifds or ()), _MOST_PAGES)):
+                below = page.pages[sub] if page.pages is not None else None
+                if isinstance(below, tifffile.TiffPage):
+                    yield below
