@@ -95,7 +95,7 @@ def device_option(**options: Any) -> Any:
 def with_options_of(
     command: Callable[..., Any], without: Iterable[str]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of another one, in front of its own.
+    """Give a command the options of another one, in front of its own; its own count more.
 
     Args:
         command: The other command.
@@ -108,15 +108,13 @@ def with_options_of(
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(function, eval_str=True)
-        own = list(signature.parameters.values())[:-1]
-        positional = [one for one in own if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-        names = left_out | signature.parameters.keys()
-        shared = inspect.signature(command, eval_str=True).parameters.values()
-        options = [one for one in shared if one.name not in names]
-        more = [one for one in own if one not in positional]
-        vars(function)["__signature__"] = signature.replace(
-            parameters=[*positional, *options, *more]
-        )
+        own = dict(tuple(signature.parameters.items())[:-1])
+        positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        first = {name: own.pop(name) for name in list(own) if own[name].kind is positional}
+        shared = inspect.signature(command, eval_str=True).parameters
+        left = {name: one for name, one in shared.items() if name not in left_out | first.keys()}
+        parameters = [*first.values(), *(left | own).values()]
+        vars(function)["__signature__"] = signature.replace(parameters=parameters)
         return function
 
     return decorate

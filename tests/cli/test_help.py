@@ -11,7 +11,7 @@ from enhance_cli.cli.main import app
 
 runner = CliRunner(env={"COLUMNS": "120"})
 
-COMMANDS = ("apply", "train", "eval", "demo")
+COMMANDS = ("apply", "watch", "train", "eval", "demo")
 
 
 def help_of(*words: str) -> str:
@@ -63,7 +63,7 @@ def test_apply_help_has_five_groups_and_two_examples():
     assert len(re.findall(r"^ enhance apply ", text, re.MULTILINE)) == 2
 
 
-@pytest.mark.parametrize("command", ["apply", "train", "eval"])
+@pytest.mark.parametrize("command", ["apply", "watch", "train", "eval"])
 def test_the_examples_of_the_help_can_be_parsed(command, monkeypatch, tmp_path):
     """Each one gets as far as the missing folder or weights file."""
     monkeypatch.chdir(tmp_path)
@@ -72,7 +72,7 @@ def test_the_examples_of_the_help_can_be_parsed(command, monkeypatch, tmp_path):
     for line in lines:
         result = runner.invoke(app, line.partition(" > ")[0].split())
         printed = "--print-recipe" in line
-        assert result.exit_code == (0 if printed else 1 if command != "apply" else 2)
+        assert result.exit_code == (0 if printed else 2 if command in {"apply", "watch"} else 1)
         assert printed or "no such" in result.stderr
 
 

@@ -86,6 +86,42 @@ class TestApply:
         assert message in " ".join(text.split()), text
 
 
+class TestWatch:
+    @pytest.mark.parametrize(
+        ("words", "code", "message"),
+        [
+            (("gone", "--out", "out"), 2, "no such folder"),
+            (("photos", "--out", "photos"), 2, "is watched"),
+            (("photos", "--out", "out", "--weights", "gone.safetensors"), 1, "no such weights"),
+        ],
+    )
+    def test_what_is_wrong(self, photos, monkeypatch, words, code, message):
+        monkeypatch.chdir(photos.parent)
+        actual, text, imported = run("watch", *words)
+        assert (actual, imported) == (code, set()), text
+        assert message in " ".join(text.split()), text
+
+
+class TestStreams:
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("photos", "--out", "b.jpg"), "names a file"),
+            (("photos", "--out", "-"), "takes one photo"),
+            (("photos/a.jpg", "--suffix", ""), "--suffix is empty"),
+        ],
+    )
+    def test_what_is_wrong(self, photos, monkeypatch, words, message):
+        monkeypatch.chdir(photos.parent)
+        actual, text, imported = run("apply", *words)
+        assert (actual, imported) == (2, set()), text
+        assert message in " ".join(text.split()), text
+
+    def test_a_plan_beside_the_photos(self, photos):
+        code, text, imported = run("apply", photos, "--suffix", "_e", "--dry-run")
+        assert (code, imported) == (0, set()) and "a_e.jpg" in text
+
+
 class TestEval:
     @pytest.mark.parametrize(
         ("options", "code", "message"),
