@@ -28,6 +28,7 @@ from enhance_cli.cli.console import (
 from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.cli.options import number, with_options_of
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class _Report:
         folders = ", ".join(str(path) for path in self._config.inputs)
         how = f", looked at every {watcher.changes.every:g} s" if watcher.changes.polls else ""
         say(f"watching {folders}{how}; Ctrl-C ends it")
+        if self._config.long_edge == LONG_EDGE:
+            say(f"results measure {LONG_EDGE} px; --full-size keeps the size of the photos")
 
     def show(self, happened: PhotoOutcome | Trouble) -> None:
         """Show the outcome of a photo, or what keeps the watch from its work."""

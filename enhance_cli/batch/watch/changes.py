@@ -6,13 +6,18 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from enhance_cli.atomic_write import Identity, identity
+from enhance_cli.imaging.codecs.formats import PHOTOS
 
 HEARTBEAT = 60.0
 """Seconds after which folders are looked at although the system has told of no change."""
+
+_GLANCE = 1.0
+"""Seconds between two glances at whether the folders themselves are still the same."""
 
 _STEP, _DEBOUNCE = 200, 400
 """Milliseconds between two looks at what the system has told, and for which it is gathered."""
@@ -80,21 +85,24 @@ class Changes:
 
     def wait(self, seconds: float) -> None:
         """Wait for a change, for :meth:`wake`, or until a time is over."""
-        self._follow()
-        with contextlib.suppress(queue.Empty):
-            self._woken.get(timeout=seconds)
+        until = time.monotonic() + seconds
+        while not self._follow() and (rest := until - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._woken.get(timeout=min(rest, _GLANCE))
+                return
 
     def wake(self) -> None:
         """End the waiting; may be called by other threads, and while a signal is handled."""
         if self._woken.empty():
             self._woken.put(None)
 
-    def _follow(self) -> None:
-        """Ask the system again if a folder has gone, or has come back as another one."""
+    def _follow(self) -> bool:
+        """Ask the system again if a folder has gone, or has come back; whether one has."""
         if self.polls or self._watched == [identity(folder) for folder in self._folders]:
-            return
+            return False
         self._end()
         self._start()
+        return True
 
     def _start(self) -> None:
         self._watched = [identity(folder) for folder in self._folders]
@@ -113,11 +121,11 @@ class Changes:
     def _listen(self, ending: threading.Event) -> None:
         """Wake whoever waits at each change, until the end."""
         try:
-            from watchfiles import watch
+            from watchfiles import Change, watch
 
             changes = watch(
                 *self._folders,
-                watch_filter=lambda _change, path: self._counts(Path(path)),
+                watch_filter=lambda change, path: self._counts(change == Change.modified, path),
                 stop_event=ending,
                 step=_STEP,
                 debounce=_DEBOUNCE,
@@ -132,9 +140,11 @@ class Changes:
                 self.polls = True
             self.wake()
 
-    def _counts(self, path: Path) -> bool:
-        """Whether a change may concern a photo: neither hidden files nor the run's own folders."""
-        if path.name.startswith("."):
+    def _counts(self, is_modified: bool, changed: str) -> bool:
+        """Whether a change may concern a photo; whatever comes or goes may be a folder of them."""
+        path = Path(changed)
+        no_photo = is_modified and path.suffix.lower() not in PHOTOS
+        if path.name.startswith(".") or no_photo:
             return False
         return not any(path == folder or folder in path.parents for folder in self._ignored)
 

@@ -61,13 +61,15 @@ class Watcher:
         self._stopped = False
         self._runner: BatchRunner | None = None
         self._last_problem: str | None = None
-        self._look_seconds = 0.0
+        self._looked, self._look_seconds = 0.0, 0.0
         _refuse_unusable(config)
         own = [config.out, config.compare, config.lut]
         every = min(max(settle / 2, 1 / _LOOKS_A_SECOND), RETRY)
         self.changes = Changes(config.inputs, [path for path in own if path], every, poll)
-        plan = self._plan()
-        BatchRunner(config, replace(plan, jobs=()), self._networks)  # tells what is wrong at once
+        plan = replace(self._plan(), jobs=())
+        runner = BatchRunner(config, plan, self._networks)  # tells at once what is wrong
+        self._warnings = list(_lasting(runner.plan))
+        self._warned = set(self._warnings)
 
     @property
     def is_busy(self) -> bool:
@@ -91,6 +93,7 @@ class Watcher:
             while not self._stopped:
                 try:
                     plan = self._plan()
+                    yield from map(Trouble, self._take_warnings(plan))
                     ready = self._settling.look(job.input for job in plan.jobs)
                     if ready:
                         yield from self._run(plan, ready)
@@ -99,7 +102,7 @@ class Watcher:
                     if str(problem) != self._last_problem:
                         self._last_problem = str(problem)
                         yield Trouble(f"{problem}; trying again every {RETRY:g} s")
-                    self._pause()
+                    self._wait_out(RETRY)
                     continue
                 if not (self._stopped or ready):
                     self._wait()
@@ -114,7 +117,15 @@ class Watcher:
         except NoPhotosError:
             return Plan(())
         finally:
-            self._look_seconds = time.monotonic() - started
+            self._looked = time.monotonic()
+            self._look_seconds = self._looked - started
+
+    def _take_warnings(self, plan: Plan) -> list[str]:
+        """What is to be told of the folders that was not told before."""
+        now = set(_lasting(plan))
+        new = self._warnings + sorted(now - self._warned)
+        self._warnings, self._warned = [], now
+        return new
 
     def _run(self, plan: Plan, ready: Collection[Path]) -> Iterator[PhotoOutcome]:
         """Retouch the photos whose turn it is."""
@@ -135,12 +146,23 @@ class Watcher:
     def _wait(self) -> None:
         """Wait for a change, or for the next photo to be still for long enough."""
         due, every = self._settling.wait(), self.changes.every
-        self.changes.wait(max(self._look_seconds / _SHARE, min(due, every) if due else every))
+        self.changes.wait(every if due is None else min(due, every))
+        self._wait_out(max(self._look_seconds / _SHARE, 1 / _LOOKS_A_SECOND) - self._since_look)
 
-    def _pause(self) -> None:
-        until = time.monotonic() + RETRY
+    @property
+    def _since_look(self) -> float:
+        return time.monotonic() - self._looked
+
+    def _wait_out(self, seconds: float) -> None:
+        """Wait whatever changes, unless the watch is stopped."""
+        until = time.monotonic() + seconds
         while not self._stopped and (rest := until - time.monotonic()) > 0:
             self.changes.wait(rest)
+
+
+def _lasting(plan: Plan) -> Iterator[str]:
+    """The warnings that hold whatever photos are there at the moment."""
+    return (line for line in plan.warnings if not line.startswith("--exclude"))
 
 
 def _refuse_unusable(config: ApplyConfig) -> None:

@@ -153,3 +153,11 @@ def test_network_drives_are_known(tmp_path, folder, remote):
     (tmp_path / "mountinfo").write_text(MOUNTS + "damaged\n\n")
     assert is_remote(Path(folder), tmp_path / "mountinfo") is remote
     assert not is_remote(Path(folder), tmp_path / "gone")
+
+
+def test_a_video_that_is_being_written_wakes_nobody(folder):
+    changes = Changes([folder], [], 0.2, poll=False)
+    assert not changes._counts(True, str(folder / "a.mov"))
+    assert not changes._counts(True, str(folder / "day.1"))
+    assert changes._counts(False, str(folder / "day.1"))
+    assert changes._counts(True, str(folder / "a.JPG"))

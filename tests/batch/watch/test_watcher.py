@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -16,8 +17,12 @@ from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.watch import watcher as watcher_module
 from enhance_cli.batch.watch.watcher import Trouble, Watcher
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import UsageError
 from enhance_cli.inference.enhancer import Enhancer
+from enhance_cli.inference.weights import save_weights
+from enhance_cli.inference.weights_file import Provenance
+from enhance_cli.models.cascade import Cascade
 
 DEADLINE = 60.0
 SETTLE = 0.4
@@ -323,3 +328,59 @@ def test_what_cannot_be_watched(tmp_path, folder, write_photo, brightening_weigh
     config = ApplyConfig((given,), weights=brightening_weights, device="cpu", **options)
     with pytest.raises(UsageError, match=message):
         Watcher(config, SETTLE)
+
+
+@pytest.fixture
+def card(folder):
+    """A file system of its own, mounted on the watched folder."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "enhance-test", str(folder)]
+
+    def mount() -> None:
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("only root may mount")
+
+    mount()
+    yield mount
+    subprocess.run(["umount", str(folder)], check=False, capture_output=True)
+
+
+def test_a_card_that_is_taken_out_and_put_in_again(folder, card, begin, write_photo):
+    write_photo(folder / "a.jpg")
+    watch = begin()
+    watch.await_all("a.jpg")
+    for name in ("b.jpg", "c.jpg"):
+        wait_for(lambda: not subprocess.run(["umount", str(folder)], check=False).returncode)
+        time.sleep(1.5)
+        card()
+        started = time.monotonic()
+        write_photo(folder / name)
+        watch.await_all(name)
+        assert time.monotonic() - started < DEADLINE / 2
+    assert not watch.troubles
+
+
+def test_a_folder_that_cannot_be_read_is_told_once(folder, begin, write_photo, monkeypatch):
+    write_photo(folder / "closed" / "a.jpg")
+    write_photo(folder / "b.jpg")
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    watch = begin()
+    watch.await_all("b.jpg")
+    write_photo(folder / "c.jpg")
+    watch.await_all("c.jpg")
+    assert len(watch.troubles) == 1 and "closed: folder cannot be read" in watch.troubles[0].text
+    assert set(watch.statuses()) == {"b.jpg", "c.jpg"}
+
+
+def test_weights_that_are_no_color_function_are_told_with_tables(begin, tmp_path):
+    path = tmp_path / "per-pixel.safetensors"
+    save_weights(path, Cascade(ModelConfig(input_side=64, fit="squash")), Provenance())
+    watch = begin(weights=path, lut=tmp_path / "luts")
+    wait_for(lambda: watch.troubles)
+    assert "CENet's map alone" in watch.troubles[0].text and len(watch.troubles) == 1
