@@ -95,7 +95,8 @@ def watch(
 ) -> None:
     """Watch folders, and retouch new and changed photos as they come.
 
-    What came while nobody watched is done at the start. Ctrl-C ends it.
+    What came while nobody watched is done at the start. Ctrl-C ends it. Options in an enhance.toml
+    hold as they are at the start, strength and dials as they are when a photo comes.
     """
     values = dict.fromkeys(_WITHOUT_EFFECT) | options
     values |= {"context": context, "inputs": inputs, "out": out}
