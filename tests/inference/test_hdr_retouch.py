@@ -3,6 +3,8 @@
 import imagecodecs
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures import srgb_to_linear
 
 from enhance_cli.config.dials import NEUTRAL, Dials
@@ -10,6 +12,7 @@ from enhance_cli.imaging.cicp import describe_code_points
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.color_loop import ColorCoefficients
+from enhance_cli.imaging.color_space import ColorSpace
 from enhance_cli.imaging.gain_maps.gain_map import GainMap, GainMapParameters
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.inference.retouch import Retouch, apply_retouch, unchanged
@@ -166,6 +169,28 @@ def test_a_map_is_computed_in_strips_and_in_a_limited_size(monkeypatch):
     assert small.size == (96, 64)
     middle = whole.stops()[::2, ::2] - small.stops()
     assert np.percentile(np.abs(middle), 95) < 0.1
+
+
+SIGNED, POSITIVE = st.floats(-64, 64), st.floats(2**-10, 64)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(SIGNED, SIGNED, POSITIVE, SIGNED, SIGNED), min_size=3, max_size=3),
+    st.tuples(st.floats(0, 64), st.floats(0, 64)).filter(lambda pair: pair[0] != pair[1]),
+    st.floats(-5, 5),
+    st.sampled_from([(8, 12), (8, 12, 3)]),
+)
+def test_no_numbers_of_a_map_are_an_error(channels, headrooms, exposure, shape):
+    first, second, gamma, base_offset, alternate_offset = zip(*channels, strict=True)
+    low, high = zip(*(sorted(pair) for pair in zip(first, second, strict=True)), strict=True)
+    numbers = GainMapParameters(
+        low, high, gamma, base_offset, alternate_offset, min(headrooms), max(headrooms)
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    photo = Photo(base(48, 32), ColorSpace(DISPLAY_P3), gain_map=GainMap(pixels, numbers))
+    result = apply_retouch(photo, linear_map(np.eye(3) * 1.2), dials=Dials(exposure=exposure))
+    assert np.isfinite(result.gain_map.stops()).all()
 
 
 def test_photos_without_a_map_have_none_afterwards():

@@ -34,6 +34,8 @@ differences in black that nobody can see."""
 _LARGEST = 64.0
 """Largest number that the description of a map may hold, in stops or as exponent."""
 
+_LEAST_GAMMA = 2**-10
+
 _LEAST_RANGE = 1e-3
 """Least difference between minimum and maximum, in stops."""
 
@@ -76,7 +78,7 @@ class GainMapParameters:
         numbers += [*self.alternate_offset, self.base_headroom, self.alternate_headroom]
         if not all(math.isfinite(number) and abs(number) <= _LARGEST for number in numbers):
             raise GainMapError("numbers out of range")
-        if min(self.gamma) <= 0 or any(
+        if min(self.gamma) < _LEAST_GAMMA or any(
             low > high for low, high in zip(self.minimum, self.maximum, strict=True)
         ):
             raise GainMapError("numbers that contradict each other")
@@ -144,6 +146,8 @@ def gain_map_of(stops: NDArray[Any], like: GainMap, headroom: float) -> GainMap:
         headroom: Stops above white of the brightest color of the HDR rendition; a display with
             the old map's headroom or this one, whichever is more, shows the map fully.
     """
+    most = _LARGEST - 1  # further than any light goes, but a damaged map may
+    stops, headroom = stops.clip(-most, most), min(headroom, most)
     low = stops.min(axis=(0, 1))
     high = np.maximum(stops.max(axis=(0, 1)), low + _LEAST_RANGE)
     pixels = ((stops - low) / (high - low) * _LEVELS).round().astype(np.uint8)

@@ -68,6 +68,7 @@ def test_a_downscaled_map_does_not_exceed_the_gains_around_an_edge(shape):
         {"maximum": (1e9,) * 3},
         {"maximum": (-1.0, 1.0, 1.0)},
         {"gamma": (0.0, 1.0, 1.0)},
+        {"gamma": (1e-9, 1.0, 1.0)},
         {"gamma": (float("nan"),) * 3},
         {"base_headroom": 1.0},
         {"base_headroom": -1.0},
