@@ -84,16 +84,20 @@ def retouched_gain_map(
         before = small.as_floats(top, top + rows)
         part = replace(gain_map, pixels=gain_map.pixels[top : top + rows])
         hdr = _hdr_rendition(before, small.color_space, part)
-        edge = (hdr @ _into(small.color_space)).max(axis=2, keepdims=True).clip(1)
-        colors = small.color_space.from_srgb(encode_srgb((hdr / edge).astype(np.float32))).clip(
-            0, 1
-        )
-        changed = look(small, NEUTRAL, colors, top, small.color_space).clip(0, 1)
-        after = _turned(edge * _light(changed, small.color_space), dials, photo.grey)
+        after = _extended(small, dials, hdr, top, look)
         shown = _light(look(small, dials, before, top, target).clip(0, 1), target)
         brightest = max(brightest, float((after @ _into(target)).max()))
         gains.append(_stops(after, shown, _per_channel(gain_map, target)))
     return gain_map_of(np.concatenate(gains), gain_map, math.log2(brightest))
+
+
+def _extended(photo: Photo, dials: Dials, hdr: Light, top: int, look: Look) -> Light:
+    """The look of rows of the HDR rendition, beginning at row ``top``."""
+    space = photo.color_space
+    edge = (hdr @ _into(space)).max(axis=2, keepdims=True).clip(1)
+    within = space.from_srgb(encode_srgb((hdr / edge).astype(np.float32))).clip(0, 1)
+    changed = look(photo, NEUTRAL, within, top, space).clip(0, 1)
+    return _turned(edge * _light(changed, space), dials, photo.grey)
 
 
 def _capped(size: Size) -> Size:
