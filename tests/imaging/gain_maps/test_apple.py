@@ -90,6 +90,7 @@ def hdr_by_apple(photo, levels, headroom):
     return srgb_to_linear(photo / 255) * (1 + (headroom - 1) * light)
 
 
+@pytest.mark.proves("HDR gain maps", "of iPhones' HEIC")
 @pytest.mark.parametrize("stated", ["XMP", "MakerNote"])
 def test_a_heic_becomes_a_jpeg_with_the_same_hdr_rendition(tmp_path, stated):
     options = {"xmp": PACKET % (HEADROOM, b"hdrgainmap")}

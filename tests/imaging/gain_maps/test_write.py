@@ -63,6 +63,7 @@ def test_the_hdr_rendition_stays_to_a_level_of_the_map(rewritten, form, channels
     assert stops.mean() < 0.01 and np.percentile(stops, 99) < 0.06  # of two JPEGs
 
 
+@pytest.mark.proves("HDR gain maps", "get the same look and are kept in JPEGs")
 @needs_exiftool
 @pytest.mark.parametrize("form", ["xmp", "iso", "both"])
 def test_exiftool_finds_the_map_and_both_descriptions(rewritten, tmp_path, form):
@@ -132,6 +133,7 @@ def test_the_quality_of_the_photo_is_not_that_of_the_map(rewritten, options):
     assert np.abs(photo.gain_map.pixels.astype(int) - gains()).mean() < 1
 
 
+@pytest.mark.proves("Grey photos", "unless it has a gain map")
 def test_a_grey_photo_has_three_channels_so_that_its_map_can_be_used(rewritten):
     content = ultra_hdr(np.repeat(base()[..., :1], 3, axis=2))
     result, _ = rewritten(content)
