@@ -122,6 +122,10 @@ class BatchRunner:
         """End the iteration after the photos in progress."""
         self._pool.stop()
 
+    def close(self) -> None:
+        """Let go at once of all records, for which garbage collection may take long to come."""
+        vars(self).pop("_batch", None)  # the runner and what its photos share hold each other
+
     @property
     def was_stopped(self) -> bool:
         """Whether :meth:`stop` has been called."""

@@ -20,7 +20,7 @@ RETRY = 5.0
 """Seconds before the next attempt after an error that may pass."""
 
 _LOOKS_A_SECOND = 5.0
-_SHARE = 0.25
+_SHARE = 0.5
 """Most looks at the folders a second, and the largest share of the time that they may take."""
 
 
@@ -142,6 +142,7 @@ class Watcher:
                 yield outcome
         finally:
             self._runner = None
+            runner.close()
 
     def _wait(self) -> None:
         """Wait for a change, or for the next photo to be still for long enough."""

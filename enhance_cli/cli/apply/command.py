@@ -415,7 +415,8 @@ def apply(
     elif not (quiet or run.to_stdout):
         say_result(*summary(outcomes, config))
     if interrupted:
-        say_error("interrupted; the same command continues from here")
+        goes_on = "" if run.to_stdout else "; the same command continues from here"
+        say_error(f"interrupted{goes_on}")
         raise typer.Exit(ExitCode.INTERRUPTED)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -1,11 +1,13 @@
 """Folders that are watched, with real files, by notification and by polling."""
 
 import errno
+import gc
 import os
 import shutil
 import subprocess
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from pictures import smooth
 from PIL import Image
 
 from enhance_cli.batch.outcome import Status
+from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.batch.watch import watcher as watcher_module
 from enhance_cli.batch.watch.watcher import Trouble, Watcher
 from enhance_cli.config.apply import ApplyConfig
@@ -384,3 +387,25 @@ def test_weights_that_are_no_color_function_are_told_with_tables(begin, tmp_path
     watch = begin(weights=path, lut=tmp_path / "luts")
     wait_for(lambda: watch.troubles)
     assert "CENet's map alone" in watch.troubles[0].text and len(watch.troubles) == 1
+
+
+def test_nothing_of_a_round_is_held(folder, begin, write_photo, monkeypatch):
+    """The records of all results are read in each round; they must not wait for a collection."""
+    rounds = []
+
+    class Seen(BatchRunner):
+        def __init__(self, *arguments) -> None:
+            super().__init__(*arguments)
+            rounds.append(weakref.ref(self._manifest))
+
+    monkeypatch.setattr(watcher_module, "BatchRunner", Seen)
+    gc.disable()
+    try:
+        watch = begin()
+        for number in range(4):
+            write_photo(folder / f"{number}.jpg")
+            watch.await_all(f"{number}.jpg")
+        wait_for(lambda: sum(one() is not None for one in rounds) <= 1)
+        assert len(rounds) >= 5
+    finally:
+        gc.enable()
