@@ -17,6 +17,7 @@ PACKAGE = ROOT / "enhance_cli"
 FLOORS = {
     "cli": 6,
     "training": 5,
+    "cloud": 5,
     "batch": 4,
     "evaluation": 4,
     "inference": 3,
@@ -40,6 +41,7 @@ OWNERS = {
     "timm": {"training"},
     "filelock": {"batch"},
     "watchfiles": {"batch"},
+    "obstore": {"cloud"},
     "safetensors": {"inference"},
     "platformdirs": {"inference", "data", "batch"},
     "torchvision": {"models"},
