@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -104,7 +104,7 @@ def decide(
     return tuple(decisions)
 
 
-def listed(paths: list[Path], most: int = MAX_LISTED) -> str:
+def listed(paths: Sequence[Path | str], most: int = MAX_LISTED) -> str:
     """The first paths of a list, and how many more there are."""
     more = f" and {len(paths) - most} more" if len(paths) > most else ""
     return ", ".join(str(path) for path in paths[:most]) + more

@@ -43,7 +43,7 @@ def discover_photos(
     """
     warnings: list[str] = []
     found = list(_without_repeats(_candidates(config, warnings, left_out, others)))
-    exclusion = _Exclusion(config.exclude, config.inputs)
+    exclusion = Exclusion(config.exclude, config.inputs)
     included = [photo for photo in found if not exclusion.fits(photo)]
     warnings += exclusion.unused()
     kept = _without_second_of_pair(included, config.pairs)
@@ -125,24 +125,29 @@ class _Results:
 
 def _prefixes(folders: list[Path]) -> dict[Path, Path]:
     """Output subfolder of each input folder: none for a single one, else its name."""
-    if len(set(folders)) < 2:
-        return dict.fromkeys(folders, Path())
-    prefixes: dict[Path, Path] = {}
-    taken: set[Path] = set()
+    distinct = list(dict.fromkeys(folders))
+    names = [folder.resolve().name for folder in distinct]
+    return dict(zip(distinct, output_folders(names), strict=True))
+
+
+def output_folders(names: list[str]) -> list[Path]:
+    """Output subfolders of input folders with these names: none for a single one."""
+    if len(names) < 2:
+        return [Path() for _ in names]
+    prefixes: dict[Path, None] = {}
     numbers: dict[str, int] = {}
-    for folder in dict.fromkeys(folders):
-        name = folder.resolve().name or "root"
+    for given in names:
+        name = given or "root"
         number, prefix = numbers.get(name, 1), Path(name)
-        while prefix in taken:
+        while prefix in prefixes:
             number += 1
             prefix = Path(f"{name}-{number}")
         numbers[name] = number
-        taken.add(prefix)
-        prefixes[folder] = prefix
-    return prefixes
+        prefixes[prefix] = None
+    return list(prefixes)
 
 
-class _Exclusion:
+class Exclusion:
     """Patterns for photos to leave out, and how often each of them has fitted.
 
     As in a shell or a ``.gitignore``, a pattern fits a name, a path below an input folder, or a

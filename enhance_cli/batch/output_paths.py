@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     if config.out is not None:
         _refuse_replacing(originals, jobs, "choose a folder that does not hold the photos")
         refuse_folder_of_originals("--out" if config.pictures else "--lut", config.out, originals)
-    return Plan(tuple(jobs), tuple(warnings), originals, _passed_over(others))
+    return Plan(tuple(jobs), tuple(warnings), originals, in_words(others))
 
 
 def _jobs(found: list[InputPhoto], config: ApplyConfig) -> list[Job]:
@@ -96,7 +97,7 @@ def _jobs(found: list[InputPhoto], config: ApplyConfig) -> list[Job]:
     return [Job(*three) for three in zip(photos, paths, names, strict=True)]
 
 
-def _passed_over(others: Counter[str]) -> str:
+def in_words(others: Counter[str]) -> str:
     """``3 files are no photos and were passed over: 2 .mp4, 1 without a suffix``."""
     if not others:
         return ""
@@ -126,15 +127,15 @@ def _result_names(relatives: list[Path], kind: Format, addition: str = "") -> li
     taken: set[str] = set()
     numbers: dict[str, int] = {}
     names: dict[int, Path] = {}
-    suffixes = [_result_suffix(relative, kind) for relative in relatives]
+    suffixes = [result_suffix(relative, kind) for relative in relatives]
     order = sorted(range(len(relatives)), key=lambda i: relatives[i].suffix != suffixes[i])
     for i in order:
-        names[i] = _free_name(relatives[i], addition, suffixes[i], taken, numbers)
+        names[i] = free_name(relatives[i], addition, suffixes[i], taken, numbers)
         taken.add(casefold_key(names[i]))
     return [names[i] for i in range(len(relatives))]
 
 
-def _result_suffix(relative: Path, kind: Format) -> str:
+def result_suffix(relative: Path, kind: Format) -> str:
     """The photo's own suffix if it names the requested format, else that of the format."""
     own = relative.suffix.lower()
     if own in SUFFIXES[kind]:
@@ -142,8 +143,8 @@ def _result_suffix(relative: Path, kind: Format) -> str:
     return ".jpg" if kind == "keep" else f".{kind}"
 
 
-def _free_name(
-    relative: Path, addition: str, suffix: str, taken: set[str], numbers: dict[str, int]
+def free_name(
+    relative: Path, addition: str, suffix: str, taken: Container[str], numbers: dict[str, int]
 ) -> Path:
     """A name that is not taken; ``numbers`` holds the last number given to each name."""
     stem = relative.stem

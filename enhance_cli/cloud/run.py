@@ -1,12 +1,65 @@
-"""A run over photos in stores: its plan, shard by shard."""
+"""A run over photos in stores: its plan, shard by shard.
+
+A run is named by the digest of its inputs, options, weights and version: RUN. Every command begins
+a new plan of the run, or of its part of it, below ``OUT/.enhance/RUN/``:
+
+- ``plans/PLAN.json``: the command, when it began, and whether all photos have been listed;
+- ``shards/PLAN/SHARD.json``: the photos of a shard, and the names of their results;
+- ``done/PLAN/SHARD/*.json``: what became of them, see :mod:`enhance_cli.cloud.records`.
+
+Which part of a run a photo belongs to depends on its name alone. So the processes of ``--shard
+K/N`` need not know of each other: each lists all inputs, settles all names and keeps its own part.
+A photo that comes while they start belongs to one part as well; if that has been listed already,
+the next run finds it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+import json
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-from enhance_cli.cloud.shard import Shard
+import enhance_cli
+from enhance_cli.batch.manifest import settings_digest
+from enhance_cli.batch.output_paths import in_words
+from enhance_cli.cloud.listing import Input, Listing, open_inputs
+from enhance_cli.cloud.names import NameSettler
+from enhance_cli.cloud.records import ROOT, RecordIndex
+from enhance_cli.cloud.shard import MAX_BYTES, MAX_PHOTOS, CloudPhoto, Shard
+from enhance_cli.cloud.stores import Store, open_store
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.codecs.encode import refuse_missing_encoder
+from enhance_cli.inference.device import refuse_unusable_device
+from enhance_cli.inference.weights_file import describe_weights, find_weights
+
+FIRST_SHARD_SECONDS = 2.0
+"""Time after which the first shard is worked on although it is not full."""
+
+
+@dataclass
+class PlanReport:
+    """What is known of a plan that is being made.
+
+    Attributes:
+        photos: Number of photos planned so far.
+        shards: Number of shards.
+        is_listed: Whether there are no more.
+        passed_over: What the inputs hold besides photos, in words; empty if nothing.
+        warnings: A line for each part of the inputs that cannot be used.
+    """
+
+    photos: int = 0
+    shards: int = 0
+    is_listed: bool = False
+    passed_over: str = ""
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -18,25 +71,287 @@ class CloudRun:
             (``dataclasses.replace``) by the path of a file with the same content.
         inputs: URLs or paths of the inputs.
         out: URL or path of the output.
-        run: Digest of inputs, options, weights and version: the run's folder below
-            ``OUT/.enhance/``.
-        part: Which part of the plan is done here, from 1, and how many there are.
+        run: Digest of inputs, options, weights and version.
+        settings: Digest of all that affects every result.
+        plan: Name of the plan, see :func:`begin_run`.
+        part: Which part of the photos is done here, from 1, and how many parts there are.
+        command: The command that goes on with the run, for ``enhance status``.
     """
 
     config: ApplyConfig
     inputs: tuple[str, ...]
     out: str
     run: str
+    settings: str
+    plan: str
     part: tuple[int, int] = (1, 1)
+    command: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Key of the run's folder below the output."""
+        return f"{ROOT}/{self.run}"
+
+    def done_folder(self, shard: str) -> str:
+        """Key of the folder for the done logs of a shard."""
+        return f"{self.folder}/done/{self.plan}/{shard}"
+
+    @cached_property
+    def report(self) -> PlanReport:
+        """What is known of the plan; it grows while :meth:`shards` is iterated."""
+        return PlanReport()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "report"}
 
     def shards(self) -> Iterator[Shard]:
         """Plan shard by shard while the inputs are being listed.
 
         Yields:
-            The shards of this part that are not complete; each is stored before it is yielded.
+            All shards of this part; each is stored before it is yielded. A worker knows from the
+            done logs of earlier plans what is up to date.
 
         Raises:
             UsageError: An input is missing, or there is no photo.
             OutputError: The plan cannot be stored.
         """
-        raise NotImplementedError
+        out = open_store(self.out)
+        planning = _Planning(self, out)
+        for number, (photos, logs) in enumerate(planning, 1):
+            shard = Shard(f"{number:07}", photos, logs)
+            content = {"photos": [_as_list(photo) for photo in photos]}
+            out.write(f"{self._shards_folder}/{shard.name}.json", json.dumps(content).encode())
+            self.report.photos += len(photos)
+            self.report.shards = number
+            yield shard
+        self.report.passed_over = in_words(planning.listing.others)
+        self.report.warnings = planning.listing.warnings
+        self.report.is_listed = True
+        self._note(out, superseded=planning.index.superseded())
+
+    def finish(self) -> None:
+        """Remove what earlier plans of this part have left; called once all shards are complete.
+
+        Their done logs go if all that they say is in those of this plan.
+        """
+        out = open_store(self.out)
+        key = f"{self.folder}/plans/{self.plan}.json"
+        noted: Any = json.loads(out.read(key) or b"{}")
+        own = f"{self.part[0]}-of-{self.part[1]}."
+        removed = [
+            log
+            for log in noted.get("superseded", ())
+            if log.startswith(f"{self.folder}/done/{own}") and self.plan not in log
+        ]
+        for kind in ("shards", "plans"):
+            keys = (one.key for page in out.pages(below=f"{self.folder}/{kind}") for one in page)
+            removed += [
+                one
+                for one in keys
+                if one.startswith(f"{self.folder}/{kind}/{own}") and self.plan not in one
+            ]
+        out.delete(removed)
+        self._note(out, finished=round(time.time(), 3))
+
+    @property
+    def _shards_folder(self) -> str:
+        return f"{self.folder}/shards/{self.plan}"
+
+    def _note(self, out: Store, **more: object) -> None:
+        key = f"{self.folder}/plans/{self.plan}.json"
+        content: Any = json.loads(out.read(key) or b"{}")
+        content |= {
+            "photos": self.report.photos,
+            "shards": self.report.shards,
+            "listed": self.report.is_listed,
+            **more,
+        }
+        out.write(key, json.dumps(content).encode())
+
+
+class _Planning:
+    """Lists the inputs of a run, settles the names of results, and forms shards."""
+
+    def __init__(self, run: CloudRun, out: Store) -> None:
+        self._run, self._out = run, out
+        self._inputs = open_inputs(run.inputs)
+        self.index = RecordIndex(out, self._earlier_logs())
+        self.listing = Listing(self._inputs, out, run.config.exclude)
+
+    def __iter__(self) -> Iterator[tuple[tuple[CloudPhoto, ...], tuple[str, ...]]]:
+        """Yield the photos of each shard, and the keys of the done logs that concern them."""
+        config = self._run.config
+        settler = NameSettler(
+            config.format, config.pairs, self.listing.folder, config.suffix
+        )
+        own = (photo for photo in settler.settle(self.listing) if self._is_own(photo))
+        for photos in _in_shards(_refuse_originals(own, self._out, self._inputs)):
+            yield photos, self.index.logs_on(photos)
+
+    def _is_own(self, photo: CloudPhoto) -> bool:
+        part, parts = self._run.part
+        return parts == 1 or zlib.crc32(photo.key.encode()) % parts == part - 1
+
+    def _earlier_logs(self) -> Iterator[str]:
+        """Done logs of all runs, but for those of this plan and of the run's other parts."""
+        run = self._run
+        own = f"{run.folder}/done/{run.part[0]}-of-{run.part[1]}."
+        others = f"-of-{run.part[1]}."
+        for page in self._out.pages(below=ROOT):
+            for key in (one.key for one in page if "/done/" in one.key):
+                is_of_others = key.startswith(f"{run.folder}/") and others in key
+                if (key.startswith(own) or not is_of_others) and f"/{run.plan}/" not in key:
+                    yield key
+
+
+def begin_run(
+    config: ApplyConfig,
+    inputs: Iterable[str],
+    out: str,
+    part: tuple[int, int] = (1, 1),
+    command: str = "",
+) -> CloudRun:
+    """Check all that can be checked before the first photo is listed, and begin a plan.
+
+    Args:
+        config: The options.
+        inputs: URLs or paths of the inputs.
+        out: URL or path of the output.
+        part: Which part of the photos is done here, from 1, and how many parts there are.
+        command: The command that goes on with the run, for ``enhance status``.
+
+    Raises:
+        UsageError: An option cannot be used with stores, an input is missing, or a place is wrong.
+        EnhanceError: The weights, the device or a store cannot be used.
+    """
+    run = prepare_run(config, inputs, out, part, command)
+    store = open_store(out)
+    folder = f"{run.folder}/plans"
+    own = f"{part[0]}-of-{part[1]}."
+    names = [
+        one.key.rpartition("/")[2].removesuffix(".json")
+        for page in store.pages(below=folder)
+        for one in page
+    ]
+    last = max((int(name.rpartition(".")[2]) for name in names if name.startswith(own)), default=0)
+    note = {
+        "command": command,
+        "inputs": list(run.inputs),
+        "part": list(part),
+        "began": round(time.time(), 3),
+        "version": enhance_cli.__version__,
+        "listed": False,
+    }
+    while True:
+        last += 1
+        plan = f"{own}{last:04}"
+        if store.write(f"{folder}/{plan}.json", json.dumps(note).encode(), create=True):
+            return replace(run, plan=plan)
+
+
+def prepare_run(
+    config: ApplyConfig,
+    inputs: Iterable[str],
+    out: str,
+    part: tuple[int, int] = (1, 1),
+    command: str = "",
+) -> CloudRun:
+    """As :func:`begin_run`, but nothing is stored: for ``--dry-run``."""
+    places = tuple(inputs)
+    _refuse_unsuitable(config)
+    refuse_missing_encoder(config.format)
+    refuse_unusable_device(config.device)
+    weights = describe_weights(find_weights(config.weights))
+    if config.coarse_only and not weights.config.has_cenet:
+        raise UsageError(
+            f"--coarse-only: weights of the variant {weights.config.variant} have no CENet"
+        )
+    opened = open_inputs(places)
+    for store in (open_store(out), *(one.store for one in opened)):
+        check = getattr(store, "check", None)
+        if check is not None:
+            check()
+    _refuse_same(opened, open_store(out))
+    settings = settings_digest(config, weights.path)
+    text = json.dumps([places, settings, config.exclude, config.pairs, config.look_files])
+    run = hashlib.sha256(text.encode()).hexdigest()[:16]
+    config = replace(config, weights=weights.path)
+    return CloudRun(config, places, out, run, settings, "", part, command)
+
+
+def planned_shards(run: CloudRun) -> Iterator[Shard]:
+    """The shards of a run that has been prepared only; nothing is stored."""
+    for photos, logs in _Planning(run, open_store(run.out)):
+        yield Shard("", photos, logs)
+
+
+def _refuse_unsuitable(config: ApplyConfig) -> None:
+    wanted = {
+        "--series": config.series != "off",
+        "--sync-from": config.sync_from is not None,
+        "--gallery": config.gallery is not None,
+        "--compare": config.compare is not None,
+        "--lut": config.lut is not None,
+    }
+    if config.name is not None:
+        raise UsageError(f"--out {config.out}: names a file; with --shard and stores, name a folder")
+    for option, is_wanted in wanted.items():
+        if is_wanted:
+            raise UsageError(
+                f"{option}: works with folders alone, not with object stores or --shard; leave it "
+                "out, or copy the photos to a disk first"
+            )
+
+
+def _refuse_same(inputs: list[Input], out: Store) -> None:
+    places = {_address(one.store) for one in inputs if one.photo is None}
+    if _address(out) in places:
+        raise UsageError(
+            f"--out {out.url}: holds the originals; choose a folder that does not hold the photos"
+        )
+
+
+def _address(store: Store) -> str:
+    folder = getattr(store, "folder", None)
+    return str(folder.resolve()) if isinstance(folder, Path) else store.url
+
+
+def _refuse_originals(
+    photos: Iterable[CloudPhoto], out: Store, inputs: list[Input]
+) -> Iterator[CloudPhoto]:
+    """Refuse results in the places of originals, if an input lies below the output.
+
+    Raises:
+        UsageError: A result would replace an original.
+    """
+    base = f"{_address(out)}/"
+    single = {f"{_address(one.store)}/{one.photo}" for one in inputs if one.photo is not None}
+    folders = [f"{_address(one.store)}/" for one in inputs if one.photo is None]
+    below = tuple(folder for folder in folders if folder.startswith(base))
+    for photo in photos:
+        place = base + photo.result
+        if place in single or place.startswith(below or ("\0",)):
+            raise UsageError(
+                f"--out would replace the original {out.name(photo.result)}; choose a folder that "
+                "does not hold the photos"
+            )
+        yield photo
+
+
+def _in_shards(photos: Iterable[CloudPhoto]) -> Iterator[tuple[CloudPhoto, ...]]:
+    shard: list[CloudPhoto] = []
+    size, is_first, began = 0, True, time.monotonic()
+    for photo in photos:
+        full = len(shard) == MAX_PHOTOS or size + photo.size > MAX_BYTES
+        late = is_first and time.monotonic() > began + FIRST_SHARD_SECONDS
+        if shard and (full or late):
+            yield tuple(shard)
+            shard, size, is_first = [], 0, False
+        shard.append(photo)
+        size += photo.size
+    if shard:
+        yield tuple(shard)
+
+
+def _as_list(photo: CloudPhoto) -> list[object]:
+    return [photo.source, photo.key, photo.size, photo.version, photo.result]

@@ -37,10 +37,12 @@ class Shard:
     Attributes:
         name: Its name, unique within the run.
         photos: The photos.
+        logs: Keys of the done logs of earlier plans that know of results in the same places.
     """
 
     name: str
     photos: tuple[CloudPhoto, ...]
+    logs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,10 @@ class Looks:
                 )
         return tuple(shown(file.path) for file in found.values() if any(file[1:]))
 
+    def end_at(self, folder: Path) -> None:
+        """Let the files in a folder and above it not count."""
+        self._found[folder.absolute()] = ()
+
     def of(self, photo: Path, camera: Iterable[str] = ()) -> Look:
         """The look of a photo.
 

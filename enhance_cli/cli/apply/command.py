@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from enhance_cli.cli.apply.cloud import apply_to_stores, concerns_stores
 from enhance_cli.cli.apply.destination import destination
 from enhance_cli.cli.apply.file_options import with_options_from_files
 from enhance_cli.cli.apply.progress import chosen_verbosity, run_batch
@@ -348,6 +349,14 @@ def apply(
             rich_help_panel=_RUN,
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            help="Do one of N parts, counted from 1; other machines do the others.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -390,17 +399,25 @@ def apply(
     place = destination(values)
     config = run_config(values, place)
     verbosity = chosen_verbosity(quiet, verbose)
-    if dry_run:
-        show_plan(config, as_json or json_lines)
-        return
-
     size_is_told = quiet or not config.pictures or config.long_edge != LONG_EDGE
 
-    def report(outcome: PhotoOutcome) -> None:
+    def tell_size() -> None:
         nonlocal size_is_told
         if not size_is_told:
             say(f"results measure {LONG_EDGE} px; --full-size keeps the size of the photos")
             size_is_told = True
+
+    if concerns_stores(config, shard):
+        options = shard, dry_run, as_json, json_lines, verbosity, tell_size
+        count, interrupted = apply_to_stores(config, *options)
+        _end(interrupted, failed=count["failed"])
+        return
+    if dry_run:
+        show_plan(config, as_json or json_lines)
+        return
+
+    def report(outcome: PhotoOutcome) -> None:
+        tell_size()
         if json_lines:
             say_json_line({"event": "photo", **described(outcome, config)})
 
@@ -414,9 +431,13 @@ def apply(
         say_json_line({"event": "end", **counts(outcomes), "interrupted": interrupted})
     elif not (quiet or run.to_stdout):
         say_result(*summary(outcomes, config))
+    _end(interrupted, failed=counts(outcomes)["failed"])
+
+
+def _end(interrupted: bool, failed: int) -> None:
     if interrupted:
         goes_on = "" if run.to_stdout else "; the same command continues from here"
         say_error(f"interrupted{goes_on}")
         raise typer.Exit(ExitCode.INTERRUPTED)
-    if any(outcome.status == "failed" for outcome in outcomes):
+    if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -12,6 +12,7 @@ import typer
 
 from enhance_cli.cli.apply.destination import STREAM
 from enhance_cli.cli.options import is_given
+from enhance_cli.cloud.stores import on_disk
 from enhance_cli.config.look_files import LOOK, LookFile, find_look_files, unknown_option
 from enhance_cli.errors import UsageError
 
@@ -77,7 +78,7 @@ def _from_files(
 ) -> dict[str, Any]:
     closed = given | _ALTERNATIVES if given & _ALTERNATIVES else given
     chosen: dict[str, tuple[Any, LookFile]] = {}
-    for place in inputs:
+    for place in (path for path in map(on_disk, inputs) if path is not None):
         own: dict[str, tuple[Any, LookFile]] = {}
         for file in find_look_files(place):
             if _ALTERNATIVES & file.options.keys():  # the nearer file decides between the two

@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from enum import Enum
+from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +29,8 @@ from enhance_cli.errors import UsageError
 if TYPE_CHECKING:
     from enhance_cli.batch.outcome import PhotoOutcome
     from enhance_cli.batch.runner import BatchRunner
+    from enhance_cli.cloud.shard import ShardOutcome
+    from enhance_cli.cloud.worker import ShardWorker
 
 LOADING = "loading the networks"
 """Shown on a terminal until the first photo is done: importing PyTorch takes two seconds."""
@@ -159,12 +162,12 @@ class ApplyProgress:
     A warning that many photos share is printed a few times, and counted at the end.
 
     Args:
-        total: Number of photos.
+        total: Number of photos; None if it is not known yet.
         verbosity: How much is printed.
     """
 
-    def __init__(self, total: int, verbosity: Verbosity) -> None:
-        self._total, self._done = total, 0
+    def __init__(self, total: int | None, verbosity: Verbosity) -> None:
+        self._total, self._done = str(total), 0
         self._verbosity = verbosity
         self._warned: Counter[str] = Counter()
         with_bar = messages.is_terminal and verbosity is Verbosity.NORMAL
@@ -209,7 +212,12 @@ class ApplyProgress:
             say(f"looked for series in {total} photos")
         self._bar.update(self._task, description=f"looking for series, {done} of {total}")
 
-    def update(self, outcome: PhotoOutcome) -> None:
+    def grow(self, photos: int, is_all: bool) -> None:
+        """Show how many photos are known, and whether more may be found."""
+        self._total = str(photos) if is_all else f"{photos}+"
+        self._bar.update(self._task, total=photos)
+
+    def update(self, outcome: PhotoOutcome | ShardOutcome) -> None:
         """Show the outcome of one more photo."""
         self._loading.close()
         self._done += 1
@@ -225,11 +233,11 @@ class ApplyProgress:
         self._bar.update(
             self._task,
             advance=1,
-            description=printable(outcome.input.name),
+            description=printable(PurePath(outcome.input).name),
             rate=f"{speed:.1f} photos/s" if speed else "",
         )
 
-    def _line(self, outcome: PhotoOutcome) -> str:
+    def _line(self, outcome: PhotoOutcome | ShardOutcome) -> str:
         line = f"[{self._done}/{self._total}] {outcome.input}: {outcome.status}"
         if self._verbosity is not Verbosity.VERBOSE:
             return line

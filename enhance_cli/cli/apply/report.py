@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from enhance_cli.cli.apply.progress import say_beforehand
@@ -10,10 +12,9 @@ from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import LONG_EDGE
 
 if TYPE_CHECKING:
-    from enhance_cli.batch.conflicts import Reason
     from enhance_cli.batch.outcome import PhotoOutcome
 
-_MOST_NAMED = 5
+MOST_NAMED = 5
 """Most files that the summary names."""
 
 
@@ -63,31 +64,53 @@ def _with_series(config: ApplyConfig, number: int | None) -> dict[str, int | Non
 
 def summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
     """The lines at the end of a run."""
+    skipped = [outcome for outcome in outcomes if outcome.output and outcome.status == "skipped"]
+    number = Counter(str(outcome.reason) for outcome in skipped)
+    places = {
+        reason: [str(outcome.output) for outcome in skipped if outcome.reason == reason]
+        for reason in number
+    }
+    return summary_lines(counts(outcomes), config, _places(config), number, places)
+
+
+def summary_lines(
+    count: Mapping[str, int],
+    config: ApplyConfig,
+    where: str,
+    skipped: Mapping[str, int],
+    places: Mapping[str, list[str]],
+) -> list[str]:
+    """The lines at the end of a run.
+
+    Args:
+        count: Number of photos done, failed and skipped.
+        config: The options.
+        where: Where the results are, in words.
+        skipped: Number of photos skipped for each reason.
+        places: Outputs of such photos, at least the first few.
+    """
     from enhance_cli.batch.conflicts import Reason
 
-    count = counts(outcomes)
-    lines = [
-        f"{count['done']} done, {count['failed']} failed, {count['skipped']} skipped; "
-        f"{_places(config)}"
-    ]
-    foreign = sum(outcome.reason is Reason.FOREIGN_FILE for outcome in outcomes)
+    told = [f"{count[status]} {status}" for status in ("done", "failed", "skipped")]
+    lines = [f"{', '.join(told)}; {where}"]
+    foreign = skipped.get(Reason.FOREIGN_FILE, 0)
     if foreign:
         lines.append(
             f"{foreign} were skipped because a file that enhance did not write (or that was "
             "edited) is in the way; use --on-conflict overwrite or rename: "
-            f"{_named(outcomes, Reason.FOREIGN_FILE)}"
+            f"{_named(places[Reason.FOREIGN_FILE], foreign)}"
         )
-    others = sum(outcome.reason is Reason.OTHER_PHOTO for outcome in outcomes)
+    others = skipped.get(Reason.OTHER_PHOTO, 0)
     if others:
         lines.append(
             f"{others} were skipped because the result of another photo of the same name is in the "
             "way; choose another --out, or use --on-conflict overwrite or rename: "
-            f"{_named(outcomes, Reason.OTHER_PHOTO)}"
+            f"{_named(places[Reason.OTHER_PHOTO], others)}"
         )
     if count["failed"]:
         lines.append("Failed photos are listed above, each with the reason.")
-    places = {"Gallery": config.gallery, "Comparisons": config.compare, "LUTs": config.lut}
-    shown = {name: place for name, place in places.items() if place and config.pictures}
+    beside = {"Gallery": config.gallery, "Comparisons": config.compare, "LUTs": config.lut}
+    shown = {name: place for name, place in beside.items() if place and config.pictures}
     lines += [f"{name}: {place}" for name, place in shown.items()]
     if config.long_edge and config.pictures:
         default = " (the default)" if config.long_edge == LONG_EDGE else ""
@@ -125,12 +148,10 @@ def described(outcome: PhotoOutcome, config: ApplyConfig) -> dict[str, object]:
     }
 
 
-def _named(outcomes: list[PhotoOutcome], reason: Reason) -> str:
+def _named(places: list[str], number: int) -> str:
     """The first files in the way, and how many more there are."""
-    from enhance_cli.batch.conflicts import listed
-
-    paths = [outcome.output for outcome in outcomes if outcome.output and outcome.reason is reason]
-    return listed(paths, _MOST_NAMED)
+    more = f" and {number - MOST_NAMED} more" if number > MOST_NAMED else ""
+    return ", ".join(places[:MOST_NAMED]) + more
 
 
 def counts(outcomes: list[PhotoOutcome]) -> dict[str, int]:

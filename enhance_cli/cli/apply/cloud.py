@@ -1,0 +1,224 @@
+"""``enhance apply`` over photos in object stores, or over a part of a folder with ``--shard``."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from enhance_cli.cli.apply.progress import ApplyProgress, Verbosity, signals_stop
+from enhance_cli.cli.apply.report import MOST_NAMED, summary_lines
+from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
+from enhance_cli.cli.memory import return_freed_memory
+from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from enhance_cli.cloud.run import CloudRun
+    from enhance_cli.cloud.shard import ShardOutcome
+    from enhance_cli.cloud.worker import ShardWorker
+
+
+def concerns_stores(config: ApplyConfig, shard: str | None) -> bool:
+    """Whether a run is one over stores, or over a part of a folder."""
+    from enhance_cli.cloud.stores import is_url
+
+    return shard is not None or any(is_url(place) for place in (*config.inputs, config.out))
+
+
+def apply_to_stores(
+    config: ApplyConfig,
+    shard: str | None,
+    dry_run: bool,
+    as_json: bool,
+    json_lines: bool,
+    verbosity: Verbosity,
+    begun: Callable[[], None],
+) -> tuple[Counter[str], bool]:
+    """Retouch the photos of stores, and print what the options ask for.
+
+    Args:
+        config: The options.
+        shard: ``K/N``, or None for all photos.
+        dry_run: Only print what would be done.
+        as_json: Print one JSON document.
+        json_lines: Print a line of JSON for each photo.
+        verbosity: How much is printed.
+        begun: Called before the outcome of a photo is shown.
+
+    Returns:
+        The number of photos done, failed and skipped, and whether Ctrl-C ended the run early.
+
+    Raises:
+        EnhanceError: The run cannot start or go on.
+    """
+    from enhance_cli.cloud.run import begin_run, prepare_run
+    from enhance_cli.cloud.stores import url_of
+    from enhance_cli.cloud.worker import ShardWorker
+
+    if config.out is None:
+        raise UsageError("--out is missing: with stores and --shard, name the place for the results")
+    inputs = [url_of(place) or str(place) for place in config.inputs]
+    out = url_of(config.out) or str(config.out)
+    part = _part(shard) if shard is not None else (1, 1)
+    return_freed_memory()
+    if dry_run:
+        run = prepare_run(config, inputs, out, part)
+        with closing(ShardWorker(run)) as worker:
+            _show_plan(run, worker, as_json or json_lines)
+        return Counter(), False
+    run = begin_run(config, inputs, out, part, _command())
+    outcomes = _Outcomes(run, config, as_json, json_lines)
+    with closing(ShardWorker(run)) as worker:
+        interrupted = _work(run, worker, verbosity, begun, outcomes.add)
+    outcomes.show(interrupted, quiet=verbosity is Verbosity.QUIET)
+    return outcomes.counts, interrupted
+
+
+def _work(
+    run: CloudRun,
+    worker: ShardWorker,
+    verbosity: Verbosity,
+    begun: Callable[[], None],
+    report: Callable[[ShardOutcome], None],
+) -> bool:
+    """Do all photos and show the progress; whether Ctrl-C ended that early."""
+    from enhance_cli.cloud.machine import work_through
+
+    try:
+        with signals_stop(worker), ApplyProgress(None, verbosity) as progress:
+            for outcome in work_through(run, worker):
+                progress.grow(run.report.photos, is_all=run.report.is_listed)
+                begun()
+                report(outcome)
+                progress.update(outcome)
+    except KeyboardInterrupt:
+        return True
+    if verbosity is not Verbosity.QUIET and run.report.passed_over:
+        say(run.report.passed_over)
+    for warning in run.report.warnings:
+        say_warning(warning)
+    return worker.was_stopped
+
+
+def _part(shard: str) -> tuple[int, int]:
+    """``K/N`` as two numbers.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", shard.strip())
+    part = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= part[0] <= part[1]:
+        raise UsageError(
+            f"--shard {shard}: must be K/N with K from 1 to N, like 3/200; add 1 to an index that "
+            "counts from 0"
+        )
+    return part
+
+
+def _command() -> str:
+    """The command line without ``--shard``, to be shown by ``enhance status``."""
+    words: list[str] = []
+    skipped = False
+    for word in sys.argv[1:]:
+        if skipped or word.startswith("--shard"):
+            skipped = word == "--shard"
+            continue
+        words.append(word)
+    return shlex.join(["enhance", *words])
+
+
+def _show_plan(run: CloudRun, worker: ShardWorker, as_json: bool) -> None:
+    """Print what a run would do."""
+    from enhance_cli.batch.conflicts import SKIPPED
+
+    counts: Counter[bool] = Counter()
+    photos: list[dict[str, Any]] = []
+    for name, output, reason in _decisions(run, worker):
+        skipped = reason in {str(one) for one in SKIPPED}
+        counts[skipped] += 1
+        if as_json:
+            photos.append({"input": name, "output": output, "skipped": skipped, "reason": reason})
+        else:
+            say_result(f"{'skip' if skipped else 'write'} {output} from {name} ({reason})")
+    if as_json:
+        say_json({"photos": sorted(photos, key=_order(run, lambda photo: photo["input"]))})
+        return
+    say(f"{counts[False]} to write, {counts[True]} to skip; nothing was done")
+
+
+def _decisions(run: CloudRun, worker: ShardWorker) -> Iterator[tuple[str, str, str]]:
+    from enhance_cli.cloud.run import planned_shards
+
+    for shard in planned_shards(run):
+        for decision in worker.decide(shard):
+            yield (*worker.names(decision), str(decision.verdict.reason))
+
+
+class _Outcomes:
+    """What is printed of the outcomes; all are kept only for one JSON document."""
+
+    def __init__(self, run: CloudRun, config: ApplyConfig, as_json: bool, json_lines: bool) -> None:
+        self.counts: Counter[str] = Counter()
+        self._run, self._config = run, config
+        self._as_json, self._json_lines = as_json, json_lines
+        self._photos: list[dict[str, object]] = []
+        self._in_the_way: dict[str, list[str]] = {}
+        self._number_in_the_way: Counter[str] = Counter()
+
+    def add(self, outcome: ShardOutcome) -> None:
+        self.counts[outcome.status] += 1
+        if outcome.status == "skipped" and outcome.output:
+            self._number_in_the_way[outcome.reason] += 1
+            named = self._in_the_way.setdefault(outcome.reason, [])
+            if len(named) < MOST_NAMED:
+                named.append(outcome.output)
+        if self._as_json:
+            self._photos.append(_described(outcome))
+        elif self._json_lines:
+            say_json_line({"event": "photo", **_described(outcome)})
+
+    def show(self, interrupted: bool, quiet: bool) -> None:
+        counts = {status: self.counts[status] for status in ("done", "failed", "skipped")}
+        if self._as_json:
+            order = _order(self._run, lambda photo: str(photo["input"]))
+            say_json({**counts, "photos": sorted(self._photos, key=order)})
+        elif self._json_lines:
+            say_json_line({"event": "end", **counts, "interrupted": interrupted})
+        elif not quiet:
+            number, places = self._number_in_the_way, self._in_the_way
+            say_result(*summary_lines(counts, self._config, f"in {self._run.out}", number, places))
+
+
+def _described(outcome: ShardOutcome) -> dict[str, object]:
+    """A photo in JSON."""
+    return {
+        "input": outcome.input,
+        "output": outcome.output,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "error": outcome.error,
+        "warnings": list(outcome.warnings),
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _order(
+    run: CloudRun, name: Callable[[dict[str, Any]], str]
+) -> Callable[[dict[str, Any]], tuple[int, Sequence[tuple[int, str]]]]:
+    """The order of a run over folders: input by input, a folder's photos before its subfolders."""
+
+    def key(photo: dict[str, Any]) -> tuple[int, Sequence[tuple[int, str]]]:
+        url = name(photo)
+        number = next(
+            (n for n, one in enumerate(run.inputs) if url == one or url.startswith(f"{one}/")), 0
+        )
+        *folders, last = url.split("/")
+        return number, [*((1, folder) for folder in folders), (0, last)]
+
+    return key

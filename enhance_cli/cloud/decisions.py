@@ -1,0 +1,148 @@
+"""Decides what to do if results already exist, as a run over folders does."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+from typing import NamedTuple
+
+from enhance_cli.batch.conflicts import Reason
+from enhance_cli.cloud.records import Record, Records
+from enhance_cli.cloud.shard import CloudPhoto
+from enhance_cli.cloud.stores import Store, StoredObject
+from enhance_cli.config.apply import OnConflict
+
+
+class Verdict(NamedTuple):
+    """What to do with a photo.
+
+    Attributes:
+        key: Key of its result.
+        reason: Why it is retouched or skipped.
+        present: What is in the place of the result, or None.
+        record: What was noted of that, or None.
+    """
+
+    key: str
+    reason: Reason
+    present: StoredObject | None = None
+    record: Record | None = None
+
+
+class Judge:
+    """Decides about the photos of a shard; called from several threads.
+
+    Args:
+        out: The output.
+        records: The records that concern the shard.
+        present: What is in the places of the planned results.
+        on_conflict: What to do about strangers' objects.
+    """
+
+    def __init__(
+        self,
+        out: Store,
+        records: Records,
+        present: dict[str, StoredObject],
+        on_conflict: OnConflict,
+    ) -> None:
+        self.records = records
+        self._out, self._present = out, present
+        self._on_conflict: OnConflict = on_conflict
+        self._taken: dict[str, str] = {}
+        self._deciding = threading.Lock()
+
+    def decide(self, photo: CloudPhoto, name: str, settings: str) -> Verdict:
+        """What to do with a photo.
+
+        Args:
+            photo: The photo.
+            name: Its URL or path.
+            settings: Digest of all that affects its result.
+        """
+        with self._deciding:
+            if self._on_conflict == "rename":
+                return self._beside_others(photo, name, settings)
+            return self._look(photo.result, photo, name, settings)
+
+    def look_again(self, key: str) -> None:
+        """Look at a place anew, into which something has come meanwhile."""
+        found = self._out.head(key)
+        with self._deciding:
+            if found is None:
+                self._present.pop(key, None)
+            else:
+                self._present[key] = found
+
+    def _look(self, key: str, photo: CloudPhoto, name: str, settings: str) -> Verdict:
+        present = self._present.get(key)
+        if present is None:
+            return Verdict(key, Reason.NEW)
+        if self._on_conflict == "overwrite":
+            return Verdict(key, Reason.REPLACED, present)
+        record = self.records.of(present) or self._labelled(present, photo, name)
+        if record is None:
+            emptied = not present.size and self.records.any_on(key)
+            reason = Reason.RESULT_EMPTY if emptied else Reason.FOREIGN_FILE
+        elif not (record.input == name or record.source == photo.version):
+            reason = Reason.OTHER_PHOTO
+        elif record.source != photo.version:
+            reason = Reason.PHOTO_CHANGED
+        else:
+            same = record.settings == settings
+            reason = Reason.UP_TO_DATE if same else Reason.SETTINGS_CHANGED
+        return Verdict(key, reason, present, record)
+
+    def _beside_others(self, photo: CloudPhoto, name: str, settings: str) -> Verdict:
+        stem, dot, suffix = photo.result.rpartition(".")
+        number, key = 0, photo.result
+        while True:
+            if number and key not in self._present:
+                found = self._out.head(key)
+                if found is not None:
+                    self._present[key] = found
+            verdict = self._look(key, photo, name, settings)
+            in_the_way = verdict.reason in {Reason.FOREIGN_FILE, Reason.OTHER_PHOTO}
+            if not in_the_way and self._taken.setdefault(key, photo.key) == photo.key:
+                return verdict
+            number += 1
+            key = f"{stem}-{number}{dot}{suffix}"
+
+    def _labelled(self, present: StoredObject, photo: CloudPhoto, name: str) -> Record | None:
+        """A result that a killed worker stored and did not note; the label beside it tells."""
+        found = parse_label(self._out.label(present.key))
+        if found is None:
+            return None
+        made_from, source, settings = found
+        for one in self.records.any_on(present.key):
+            if (one.source, one.settings) == (source, settings):
+                return None  # what was stored then was noted, and has been changed since
+        return Record(
+            photo=0,
+            input=name if made_from == _digest(name) else made_from,
+            source=source,
+            wanted=photo.result,
+            output=present.key,
+            size=present.size,
+            version=present.version,
+            settings=settings,
+        )
+
+
+def label(photo: str, source: str, settings: str) -> str:
+    """What a store with metadata notes beside a result: short, and in ASCII."""
+    return json.dumps([_digest(photo), source, settings], separators=(",", ":"))
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def parse_label(text: str | None) -> tuple[str, str, str] | None:
+    """Photo, its version and settings from a label; None if it is none of ours."""
+    with contextlib.suppress(ValueError, TypeError):
+        photo, source, settings = json.loads(text or "")
+        return str(photo), str(source), str(settings)
+    return None

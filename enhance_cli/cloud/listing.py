@@ -1,0 +1,236 @@
+"""The photos of the inputs, as they are listed; nothing waits for the end of a listing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
+from enhance_cli.cloud.stores import LocalFolder, Store, StoredObject, local_path, open_store
+from enhance_cli.config.look_files import NAME as LOOK_FILE
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS
+
+
+class Found(NamedTuple):
+    """A photo of an input.
+
+    Attributes:
+        source: Number of the input.
+        object: The photo; its key is below the input.
+        folder: Folder of its result, below the output.
+        name: Its name.
+    """
+
+    source: int
+    object: StoredObject
+    folder: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Input:
+    """A folder with photos, or a single photo.
+
+    Attributes:
+        place: Its URL or path.
+        store: The folder; that around a single photo.
+        photo: The name of a single photo; None for a folder.
+        folder: Folder of its results, below the output.
+    """
+
+    place: str
+    store: Store
+    photo: str | None
+    folder: str = ""
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a name, as pathlib has it, which would take ten times as long."""
+    dot = name.rfind(".")
+    return name[dot:] if 0 < dot < len(name) - 1 else ""
+
+
+def open_inputs(places: tuple[str, ...]) -> list[Input]:
+    """Open the stores of all inputs.
+
+    Raises:
+        UsageError: An input is missing.
+    """
+    opened = [_open(place) for place in dict.fromkeys(places)]
+    folders = [one for one in opened if one.photo is None]
+    names = [_last_name(one) for one in folders]
+    prefixes = {
+        one.place: _as_key(prefix)
+        for one, prefix in zip(folders, output_folders(names), strict=True)
+    }
+    return [Input(one.place, one.store, one.photo, prefixes.get(one.place, "")) for one in opened]
+
+
+def _last_name(one: Input) -> str:
+    if isinstance(one.store, LocalFolder):
+        return one.store.folder.resolve().name
+    return one.store.url.partition("://")[2].rpartition("/")[2]
+
+
+def _as_key(prefix: Path) -> str:
+    return "" if prefix == Path() else prefix.as_posix()
+
+
+def _open(place: str) -> Input:
+    path = local_path(place)
+    if path is not None:
+        if not path.exists():
+            raise UsageError(f"{place}: no such file or folder")
+        if path.is_dir():
+            return Input(place, open_store(place), None)
+        return Input(place, open_store(str(path.parent)), path.name)
+    store = open_store(place)
+    folder, _, name = store.url.rpartition("/")
+    if suffix_of(name).lower() in PHOTOS and not folder.endswith(":/"):
+        around = open_store(folder)
+        if around.head(name) is not None:
+            return Input(place, around, name)
+    return Input(place, store, None)
+
+
+class Listing:
+    """The photos of all inputs in the order of the inputs, and of their keys.
+
+    Hidden files and folders are skipped, and so is what the run writes.
+
+    Args:
+        inputs: The inputs.
+        out: Where results go.
+        exclude: Patterns of names and paths to leave out.
+
+    Attributes:
+        found: Number of photos listed, and not excluded.
+        others: Counts files that are no photos by their suffixes.
+        warnings: A line for each folder that cannot be read, and for each name that cannot be used.
+    """
+
+    def __init__(self, inputs: list[Input], out: Store, exclude: tuple[str, ...]) -> None:
+        self._inputs = inputs
+        self._out = out
+        roots = [f"{one.store.url}/" for one in inputs]
+        patterns = tuple(_without_root(pattern, roots) for pattern in exclude)
+        local = tuple(path for path in (local_path(one.place) for one in inputs) if path)
+        self._exclusion = Exclusion(patterns, local) if exclude else None
+        self.found = 0
+        self.excluded = 0
+        self.others: Counter[str] = Counter()
+        self.warnings: list[str] = []
+
+    def __iter__(self) -> Iterator[Found]:
+        """List all photos.
+
+        Raises:
+            EnhanceError: A store cannot be listed, or there is no photo.
+        """
+        for number, one in enumerate(self._inputs):
+            covered = self._covered(number)
+            for stored in self._objects(one):
+                if covered and self._is_covered(one.store.name(stored.key), covered):
+                    continue
+                found = self._checked(number, one, stored)
+                if found is not None:
+                    self.found += 1
+                    yield found
+        if self._exclusion is not None:
+            self.warnings += self._exclusion.unused()
+        if not self.found:
+            raise UsageError(self._nothing())
+
+    def _nothing(self) -> str:
+        looked_in = ", ".join(one.place for one in self._inputs)
+        if self.excluded:
+            return f"{looked_in}: --exclude leaves none of {self.excluded} photos"
+        return (
+            f"{looked_in}: no photo found; JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 "
+            "and RAW can be read"
+        )
+
+    def folder(self, source: int, folder: str) -> Iterator[Found]:
+        """List the photos of one folder again.
+
+        Args:
+            source: Number of the input.
+            folder: Folder of their results.
+        """
+        one = self._inputs[source]
+        key = folder.removeprefix(one.folder).strip("/")
+        for page in one.store.pages(below=key):
+            for stored in page:
+                if stored.key.rpartition("/")[0] == key:
+                    found = self._checked(source, one, stored)
+                    if found is not None:
+                        yield found
+
+    def _objects(self, one: Input) -> Iterator[StoredObject]:
+        if one.photo is not None:
+            stored = one.store.head(one.photo)
+            if stored is None:
+                raise UsageError(f"{one.place}: neither a file nor a folder")
+            yield stored
+        elif isinstance(one.store, LocalFolder):
+            out = [self._out.folder] if isinstance(self._out, LocalFolder) else []
+            yield from one.store.photos(out)
+            self.others += one.store.others
+            self.warnings += one.store.warnings
+        else:
+            for page in one.store.pages():
+                yield from page
+
+    def _covered(self, number: int) -> list[Input]:
+        """Earlier inputs whose photos this one may list again."""
+        own = f"{self._inputs[number].store.url}/"
+        earlier = ((one, f"{one.store.url}/") for one in self._inputs[:number])
+        return [one for one, url in earlier if own.startswith(url) or url.startswith(own)]
+
+    @staticmethod
+    def _is_covered(name: str, earlier: list[Input]) -> bool:
+        return any(
+            name == one.store.name(one.photo) if one.photo else name.startswith(f"{one.store.url}/")
+            for one in earlier
+        )
+
+    def _checked(self, source: int, one: Input, stored: StoredObject) -> Found | None:
+        """The photo; None if it is none, is hidden, excluded, or a result."""
+        key = stored.key
+        folders, _, name = key.rpartition("/")
+        if name.startswith(".") or (folders and not self._is_seen(folders)):
+            return None
+        suffix = suffix_of(name).lower()
+        if suffix not in PHOTOS:
+            marks_folder = not stored.size and not suffix
+            if name != LOOK_FILE and not marks_folder:
+                self.others[suffix] += 1
+            return None
+        if not one.store.is_local and self._is_result(one.store.name(key)):
+            return None
+        if any(part in {"", ".", ".."} for part in key.split("/")) or "\0" in key:
+            self.warnings.append(f"{one.store.name(key)}: cannot be used as a name; left out")
+            return None
+        folder = f"{one.folder}/{folders}" if one.folder and folders else one.folder or folders
+        if self._exclusion is not None:
+            relative = PurePosixPath(folder, name)
+            if self._exclusion.fits(InputPhoto(Path(key), Path(relative))):
+                self.excluded += 1
+                return None
+        return Found(source, stored, folder, name)
+
+    def _is_seen(self, folders: str) -> bool:
+        return not (folders.startswith(".") or "/." in folders) and SYSTEM_FOLDERS.isdisjoint(
+            folders.split("/")
+        )
+
+    def _is_result(self, name: str) -> bool:
+        return name.startswith(f"{self._out.url}/")
+
+
+def _without_root(pattern: str, roots: list[str]) -> str:
+    return next((pattern.removeprefix(root) for root in roots if pattern.startswith(root)), pattern)

@@ -1,0 +1,122 @@
+"""The photos of stores as files on this machine, and the ``enhance.toml`` files beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from enhance_cli.cloud.listing import Input
+from enhance_cli.cloud.shard import CloudPhoto
+from enhance_cli.cloud.stores import LocalFolder, StoredObject
+from enhance_cli.config.look_files import NAME, Looks, find_look_files
+from enhance_cli.errors import UsageError
+
+_SIDE_BY_SIDE = 16
+
+
+class PhotoFiles:
+    """A folder that mirrors the inputs, as far as photos are being worked on.
+
+    Photos of a disk stay where they are. For others, the files ``enhance.toml`` in the input and in
+    its subfolders count.
+
+    Args:
+        inputs: The inputs.
+        folder: An empty folder.
+        looks: The look of each photo.
+    """
+
+    def __init__(self, inputs: list[Input], folder: Path, looks: Looks) -> None:
+        self._inputs = inputs
+        self._folder = folder.absolute()
+        self.looks = looks
+        looks.end_at(self._folder)
+        self._looked_for: set[tuple[int, str]] = set()
+
+    def path(self, photo: CloudPhoto) -> Path:
+        """The file of a photo, which may have to be fetched."""
+        store = self._inputs[photo.source].store
+        if isinstance(store, LocalFolder):
+            return store.folder / photo.key
+        return self._folder / str(photo.source) / photo.key
+
+    def name(self, photo: CloudPhoto) -> str:
+        """A photo as messages name it."""
+        return self._inputs[photo.source].store.name(photo.key)
+
+    def fetch(self, photo: CloudPhoto) -> StoredObject:
+        """Fetch a photo.
+
+        Raises:
+            FileNotFoundError: It is not there any more.
+        """
+        store, path = self._inputs[photo.source].store, self.path(photo)
+        if isinstance(store, LocalFolder):
+            found = store.head(photo.key)
+            if found is None:
+                raise FileNotFoundError(path)
+            return found
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return store.fetch(photo.key, path)
+
+    def remove(self, photo: CloudPhoto) -> None:
+        """Remove the copy of a photo."""
+        if not self._inputs[photo.source].store.is_local:
+            self.path(photo).unlink(missing_ok=True)
+
+    def read_looks(self, photos: Iterable[CloudPhoto]) -> None:
+        """Read the files that count for some photos.
+
+        Raises:
+            UsageError: A file is wrong, or has options of the whole run.
+        """
+        if not self.looks.use_files:
+            return
+        photos = list(photos)
+        wanted = dict.fromkeys(
+            (photo.source, folder) for photo in photos for folder in _folders(photo.key)
+        )
+        missing = [
+            one
+            for one in wanted
+            if one not in self._looked_for and not self._inputs[one[0]].store.is_local
+        ]
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as reading:
+            list(reading.map(self._fetch_look, missing))
+        self._looked_for.update(missing)
+        local = [photo for photo in photos if self._inputs[photo.source].store.is_local]
+        stores = (one.store for one in self._inputs)
+        places = [store.folder for store in stores if isinstance(store, LocalFolder)]
+        self.looks.read((self.path(photo) for photo in local), places)
+        for source, folder in missing:
+            self._refuse_options(self._folder / str(source) / folder)
+
+    def _fetch_look(self, place: tuple[int, str]) -> None:
+        source, folder = place
+        store = self._inputs[source].store
+        content = store.read(f"{folder}/{NAME}" if folder else NAME)
+        if content is not None:
+            path = self._folder / str(source) / folder / NAME
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    def _refuse_options(self, folder: Path) -> None:
+        for file in find_look_files(folder / "a") if (folder / NAME).is_file() else ():
+            if file.options and file.path.parent == folder:
+                raise UsageError(
+                    f"{file.path}: {next(iter(file.options))}: holds for the whole run, and is not "
+                    "read from an object store; give it on the command line"
+                )
+
+    def in_words(self, text: str) -> str:
+        """A message with the places of photos in it, instead of those of their copies."""
+        for number, one in enumerate(self._inputs):
+            text = text.replace(f"{self._folder / str(number)}/", f"{one.store.url}/")
+        return text
+
+
+def _folders(key: str) -> Iterable[str]:
+    """The folders above a key, from the input's own, which is empty."""
+    parts = key.split("/")[:-1]
+    return ["/".join(parts[:number]) for number in range(len(parts) + 1)]

@@ -1,0 +1,217 @@
+"""Chooses the names of results while photos are still being listed.
+
+The names are those of a run over folders. What such a run settles once for all photos is settled
+here folder by folder:
+
+- A photo that keeps its suffix gets its name at once: only those listed before it can have taken
+  it.
+- Any other, such as a RAW file, waits until its folder has been listed, since a photo that keeps
+  its suffix chooses first. If there are many, they wait on the disk.
+- With ``--pairs raw`` or ``jpeg``, all photos of a folder wait: either may be left out for the
+  other.
+- Folders whose paths differ in case alone share their names, and the one listed first chooses
+  first. In a run over folders, photos that keep their suffix choose first in all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from enhance_cli.batch.output_paths import casefold_key, free_name, result_suffix
+from enhance_cli.cloud.listing import Found, suffix_of
+from enhance_cli.cloud.shard import CloudPhoto
+from enhance_cli.cloud.stores import StoredObject
+from enhance_cli.config.apply import Format, RawPairs
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.codecs.formats import HEIF, JPEG, RAW
+
+_MANY = 20_000
+"""Photos of a folder that wait in memory; more of them wait on the disk."""
+
+
+class NameSettler:
+    """Gives each photo the key of its result.
+
+    Args:
+        kind: Format of the results.
+        pairs: Which of a RAW file and the camera's JPEG beside it to keep.
+        list_again: Lists the photos of one folder again, by its input and the folder of its
+            results.
+        addition: Added to each name, in front of its suffix.
+    """
+
+    def __init__(
+        self,
+        kind: Format,
+        pairs: RawPairs,
+        list_again: Callable[[int, str], Iterable[Found]],
+        addition: str = "",
+    ) -> None:
+        self._addition = addition
+        self._suffix = cache(lambda suffix: result_suffix(Path(f"a{suffix}"), kind))
+        self._pairs: RawPairs = pairs
+        self._list_again = list_again
+        self._seen: dict[str, list[tuple[int, str]]] = {}
+
+    def settle(self, photos: Iterable[Found]) -> Iterator[CloudPhoto]:
+        """Settle the names of photos; all that is below a folder must come in one piece.
+
+        Raises:
+            UsageError: It does not.
+        """
+        root = self._open(0, "")
+        nested: list[_Folder] = []
+        for photo in photos:
+            while nested and not f"{photo.folder}/".startswith(f"{nested[-1].path}/"):
+                yield from nested.pop().close()
+            if not photo.folder:
+                folder = root
+            elif nested and nested[-1].path == photo.folder:
+                folder = nested[-1]
+            else:
+                folder = self._open(photo.source, photo.folder)
+                nested.append(folder)
+            yield from folder.add(photo)
+        while nested:
+            yield from nested.pop().close()
+        yield from root.close()
+
+    def _open(self, source: int, path: str) -> _Folder:
+        earlier = self._seen.setdefault(path.casefold(), [])
+        if any(other == path for _, other in earlier):
+            raise UsageError(
+                f"{path}: the store does not list its objects in the order of their names; "
+                "copy them to one that does, or to a disk"
+            )
+        names = _Names()
+        for number, other in earlier:
+            folder = _Folder(other, names, self._suffix, self._pairs, self._addition)
+            for photo in self._list_again(number, other):
+                for _ in folder.add(photo):
+                    pass
+            for _ in folder.close():
+                pass
+        earlier.append((source, path))
+        return _Folder(path, names, self._suffix, self._pairs, self._addition)
+
+
+class _Names(Container[str]):
+    """Names that are taken; as numbers, since there may be millions."""
+
+    def __init__(self) -> None:
+        self._hashes: set[int] = set()
+        self.numbers: dict[str, int] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return hash(name) in self._hashes
+
+    def add(self, name: str) -> None:
+        self._hashes.add(hash(name))
+
+
+class _Folder:
+    """A folder whose photos are being listed."""
+
+    def __init__(
+        self,
+        path: str,
+        names: _Names,
+        suffix: Callable[[str], str],
+        pairs: RawPairs,
+        addition: str,
+    ) -> None:
+        self._addition = addition
+        self.path = path
+        self._names = names
+        self._suffix = suffix
+        self._pairs: RawPairs = pairs
+        self._waiting = _Waiting()
+
+    def add(self, photo: Found) -> Iterator[CloudPhoto]:
+        """Yield the photo if its name can be settled; otherwise it waits."""
+        if self._pairs == "both" and self._keeps(photo):
+            yield self._settled(photo)
+        else:
+            self._waiting.add(photo)
+
+    def close(self) -> Iterator[CloudPhoto]:
+        """Yield the photos that have waited."""
+        left_out = self._second_of_pairs()
+        if self._pairs != "both":
+            for photo in self._waiting:
+                if self._keeps(photo) and not left_out(photo):
+                    yield self._settled(photo)
+        for photo in self._waiting:
+            if not self._keeps(photo) and not left_out(photo):
+                yield self._settled(photo)
+        self._waiting.close()
+
+    def _second_of_pairs(self) -> Callable[[Found], bool]:
+        """Whether a photo is left out for the other one of its pair."""
+        if self._pairs == "both":
+            return lambda _photo: False
+        raws = {_stem(photo) for photo in self._waiting if _suffix(photo) in RAW}
+        both = raws & {_stem(photo) for photo in self._waiting if _suffix(photo) in JPEG | HEIF}
+        unwanted = JPEG | HEIF if self._pairs == "raw" else RAW
+        return lambda photo: _suffix(photo) in unwanted and _stem(photo) in both
+
+    def _keeps(self, photo: Found) -> bool:
+        suffix = suffix_of(photo.name)
+        return self._suffix(suffix) == suffix
+
+    def _settled(self, photo: Found) -> CloudPhoto:
+        own = suffix_of(photo.name)
+        suffix = self._suffix(own)
+        name = photo.name[: len(photo.name) - len(own)] + self._addition + suffix
+        result = f"{photo.folder}/{name}" if photo.folder else name
+        key = result.casefold()
+        if key in self._names:
+            relative = Path(photo.folder, photo.name)
+            free = free_name(relative, self._addition, suffix, self._names, self._names.numbers)
+            result, key = free.as_posix(), casefold_key(free)
+        self._names.add(key)
+        found = photo.object
+        return CloudPhoto(photo.source, found.key, found.size, found.version, result)
+
+
+def _stem(photo: Found) -> str:
+    return photo.name[: len(photo.name) - len(suffix_of(photo.name))].casefold()
+
+
+def _suffix(photo: Found) -> str:
+    return suffix_of(photo.name).lower()
+
+
+class _Waiting:
+    """Photos that wait, on the disk if they are many."""
+
+    def __init__(self) -> None:
+        self._few: list[Found] = []
+        self._many: tempfile._TemporaryFileWrapper[str] | None = None
+
+    def add(self, photo: Found) -> None:
+        self._few.append(photo)
+        if len(self._few) >= _MANY:
+            if self._many is None:
+                self._many = tempfile.NamedTemporaryFile("w+", encoding="ascii")  # noqa: SIM115
+            for source, found, folder, name in self._few:
+                line = [source, found.key, found.size, found.version, folder, name]
+                self._many.write(json.dumps(line) + "\n")
+            self._few.clear()
+
+    def __iter__(self) -> Iterator[Found]:
+        if self._many is not None:
+            self._many.seek(0)
+            for line in self._many:
+                source, key, size, version, folder, name = json.loads(line)
+                yield Found(source, StoredObject(key, size, version), folder, name)
+        yield from self._few
+
+    def close(self) -> None:
+        self._few.clear()
+        if self._many is not None:
+            self._many.close()

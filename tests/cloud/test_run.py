@@ -1,0 +1,157 @@
+"""Runs over stores give what runs over folders give."""
+
+import json
+import re
+
+import pytest
+from stored import apply, results, upload
+
+
+@pytest.fixture
+def photos(tmp_path, write_photo):
+    folder = tmp_path / "photos"
+    for name in ("a.jpg", "b.png", "sub/c.JPG", "sub/d.tif", "sub/deep/é ü#%25.webp", "A.jpg"):
+        write_photo(folder / name)
+    (folder / "notes.txt").write_text("no photo")
+    (folder / "bad.jpg").write_text("no photo")
+    write_photo(folder / ".hidden" / "h.jpg")
+    write_photo(folder / "@eaDir" / "t.jpg")
+    return folder
+
+
+def plain(document: str, *places: tuple[str, str]) -> dict:
+    """A run's document with the places in one form, and without times."""
+    for place, name in places:
+        document = document.replace(place, name)
+    return json.loads(re.sub(r'"seconds": [\d.]+', '"seconds": 0', document))
+
+
+def test_equal_trees_give_equal_results_wherever_they_are(
+    photos, tmp_path, s3, bucket, identity_weights
+):
+    upload(s3, photos, f"{bucket}/in")
+    options = ("--weights", identity_weights, "--json")
+    local = tmp_path / "local"
+    told = apply(photos, "-o", local, *options)
+    assert told.exit_code == 3
+    expected = plain(told.stdout, (str(photos), "IN"), (str(local), "OUT"))
+    for source, out in (
+        (f"{bucket}/in", f"{bucket}/out"),
+        (f"{bucket}/in", str(tmp_path / "mixed")),
+        (str(photos), f"{bucket}/mixed"),
+        (f"file://{photos}", f"file://{tmp_path / 'file'}"),
+    ):
+        again = apply(source, "-o", out, *options)
+        assert again.exit_code == 3, again.output
+        assert plain(again.stdout, (source, "IN"), (out, "OUT")) == expected
+        assert results(out) == results(local)
+
+
+def test_parts_give_together_what_one_run_gives(photos, tmp_path, s3, bucket, identity_weights):
+    upload(s3, photos, f"{bucket}/in")
+    options = ("--weights", identity_weights, "--json")
+    apply(f"{bucket}/in", "-o", f"{bucket}/whole", *options)
+    counts = []
+    for _ in range(2):
+        for part in (1, 2, 3):
+            told = apply(f"{bucket}/in", "-o", f"{bucket}/parts", "--shard", f"{part}/3", *options)
+            counts.append({key: json.loads(told.stdout)[key] for key in ("done", "skipped")})
+    assert results(f"{bucket}/parts") == results(f"{bucket}/whole")
+    assert sum(one["done"] for one in counts[:3]) == 6
+    assert sum(one["skipped"] for one in counts[:3]) == 0
+    assert [one["done"] for one in counts[3:]] == [0, 0, 0]
+    assert sum(one["skipped"] for one in counts[3:]) == 6
+
+
+def test_parts_of_a_folder_need_no_store(photos, tmp_path, identity_weights):
+    options = ("--weights", identity_weights)
+    apply(photos, "-o", tmp_path / "whole", *options)
+    for part in (2, 1):
+        apply(photos, "-o", tmp_path / "parts", "--shard", f"{part}/2", *options)
+    assert results(tmp_path / "parts") == results(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "-1/3", "1/0", "a/b", ""])
+def test_a_part_counts_from_1_to_n(shard, photos, tmp_path):
+    told = apply(photos, "-o", tmp_path / "out", f"--shard={shard}")
+    assert told.exit_code == 2 and "K/N" in told.stderr and len(told.stderr.splitlines()) == 1
+
+
+def test_only_what_has_changed_is_done_again(
+    photos, tmp_path, s3, bucket, write_photo, identity_weights, brightening_weights
+):
+    upload(s3, photos, f"{bucket}/in")
+
+    def reasons(*more: object) -> dict[str, str]:
+        told = json.loads(apply(f"{bucket}/in", "-o", f"{bucket}/out", "--json", *more).stdout)
+        return {
+            one["input"].removeprefix(f"{bucket}/in/"): f"{one['status']}: {one['reason']}"
+            for one in told["photos"]
+        }
+
+    weights = ("--weights", identity_weights)
+    assert set(reasons(*weights).values()) == {"done: new", "failed: new"}
+    write_photo(photos / "b.png", size=(50, 30))
+    write_photo(photos / "bad.jpg")
+    write_photo(photos / "more.jpg")
+    upload(s3, photos, f"{bucket}/in")
+    s3.delete_object(Bucket=bucket[5:], Key="out/sub/c.JPG")
+    s3.put_object(Bucket=bucket[5:], Key="out/a.jpg", Body=b"edited")
+    found = reasons(*weights)
+    assert found.pop("b.png") == "done: the photo has changed"
+    assert found.pop("bad.jpg") == "done: new"
+    assert found.pop("more.jpg") == "done: new"
+    assert found.pop("sub/c.JPG") == "done: new"
+    assert found.pop("a.jpg") == "skipped: output exists and was not written by enhance"
+    assert set(found.values()) == {"skipped: up to date"}
+    found = reasons("--weights", brightening_weights)
+    assert found.pop("a.jpg") == "skipped: output exists and was not written by enhance"
+    assert set(found.values()) == {"done: settings or weights have changed"}
+    assert results(f"{bucket}/out")["a.jpg"] == b"edited"
+
+
+@pytest.mark.parametrize("kind", ["s3", "file"])
+@pytest.mark.parametrize("on_conflict", ["skip", "overwrite", "rename", "error"])
+def test_a_strangers_object_in_the_way(
+    kind, on_conflict, photos, tmp_path, request, identity_weights
+):
+    """As in a run over folders, whose outcome is the right one."""
+    options = ("--weights", identity_weights, "--on-conflict", on_conflict, "--json")
+    local = tmp_path / "local"
+    local.mkdir()
+    (local / "a.jpg").write_bytes(b"a stranger's")
+    expected = apply(photos, "-o", local, *options)
+    if kind == "s3":
+        s3, bucket = request.getfixturevalue("s3"), request.getfixturevalue("bucket")
+        out = f"{bucket}/out"
+        s3.put_object(Bucket=bucket[5:], Key="out/a.jpg", Body=b"a stranger's")
+    else:
+        out = f"file://{tmp_path / 'out'}"
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "a.jpg").write_bytes(b"a stranger's")
+    for _ in range(2):
+        told = apply(photos, "-o", out, *options)
+        assert told.exit_code == expected.exit_code
+        if on_conflict == "error":
+            assert told.stderr.replace(out, str(local)) == expected.stderr
+            assert results(out) == {"a.jpg": b"a stranger's"}
+            return
+        own, other = plain(told.stdout, (out, "OUT")), plain(expected.stdout, (str(local), "OUT"))
+        assert own == other
+        assert results(out) == results(local)
+        expected = apply(photos, "-o", local, *options)
+
+
+def test_a_dry_run_says_what_would_be_done_and_stores_nothing(
+    photos, tmp_path, s3, bucket, identity_weights
+):
+    upload(s3, photos, f"{bucket}/in")
+    options = ("--weights", identity_weights, "--dry-run", "--json")
+    expected = apply(photos, "-o", tmp_path / "out", *options)
+    told = apply(f"{bucket}/in", "-o", f"{bucket}/out", *options)
+    assert told.exit_code == expected.exit_code == 0
+    assert plain(told.stdout, (f"{bucket}/in", "IN"), (f"{bucket}/out", "OUT")) == plain(
+        expected.stdout, (str(photos), "IN"), (str(tmp_path / "out"), "OUT")
+    )
+    listed = s3.list_objects_v2(Bucket=bucket[5:], Prefix="out/")
+    assert listed["KeyCount"] == 0
