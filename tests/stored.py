@@ -7,7 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from enhance_cli.cli.main import app
-from enhance_cli.cloud.stores import open_store
+from enhance_cli.cloud.places import open_store
 
 
 def upload(s3, tree: Path, url: str) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from enhance_cli import __version__
-from enhance_cli.cli import demo, evaluate, watch
+from enhance_cli.cli import demo, evaluate, status, watch
 from enhance_cli.cli.apply import command as apply
 from enhance_cli.cli.console import ExitCode, error_boundary, open_missing_streams, say_result
 from enhance_cli.cli.help_format import Command, Group
@@ -32,6 +32,7 @@ app.command("apply", cls=Command, epilog=apply.EXAMPLES)(apply.apply)
 app.command("watch", cls=Command, epilog=watch.EXAMPLES)(watch.watch)
 app.command("train", cls=TrainCommand, epilog=train.EXAMPLES)(train.train)
 app.command("eval", cls=Command, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("status", cls=Command, epilog=status.EXAMPLES)(status.status)
 app.command("demo", cls=Command)(demo.demo)
 
 

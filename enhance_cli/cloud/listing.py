@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
-from enhance_cli.cloud.stores import LocalFolder, Store, StoredObject, local_path, open_store
+from enhance_cli.cloud.local_folder import LocalFolder
+from enhance_cli.cloud.places import local_path, open_store
+from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS

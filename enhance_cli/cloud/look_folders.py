@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from enhance_cli.cloud.listing import Input
+from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.shard import CloudPhoto
-from enhance_cli.cloud.stores import LocalFolder, StoredObject
+from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.config.look_files import NAME, Looks, find_look_files
 from enhance_cli.errors import UsageError
 

@@ -30,9 +30,10 @@ from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.output_paths import in_words
 from enhance_cli.cloud.listing import Input, Listing, open_inputs
 from enhance_cli.cloud.names import NameSettler
+from enhance_cli.cloud.places import open_store
 from enhance_cli.cloud.records import ROOT, RecordIndex
 from enhance_cli.cloud.shard import MAX_BYTES, MAX_PHOTOS, CloudPhoto, Shard
-from enhance_cli.cloud.stores import Store, open_store
+from enhance_cli.cloud.stores import Store
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.encode import refuse_missing_encoder
@@ -181,9 +182,7 @@ class _Planning:
     def __iter__(self) -> Iterator[tuple[tuple[CloudPhoto, ...], tuple[str, ...]]]:
         """Yield the photos of each shard, and the keys of the done logs that concern them."""
         config = self._run.config
-        settler = NameSettler(
-            config.format, config.pairs, self.listing.folder, config.suffix
-        )
+        settler = NameSettler(config.format, config.pairs, self.listing.folder, config.suffix)
         own = (photo for photo in settler.settle(self.listing) if self._is_own(photo))
         for photos in _in_shards(_refuse_originals(own, self._out, self._inputs)):
             yield photos, self.index.logs_on(photos)
@@ -294,7 +293,9 @@ def _refuse_unsuitable(config: ApplyConfig) -> None:
         "--lut": config.lut is not None,
     }
     if config.name is not None:
-        raise UsageError(f"--out {config.out}: names a file; with --shard and stores, name a folder")
+        raise UsageError(
+            f"--out {config.out}: names a file; with --shard and stores, name a folder"
+        )
     for option, is_wanted in wanted.items():
         if is_wanted:
             raise UsageError(

@@ -32,10 +32,10 @@ from enhance_cli.batch.worker_pool import (
 from enhance_cli.cloud.decisions import Judge, Verdict, label
 from enhance_cli.cloud.listing import open_inputs
 from enhance_cli.cloud.look_folders import PhotoFiles
+from enhance_cli.cloud.places import open_store
 from enhance_cli.cloud.records import DoneLog, Record, Records, read_logs
 from enhance_cli.cloud.run import CloudRun
 from enhance_cli.cloud.shard import CloudPhoto, Shard, ShardOutcome
-from enhance_cli.cloud.stores import open_store
 from enhance_cli.config.look_files import Looks
 from enhance_cli.errors import PlaceTakenError, UsageError
 from enhance_cli.inference.device import pick_device
@@ -385,7 +385,9 @@ class ShardWorker:
             log.add(replace(record, photo=decision.number, status="", error=None, carried=True))
 
     def _named(self, text: str, decision: Decision, result: Path) -> str:
+        photo = decision.photo
         text = text.replace(str(result), self._out.name(decision.verdict.key))
+        text = text.replace(str(self._files.path(photo)), self._files.name(photo))
         return self._files.in_words(text)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def concerns_stores(config: ApplyConfig, shard: str | None) -> bool:
     """Whether a run is one over stores, or over a part of a folder."""
-    from enhance_cli.cloud.stores import is_url
+    from enhance_cli.cloud.places import is_url
 
     return shard is not None or any(is_url(place) for place in (*config.inputs, config.out))
 
@@ -56,12 +56,14 @@ def apply_to_stores(
     Raises:
         EnhanceError: The run cannot start or go on.
     """
+    from enhance_cli.cloud.places import url_of
     from enhance_cli.cloud.run import begin_run, prepare_run
-    from enhance_cli.cloud.stores import url_of
     from enhance_cli.cloud.worker import ShardWorker
 
     if config.out is None:
-        raise UsageError("--out is missing: with stores and --shard, name the place for the results")
+        raise UsageError(
+            "--out is missing: with stores and --shard, name the place for the results"
+        )
     inputs = [url_of(place) or str(place) for place in config.inputs]
     out = url_of(config.out) or str(config.out)
     part = _part(shard) if shard is not None else (1, 1)

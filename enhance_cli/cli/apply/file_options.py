@@ -12,7 +12,7 @@ import typer
 
 from enhance_cli.cli.apply.destination import STREAM
 from enhance_cli.cli.options import is_given
-from enhance_cli.cloud.stores import on_disk
+from enhance_cli.cloud.places import on_disk
 from enhance_cli.config.look_files import LOOK, LookFile, find_look_files, unknown_option
 from enhance_cli.errors import UsageError
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from enhance_cli.batch.outcome import PhotoOutcome
     from enhance_cli.batch.runner import BatchRunner
     from enhance_cli.cloud.shard import ShardOutcome
-    from enhance_cli.cloud.worker import ShardWorker
 
 LOADING = "loading the networks"
 """Shown on a terminal until the first photo is done: importing PyTorch takes two seconds."""

@@ -1,0 +1,173 @@
+"""The names that a stream of names gets are those of a run over folders."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enhance_cli.batch.output_paths import plan_outputs
+from enhance_cli.cloud.listing import Found
+from enhance_cli.cloud.names import NameSettler
+from enhance_cli.cloud.stores import StoredObject
+from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.errors import UsageError
+
+FOLDERS = st.sampled_from(["", "s", "s/t", "u", "s-1"])
+STEMS = st.sampled_from(["a", "A", "a-2", "A-2", "b", "a.nef", "b.jpg"])
+SUFFIXES = st.sampled_from([".jpg", ".JPG", ".nef", ".NEF", ".heic", ".png", ".tif", ".jp2"])
+TREES = st.sets(st.tuples(FOLDERS, STEMS, SUFFIXES), min_size=1, max_size=16)
+
+
+def found(key: str) -> Found:
+    path = PurePosixPath(key)
+    folder = "" if path.parent == PurePosixPath() else str(path.parent)
+    return Found(0, StoredObject(key, 1, "v"), folder, path.name)
+
+
+def settled(keys: list[str], kind="keep", pairs="both") -> dict[str, str]:
+    """The names of a listing, which a store gives in the order of the bytes of its keys."""
+    listing = [found(key) for key in sorted(keys, key=str.encode)]
+
+    def list_again(_source: int, folder: str) -> list[Found]:
+        return [one for one in listing if one.folder == folder]
+
+    settler = NameSettler(kind, pairs, list_again)
+    return {one.key: one.result for one in settler.settle(listing)}
+
+
+def of_folders(root: Path, keys: list[str], kind="keep", pairs="both") -> dict[str, str]:
+    """The names of a run over folders."""
+    for key in keys:
+        (root / "in" / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / "in" / key).touch()
+    out = root / "out"
+    plan = plan_outputs(ApplyConfig((root / "in",), out, format=kind, pairs=pairs))
+    return {
+        job.input.relative_to(root / "in").as_posix(): job.output.relative_to(out).as_posix()
+        for job in plan.jobs
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(TREES, st.sampled_from(["keep", "jpg", "tiff"]), st.sampled_from(["both", "raw", "jpeg"]))
+def test_the_names_are_those_of_a_run_over_folders(tmp_path_factory, tree, kind, pairs):
+    keys = [f"{folder}/{stem}{suffix}".lstrip("/") for folder, stem, suffix in tree]
+    expected = of_folders(tmp_path_factory.mktemp("tree"), keys, kind, pairs)
+    assert settled(keys, kind, pairs) == expected
+
+
+def test_names_that_wait_on_the_disk_are_the_same(monkeypatch, tmp_path):
+    keys = [f"a{number}.{suffix}" for number in range(50) for suffix in ("nef", "heic", "jpg")]
+    expected = of_folders(tmp_path, keys)
+    monkeypatch.setattr("enhance_cli.cloud.names._MANY", 7)
+    assert settled(keys) == expected
+
+
+def test_a_name_that_keeps_its_suffix_is_settled_at_once():
+    def listing():
+        yield found("flat/a.jpg")
+        raise AssertionError("the next name was listed before the first was used")
+
+    first = next(iter(NameSettler("keep", "both", lambda *_: ()).settle(listing())))
+    assert first.result == "flat/a.jpg"
+
+
+def test_folders_that_differ_in_case_alone_never_share_a_name():
+    keys = ["A/x.jpg", "A/y.nef", "a/X.jpg", "a/y.nef", "B/c/z.jpg", "b/C/z.jpg"]
+    names = settled(keys)
+    assert len({name.casefold() for name in names.values()}) == len(keys)
+    assert names["A/x.jpg"] == "A/x.jpg" and names["a/X.jpg"] == "a/X-2.jpg"
+
+
+def test_a_store_that_lists_in_no_order_is_refused():
+    unsorted = [found(key) for key in ("s/a.jpg", "t/b.jpg", "s/c.jpg")]
+    with pytest.raises(UsageError, match="order of their names"):
+        list(NameSettler("keep", "both", lambda *_: ()).settle(unsorted))
+
+
+PLAN = """
+import sys, time
+from enhance_cli.cloud import run as runs
+from enhance_cli.cloud.stores import StoredObject
+
+class Bucket:
+    url, is_local = "s3://many", False
+    stored = 0
+    def __init__(self, keys): self.keys = keys
+    def name(self, key): return f"{self.url}/{key}"
+    def check(self): pass
+    def head(self, key): return None
+    def read(self, key): return None
+    def write(self, key, content, create=False):
+        self.stored += len(content)
+        return True
+    def pages(self, after="", below=""):
+        if below: return
+        page = []
+        for key in self.keys():
+            page.append(StoredObject(key, 5_000_000, '"%032x"' % hash(key)))
+            if len(page) == 1000:
+                yield page
+                page = []
+        yield page
+
+count, kind = int(sys.argv[1]), sys.argv[2]
+suffixes = {"jpeg": ("jpg",), "raw": ("nef",), "both": ("jpg", "nef")}[kind]
+def keys():
+    for number in range(count // len(suffixes)):
+        for suffix in suffixes:
+            folder = "flat" if kind != "both" else f"2026/shoot-{number // 500:05}"
+            yield f"{folder}/DSC_{number:08}.{suffix}"
+
+source, out = Bucket(keys), Bucket(lambda: ())
+out.url = "s3://out"
+runs.open_inputs = lambda places: [runs.Input("s3://many", source, None)]
+runs.open_store = lambda place: out
+from enhance_cli.config.apply import ApplyConfig
+from pathlib import Path
+run = runs.CloudRun(ApplyConfig((), Path()), ("s3://many",), "s3://out", "run", "s", "p")
+started, cpu = time.perf_counter(), time.process_time()
+first, photos = None, 0
+for shard in run.shards():
+    first = first or time.perf_counter() - started
+    photos += len(shard.photos)
+status = Path("/proc/self/status").read_text()
+peak = int(status.partition("VmHWM:")[2].split()[0])
+print(photos, time.process_time() - cpu, first, peak / 1024)
+"""
+
+
+def planned(count: int, kind: str) -> tuple[int, float, float, float]:
+    """Photos, seconds of one core, seconds to the first shard and megabytes of planning."""
+    done = subprocess.run(
+        [sys.executable, "-c", PLAN, str(count), kind], capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr
+    photos, seconds, first, memory = done.stdout.split()
+    return int(photos), float(seconds), float(first), float(memory)
+
+
+@pytest.mark.parametrize("kind", ["both", "jpeg", "raw"])
+def test_a_hundred_thousand_names_are_planned_in_seconds(kind):
+    photos, seconds, first, memory = planned(100_000, kind)
+    assert photos == 100_000
+    assert seconds < 12
+    assert memory < 200
+    if kind != "raw":
+        assert first < 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["both", "jpeg", "raw"])
+def test_a_million_names_are_planned_in_a_minute_and_200_mb(kind):
+    photos, seconds, first, memory = planned(1_000_000, kind)
+    assert photos == 1_000_000
+    assert seconds < 60
+    assert memory < 200
+    if kind != "raw":
+        assert first < 5
