@@ -23,7 +23,11 @@ def results(place: str | Path) -> dict[str, bytes]:
     """The content of all objects or files in a place but those of the run itself."""
     store = open_store(str(place))
     keys = [one.key for page in store.pages() for one in page]
-    return {key: store.read(key) or b"" for key in keys if not key.startswith((".enhance", "."))}
+    return {
+        key: store.read(key) or b""
+        for key in keys
+        if ".enhance" not in key.split("/") and not key.startswith(".")
+    }
 
 
 def apply(*arguments: object) -> Result:

@@ -212,7 +212,7 @@ class Listing:
             if name != LOOK_FILE and not marks_folder:
                 self.others[suffix] += 1
             return None
-        if not one.store.is_local and self._is_result(one.store.name(key)):
+        if one.photo is None and not one.store.is_local and self._is_result(one, key):
             return None
         if any(part in {"", ".", ".."} for part in key.split("/")) or "\0" in key:
             self.warnings.append(f"{one.store.name(key)}: cannot be used as a name; left out")
@@ -230,8 +230,10 @@ class Listing:
             folders.split("/")
         )
 
-    def _is_result(self, name: str) -> bool:
-        return name.startswith(f"{self._out.url}/")
+    def _is_result(self, one: Input, key: str) -> bool:
+        """Whether an object is in the output, which is below the input."""
+        is_below = self._out.url.startswith(f"{one.store.url}/")
+        return is_below and one.store.name(key).startswith(f"{self._out.url}/")
 
 
 def _without_root(pattern: str, roots: list[str]) -> str:

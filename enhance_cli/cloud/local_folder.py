@@ -10,7 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from enhance_cli.atomic_write import FileSignature, Publisher, atomic_write, rename_to_free_path
+from enhance_cli.atomic_write import (
+    FileSignature,
+    Publisher,
+    atomic_write,
+    make_durable,
+    rename_to_free_path,
+)
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.errors import OutputError, PlaceTakenError
 from enhance_cli.imaging.codecs.formats import photos_below
@@ -36,6 +42,9 @@ class LocalFolder:
         self.url = url
         self.warnings: list[str] = []
         self.others: Counter[str] = Counter()
+
+    def check(self) -> None:
+        """See :meth:`Store.check`; a missing folder is empty, or will be made."""
 
     def name(self, key: str) -> str:
         """See :meth:`Store.name`."""
@@ -104,18 +113,19 @@ class LocalFolder:
         before: Callable[[str], None],
     ) -> str:
         """See :meth:`Store.put`; permissions and times are those of the file."""
+        from enhance_cli.imaging.codecs.encode import write_errors_reported  # late: reads codecs
+
         place = self.folder / key
         publisher = _Publish(path, present, overwrite, before)
-        try:
-            with atomic_write(place, publisher) as temporary:
-                shutil.copyfile(path, temporary)
-        except FileExistsError as problem:
-            raise PlaceTakenError(
-                f"{self.name(key)}: a file is there that enhance did not write; it was left as it "
-                "is"
-            ) from problem
-        except OSError as problem:
-            raise _failed(self.url, problem) from problem
+        with write_errors_reported(place):
+            try:
+                with atomic_write(place, publisher) as temporary:
+                    shutil.copyfile(path, temporary)
+            except FileExistsError as problem:
+                raise PlaceTakenError(
+                    f"{self.name(key)}: a file is there that enhance did not write; it was left "
+                    "as it is"
+                ) from problem
         return publisher.version
 
     def label(self, key: str) -> str | None:  # noqa: ARG002
@@ -136,6 +146,7 @@ class _Create(Publisher):
     """Puts a file only where none is."""
 
     def publish(self, temporary: Path, path: Path) -> None:
+        make_durable(temporary)
         rename_to_free_path(temporary, path)
 
 
@@ -156,8 +167,10 @@ class _Publish(Publisher):
         self.version = ""
 
     def publish(self, temporary: Path, path: Path) -> None:
+        state = self._source.stat()
+        make_durable(temporary, stat.S_IMODE(state.st_mode))
         with contextlib.suppress(OSError):  # a disk that keeps none
-            shutil.copystat(self._source, temporary)
+            os.utime(temporary, ns=(state.st_atime_ns, state.st_mtime_ns))
         self.version = _version(temporary.stat())
         now = _stored(path, "")
         replaced = now is not None and self._present is not None

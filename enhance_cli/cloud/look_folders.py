@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -61,10 +62,19 @@ class PhotoFiles:
         path.parent.mkdir(parents=True, exist_ok=True)
         return store.fetch(photo.key, path)
 
+    def check(self, photo: CloudPhoto) -> None:
+        """Look whether the input of a photo can be reached at all.
+
+        Raises:
+            EnhanceError: It cannot.
+        """
+        self._inputs[photo.source].store.check()
+
     def remove(self, photo: CloudPhoto) -> None:
         """Remove the copy of a photo."""
         if not self._inputs[photo.source].store.is_local:
-            self.path(photo).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # its name may be too long for this disk
+                self.path(photo).unlink(missing_ok=True)
 
     def read_looks(self, photos: Iterable[CloudPhoto]) -> None:
         """Read the files that count for some photos.

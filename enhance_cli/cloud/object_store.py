@@ -72,6 +72,32 @@ _TYPES = {
     **{f".{name}": f"image/{name}" for name in ("png", "webp", "avif", "jxl")},
 }
 
+_USUAL: tuple[tuple[str, type[UsageError | OutputError], str], ...] = (
+    (
+        "NoSuchBucket|ContainerNotFound|bucket does not exist",
+        UsageError,
+        "there is no such bucket; check the name",
+    ),
+    (
+        "169.254|credential|Account must be|metadata.google",
+        UsageError,
+        "no credentials found; set {credentials}",
+    ),
+    ("InvalidObjectState", UsageError, "is archived; restore it first"),
+    (
+        "AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|status code: 40[13]",
+        UsageError,
+        "access is denied ({code}); check {credentials}, and what they may do",
+    ),
+    (
+        "error sending request|timed out|dns error|connect",
+        OutputError,
+        "the store cannot be reached; check the network, and the endpoint if you set one",
+    ),
+    ("invalid path", UsageError, "{problem}; rename that object"),
+)
+"""What errors of stores contain, and what to say of them."""
+
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -111,11 +137,7 @@ class ObjectStore:
             )
 
     def check(self) -> None:
-        """Look whether the place can be reached; a wrong address is reported within seconds.
-
-        Raises:
-            OutputError: It cannot.
-        """
+        """See :meth:`Store.check`."""
         with self._errors(self.url):
             next(iter(obstore.list(self._open(_FIRST_RETRIES), chunk_size=1)), None)
 
@@ -274,23 +296,12 @@ class ObjectStore:
         """What went wrong, in one line, and what to look at."""
         text = str(problem)
         credentials = _CREDENTIALS.get(self._scheme, _AZURE_CREDENTIALS)
-        if re.search("NoSuchBucket|ContainerNotFound|bucket does not exist", text):
-            return UsageError(f"{place}: there is no such bucket; check the name")
-        if re.search("169.254|credential|Account must be|metadata.google", text, re.IGNORECASE):
-            return UsageError(f"{place}: no credentials found; set {credentials}")
-        if re.search("AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|40[13] ", text):
-            return UsageError(
-                f"{place}: access is denied ({_code(text)}); check {credentials}, and what they "
-                "may do"
-            )
-        if re.search("error sending request|timed out|dns error|onnect", text):
-            return OutputError(
-                f"{place}: the store cannot be reached; check the network, and the endpoint if "
-                "you set one"
-            )
-        if "invalid path" in text:
-            return UsageError(f"{place}: {_one_line(text)}; rename that object")
-        return OutputError(f"{place}: {_one_line(text)}")
+        found = next((one for one in _USUAL if re.search(one[0], text, re.IGNORECASE)), None)
+        if found is None:
+            return OutputError(f"{place}: {_one_line(text)}")
+        _, kind, message = found
+        words = {"credentials": credentials, "code": _code(text), "problem": _one_line(text)}
+        return kind(f"{place}: {message.format(**words)}")
 
 
 def _stored(meta: ObjectMeta) -> StoredObject:

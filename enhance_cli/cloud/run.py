@@ -267,9 +267,7 @@ def prepare_run(
         )
     opened = open_inputs(places)
     for store in (open_store(out), *(one.store for one in opened)):
-        check = getattr(store, "check", None)
-        if check is not None:
-            check()
+        store.check()
     _refuse_same(opened, open_store(out))
     settings = settings_digest(config, weights.path)
     text = json.dumps([places, settings, config.exclude, config.pairs, config.look_files])

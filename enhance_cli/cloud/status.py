@@ -94,9 +94,7 @@ def runs_into(place: str) -> list[RunStatus]:
         EnhanceError: The store cannot be read.
     """
     out = open_store(place)
-    check = getattr(out, "check", None)
-    if check is not None:
-        check()
+    out.check()
     found = [_run(out, name, of, plans) for (name, of), plans in _plans(out).items()]
     if not found:
         raise UsageError(

@@ -34,6 +34,14 @@ class Store(Protocol):
     is_local: bool
     """Whether it is a folder on a disk."""
 
+    def check(self) -> None:
+        """Look whether the place can be reached; a wrong address is reported within seconds.
+
+        Raises:
+            EnhanceError: It cannot.
+        """
+        ...
+
     def name(self, key: str) -> str:
         """An object as messages name it."""
         ...

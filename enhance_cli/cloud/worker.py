@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import shutil
@@ -37,7 +38,13 @@ from enhance_cli.cloud.records import DoneLog, Record, Records, read_logs
 from enhance_cli.cloud.run import CloudRun
 from enhance_cli.cloud.shard import CloudPhoto, Shard, ShardOutcome
 from enhance_cli.config.look_files import Looks
-from enhance_cli.errors import PlaceTakenError, UsageError
+from enhance_cli.errors import (
+    EnhanceError,
+    OutputError,
+    PhotoError,
+    PlaceTakenError,
+    UsageError,
+)
 from enhance_cli.inference.device import pick_device
 
 if TYPE_CHECKING:
@@ -264,8 +271,15 @@ class ShardWorker:
             except FileNotFoundError:
                 return self._fail(decision, judge, log, f"{name}: is not there any more", started)
             except OSError as problem:
+                if problem.errno == errno.ENOSPC:
+                    raise OutputError(
+                        f"{self._folder}: {problem.strerror}; let TMPDIR name a folder with room"
+                    ) from problem
                 error = f"{name}: cannot be fetched: {problem.strerror or problem}"
                 return self._fail(decision, judge, log, error, started)
+            except EnhanceError as problem:
+                self._files.check(photo)
+                return self._fail(decision, judge, log, str(problem), started)
             outcome = self._processed(decision, result)
             self._files.remove(photo)
             if outcome.error is not None:
@@ -279,7 +293,8 @@ class ShardWorker:
             return self._store(decision, judge, log, record, result, started)
         finally:
             self._files.remove(photo)
-            result.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                result.unlink(missing_ok=True)
 
     def _processed(self, decision: Decision, result: Path) -> PhotoOutcome:
         from enhance_cli.batch.process_photo import process_photo
@@ -335,6 +350,8 @@ class ShardWorker:
                     verdict.key, result, verdict.present, overwrite, text,
                     lambda version: log.add(finished(version), at_once=True),
                 )  # fmt: skip
+            except PhotoError as problem:
+                return self._fail(decision, judge, log, str(problem), started)
             except PlaceTakenError as problem:
                 judge.look_again(verdict.key)
                 verdict = judge.decide(decision.photo, name, settings)
