@@ -1,0 +1,118 @@
+"""Which photos a run over stores finds, and under which names: those of a run over folders."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from stored import apply, upload
+
+TREE = (
+    *(
+        "shoot/a.jpg",
+        "shoot/a.nef",
+        "shoot/b.CR3",
+        "shoot/b.heic",
+        "shoot/b.jpg",
+        "shoot/c_edit.jpg",
+    ),
+    *("shoot/rejected/d.jpg", "shoot/sub/rejected/e.png", "shoot/sub/f.jxl", "shoot/.g/h.jpg"),
+    *("shoot/@eaDir/i.jpg", "shoot/.j.jpg", "shoot/k.txt", "shoot/l", "shoot/m.jpg.xmp"),
+    *("shoot-2/a.jpg", "other/shoot/a.jpg", "other/shoot/z.tif", "one.nef", "deep/er/one.jpg"),
+)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tree")
+    for name in TREE:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options"),
+    [
+        (["shoot"], []),
+        (["shoot/"], []),
+        (["shoot"], ["--pairs", "raw"]),
+        (["shoot"], ["--pairs", "jpeg"]),
+        (["shoot"], ["--exclude", "*_edit.*", "--exclude", "rejected"]),
+        (["shoot"], ["--exclude", "sub/**/e.png", "--exclude", "nothing"]),
+        (["shoot"], ["--exclude", "*"]),
+        (["shoot"], ["--format", "tiff"]),
+        (["shoot", "other/shoot"], []),
+        (["shoot", "shoot-2", "other"], []),
+        (["one.nef", "deep/er/one.jpg"], []),
+        (["shoot", "one.nef"], []),
+        (["one.nef", "shoot", "deep/er/one.jpg"], []),
+        (["shoot", "shoot/sub"], []),
+        (["shoot/sub", "shoot"], []),
+        (["shoot/a.jpg", "shoot"], []),
+        (["shoot", "shoot/a.jpg"], []),
+        (["shoot", "shoot"], []),
+        (["nothing"], []),
+        (["k.txt"], []),
+    ],
+    ids=str,
+)
+def test_a_dry_run_is_that_over_folders(inputs, options, tree, tmp_path, s3, bucket):
+    upload(s3, tree, f"{bucket}/in")
+    words = (*options, "--dry-run", "--json")
+    local = apply(*(tree / name for name in inputs), "-o", tmp_path / "out", *words)
+    stored = apply(*(f"{bucket}/in/{name}" for name in inputs), "-o", f"{bucket}/out", *words)
+    assert stored.exit_code == local.exit_code, (stored.output, local.output)
+    if local.exit_code:
+        assert len(stored.stderr.splitlines()) == 1
+        return
+    text = stored.stdout.replace(f"{bucket}/in", "IN").replace(f"{bucket}/out", "OUT")
+    other = local.stdout.replace(str(tree), "IN").replace(str(tmp_path / "out"), "OUT")
+    assert json.loads(text) == json.loads(other)
+
+
+def test_a_list_of_urls(tree, tmp_path, s3, bucket):
+    upload(s3, tree, f"{bucket}/in")
+    (tmp_path / "list").write_text(f"{bucket}/in/shoot/a.jpg\n{bucket}/in/one.nef\n")
+    words = ("--from", tmp_path / "list", "-o", f"{bucket}/out", "--dry-run", "--json")
+    told = json.loads(apply(*words).stdout)
+    assert [one["output"] for one in told["photos"]] == [
+        f"{bucket}/out/a.jpg",
+        f"{bucket}/out/one.jpg",
+    ]
+
+
+def test_what_is_no_photo_is_counted(tree, s3, bucket, identity_weights):
+    upload(s3, tree, f"{bucket}/in")
+    told = apply(f"{bucket}/in/shoot", "-o", f"{bucket}/out", "--weights", identity_weights)
+    assert "3 files are no photos and were passed over" in told.stderr
+
+
+def test_photos_that_come_while_parts_start_are_never_lost(
+    tmp_path, s3, bucket, write_photo, identity_weights
+):
+    """A part that has been listed does not see them; the next run of all parts does."""
+    photos = tmp_path / "photos"
+    came: set[str] = set()
+
+    def comes(*names: str) -> None:
+        for name in names:
+            write_photo(photos / name)
+        came.update(names)
+        upload(s3, photos, f"{bucket}/in")
+
+    def run() -> None:
+        for part in (2, 3, 1):
+            words = ("--shard", f"{part}/3", "--weights", identity_weights, "--json")
+            told = json.loads(apply(f"{bucket}/in", "-o", f"{bucket}/out", *words).stdout)
+            done.extend(one["input"] for one in told["photos"] if one["status"] == "done")
+            comes(*(f"{len(came) + number}.jpg" for number in range(3)))
+
+    done: list[str] = []
+    comes(*(f"{number}.jpg" for number in range(9)))
+    run()
+    first = set(came)
+    run()
+    names = [one.rpartition("/")[2] for one in done]
+    assert len(names) == len(set(names)), "none is done twice"
+    assert first <= set(names) <= came
