@@ -9,6 +9,8 @@ import threading
 from typing import NamedTuple
 
 from enhance_cli.batch.conflicts import Reason
+from enhance_cli.batch.manifest import Manifest, folder_digest
+from enhance_cli.cloud.places import local_path
 from enhance_cli.cloud.records import Record, Records
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import Store, StoredObject
@@ -39,6 +41,7 @@ class Judge:
         records: The records that concern the shard.
         present: What is in the places of the planned results.
         on_conflict: What to do about strangers' objects.
+        manifest: Records of runs over folders into the same folder, or None.
     """
 
     def __init__(
@@ -47,8 +50,10 @@ class Judge:
         records: Records,
         present: dict[str, StoredObject],
         on_conflict: OnConflict,
+        manifest: Manifest | None = None,
     ) -> None:
         self.records = records
+        self._manifest = manifest
         self._out, self._present = out, present
         self._on_conflict: OnConflict = on_conflict
         self._taken: dict[str, str] = {}
@@ -82,7 +87,7 @@ class Judge:
             return Verdict(key, Reason.NEW)
         if self._on_conflict == "overwrite":
             return Verdict(key, Reason.REPLACED, present)
-        record = self.records.of(present) or self._labelled(present, photo, name)
+        record = self.records.of(present) or self._unnoted(present, photo, name)
         if record is None:
             emptied = not present.size and self.records.any_on(key)
             reason = Reason.RESULT_EMPTY if emptied else Reason.FOREIGN_FILE
@@ -109,6 +114,33 @@ class Judge:
                 return verdict
             number += 1
             key = f"{stem}-{number}{dot}{suffix}"
+
+    def _unnoted(self, present: StoredObject, photo: CloudPhoto, name: str) -> Record | None:
+        if self._manifest is not None:
+            return self._of_folder_run(self._manifest, present, photo, name)
+        return self._labelled(present, photo, name)
+
+    @staticmethod
+    def _of_folder_run(
+        manifest: Manifest, present: StoredObject, photo: CloudPhoto, name: str
+    ) -> Record | None:
+        """A result of a run over folders."""
+        found = manifest.lookup(manifest.folder / present.key)
+        if found is None:
+            return None
+        path = local_path(name)
+        same = path is not None and (found.input, found.folder) == (path.name, folder_digest(path))
+        source = found.source
+        return Record(
+            photo=0,
+            input=name if same else "",
+            source=f"{source.size}-{source.modified}" if source else "",
+            wanted=photo.result,
+            output=present.key,
+            size=present.size,
+            version=present.version,
+            settings=found.settings,
+        )
 
     def _labelled(self, present: StoredObject, photo: CloudPhoto, name: str) -> Record | None:
         """A result that a killed worker stored and did not note; the label beside it tells."""

@@ -133,13 +133,15 @@ class LocalFolder:
         return None
 
     def delete(self, keys: list[str]) -> None:
-        """See :meth:`Store.delete`; folders that become empty are removed as well."""
+        """See :meth:`Store.delete`; subfolders that become empty are removed as well."""
         for key in keys:
             path = self.folder / key
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
-                for folder in path.parents:  # until one is not empty
-                    folder.rmdir()
+                for folder in path.parents:
+                    if folder == self.folder:
+                        break
+                    folder.rmdir()  # ends this at one that is not empty
 
 
 class _Create(Publisher):

@@ -127,7 +127,8 @@ class ObjectStore:
 
     def _open(self, retries: Any) -> Any:
         scheme, _, rest = self.url.partition("://")
-        options: Any = {"allow_http": True} if _plain_endpoint() else {}
+        # The usual 30 s for a request are not enough for a large photo on a slow line.
+        options: Any = {"timeout": timedelta(minutes=10), "allow_http": _plain_endpoint()}
         with self._errors(self.url):
             return from_url(
                 f"{scheme}://{quote(rest)}",

@@ -117,7 +117,19 @@ class CloudRun:
             OutputError: The plan cannot be stored.
         """
         out = open_store(self.out)
-        planning = _Planning(self, out)
+        try:
+            planning = _Planning(self, out)
+            yield from self._stored_shards(planning, out)
+        except UsageError:
+            if not self.report.shards:  # a wrong command leaves nothing
+                out.delete([f"{self.folder}/plans/{self.plan}.json"])
+            raise
+        self.report.passed_over = in_words(planning.listing.others)
+        self.report.warnings = planning.listing.warnings
+        self.report.is_listed = True
+        self._note(out, superseded=planning.index.superseded())
+
+    def _stored_shards(self, planning: _Planning, out: Store) -> Iterator[Shard]:
         for number, (photos, logs) in enumerate(planning, 1):
             shard = Shard(f"{number:07}", photos, logs)
             content = {"photos": [_as_list(photo) for photo in photos]}
@@ -125,10 +137,6 @@ class CloudRun:
             self.report.photos += len(photos)
             self.report.shards = number
             yield shard
-        self.report.passed_over = in_words(planning.listing.others)
-        self.report.warnings = planning.listing.warnings
-        self.report.is_listed = True
-        self._note(out, superseded=planning.index.superseded())
 
     def finish(self) -> None:
         """Remove what earlier plans of this part have left; called once all shards are complete.

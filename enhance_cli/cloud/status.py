@@ -113,8 +113,12 @@ def _plans(out: Store) -> dict[tuple[str, int], dict[int, str]]:
             plan = rest[2].removesuffix(".json")
             part, of = (int(number) for number in plan.partition(".")[0].split("-of-"))
             plans = found.setdefault((rest[0], of), {})
-            plans[part] = max(plans.get(part, ""), plan)
+            plans[part] = max(plans.get(part, plan), plan, key=_generation)
     return found
+
+
+def _generation(plan: str) -> int:
+    return int(plan.rpartition(".")[2])
 
 
 def _run(out: Store, name: str, of: int, plans: dict[int, str]) -> RunStatus:

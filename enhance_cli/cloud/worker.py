@@ -32,6 +32,7 @@ from enhance_cli.batch.worker_pool import (
 )
 from enhance_cli.cloud.decisions import Judge, Verdict, label
 from enhance_cli.cloud.listing import open_inputs
+from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.look_folders import PhotoFiles
 from enhance_cli.cloud.places import open_store
 from enhance_cli.cloud.records import DoneLog, Record, Records, read_logs
@@ -202,7 +203,16 @@ class ShardWorker:
         logs = [*shard.logs, *(own if shard.name else ())]
         records = Records(document for _, document in read_logs(out, logs))
         present = out.heads([photo.result for photo in shard.photos])
-        return Judge(out, records, present, self.run.config.on_conflict)
+        return Judge(out, records, present, self.run.config.on_conflict, self._manifest)
+
+    @cached_property
+    def _manifest(self) -> Manifest | None:
+        """What runs over folders have written into the output, if it is on a disk."""
+        if not isinstance(self._out, LocalFolder):
+            return None
+        manifest = Manifest(self._out.folder)
+        manifest.read()
+        return manifest
 
     def _logs_of(self, shard: Shard) -> str:
         return self.run.done_folder(shard.name)

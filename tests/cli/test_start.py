@@ -56,6 +56,17 @@ class TestApply:
         code, text, imported = run(*command, "--json")
         assert (code, imported) == (0, set()) and '"skipped": 1' in text
 
+    def test_a_part_with_nothing_to_do(self, tmp_path, photos, brightening_weights):
+        words = ("apply", photos, "-o", tmp_path / "out", "--weights", brightening_weights)
+        command = (*words, "--shard", "1/1")
+        code, text, imported = run(*command, "--dry-run")
+        assert (code, imported) == (0, set()) and "1 to write" in text
+        assert run(*command)[0] == 0
+        code, text, imported = run(*command, "--json")
+        assert (code, imported) == (0, set()) and '"skipped": 1' in text
+        code, text, imported = run("status", tmp_path / "out")
+        assert (code, imported) == (0, set()) and "0 left" in text
+
     @pytest.mark.parametrize(
         ("options", "code", "message"),
         [

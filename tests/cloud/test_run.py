@@ -2,6 +2,9 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 from stored import apply, results, upload
@@ -158,3 +161,40 @@ def test_a_dry_run_says_what_would_be_done_and_stores_nothing(
     )
     listed = s3.list_objects_v2(Bucket=bucket[5:], Prefix="out/")
     assert listed["KeyCount"] == 0
+
+
+def test_results_of_a_run_over_folders_are_known(photos, tmp_path, write_photo, identity_weights):
+    options = ("-o", tmp_path / "out", "--weights", identity_weights, "--json")
+    apply(photos, *options)
+    write_photo(photos / "b.png", size=(30, 30))
+    (tmp_path / "out" / "A.jpg").write_bytes(b"edited")
+    expected = apply(photos, *options, "--dry-run")
+    told = apply(photos, *options, "--dry-run", "--shard", "1/1")
+    assert json.loads(told.stdout) == json.loads(expected.stdout)
+    told = json.loads(apply(photos, *options, "--shard", "1/1").stdout)
+    assert (told["done"], told["skipped"], told["failed"]) == (1, 5, 1)
+
+
+def test_a_wrong_command_leaves_nothing(tmp_path, s3, bucket):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "out").mkdir()
+    assert apply(tmp_path / "empty", "-o", tmp_path / "out", "--shard", "1/1").exit_code == 2
+    assert not list((tmp_path / "out").iterdir())
+    assert apply(tmp_path / "empty", "-o", f"{bucket}/out").exit_code == 2
+    assert s3.list_objects_v2(Bucket=bucket[5:])["KeyCount"] == 0
+
+
+def test_ctrl_c_finishes_the_photos_in_progress(tmp_path, bucket, write_photo, identity_weights):
+    for number in range(60):
+        write_photo(tmp_path / "many" / f"{number:02}.png")
+    words = ["apply", str(tmp_path / "many"), "-o", f"{bucket}/out", "--json"]
+    command = [sys.executable, "-m", "enhance_cli", *words, "--weights", str(identity_weights)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while b"done" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=100)
+    told = json.loads(out)
+    assert process.returncode == 130 and 0 < told["done"] < 60 and not told["failed"]
+    assert len(results(f"{bucket}/out")) == told["done"]
