@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -170,23 +171,18 @@ def _record(values: dict[str, Any]) -> Record:
 
 def read_logs(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, LogDocument]]:
     """Read done logs side by side, in order; those that cannot be understood are left out."""
-    with ThreadPoolExecutor(READERS) as readers:
-        batch: list[str] = []
-        for key in keys:
-            batch.append(key)
-            if len(batch) == 4 * READERS:
-                yield from _parsed(batch, readers, store)
-                batch = []
-        yield from _parsed(batch, readers, store)
-
-
-def _parsed(
-    keys: list[str], readers: ThreadPoolExecutor, store: Store
-) -> Iterator[tuple[str, LogDocument]]:
-    for key, content in zip(keys, readers.map(store.read, keys), strict=True):
+    for key, content in read_many(store, keys):
         document = parse_log(content)
         if document is not None:
             yield key, document
+
+
+def read_many(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    """Read small objects side by side, in order, a few ahead of their use."""
+    with ThreadPoolExecutor(READERS) as readers:
+        upcoming = iter(keys)
+        while batch := list(islice(upcoming, 4 * READERS)):
+            yield from zip(batch, readers.map(store.read, batch), strict=True)
 
 
 class RecordIndex:

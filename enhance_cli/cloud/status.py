@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from enhance_cli.cloud.places import open_store
-from enhance_cli.cloud.records import ROOT, LogDocument, Record, read_logs
+from enhance_cli.cloud.records import ROOT, LogDocument, Record, read_logs, read_many
 from enhance_cli.cloud.stores import Store
 from enhance_cli.errors import UsageError
 
@@ -137,9 +137,9 @@ def _part(out: Store, folder: str, status: PartStatus, note: dict[str, Any]) -> 
     if status.is_listed:
         status.shards, status.photos = int(note["shards"]), int(note["photos"])
     else:
-        for key in _keys(out, f"{folder}/shards/{status.plan}"):
+        for _, content in read_many(out, _keys(out, f"{folder}/shards/{status.plan}")):
             status.shards += 1
-            status.photos += len(json.loads(out.read(key) or b'{"photos": []}')["photos"])
+            status.photos += len(json.loads(content or b'{"photos": []}')["photos"])
     logs = read_logs(out, _keys(out, f"{folder}/done/{status.plan}"))
     for _, of_shard in groupby(logs, key=lambda found: found[1].shard):
         status.updated = max(status.updated, _add_shard(status, [log for _, log in of_shard]))

@@ -6,8 +6,14 @@ import signal
 import subprocess
 import sys
 
+import piexif
 import pytest
+import tifffile
+from pictures import smooth
 from stored import apply, results, upload
+
+from enhance_cli.imaging.codecs.encode import write_photo as encode
+from enhance_cli.imaging.photo import Photo
 
 
 @pytest.fixture
@@ -198,3 +204,29 @@ def test_ctrl_c_finishes_the_photos_in_progress(tmp_path, bucket, write_photo, i
     told = json.loads(out)
     assert process.returncode == 130 and 0 < told["done"] < 60 and not told["failed"]
     assert len(results(f"{bucket}/out")) == told["done"]
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--full-size", "--format", "tiff", "--exposure=1")], ids=str
+)
+def test_every_format_comes_out_of_a_store_as_from_a_folder(
+    options, tmp_path, s3, bucket, write_photo, write_dng, identity_weights
+):
+    photos = tmp_path / "photos"
+    exif = piexif.dump({"0th": {piexif.ImageIFD.Model: b"X", piexif.ImageIFD.Orientation: 6}})
+    write_photo(photos / "turned.jpg", exif=exif)
+    write_photo(photos / "same.jpg")
+    write_dng(photos / "same.dng", smooth(64, 48))
+    for suffix in ("heic", "jxl", "avif", "webp", "tif", "png"):
+        encode(Photo(smooth(60, 40)), photos / f"a.{suffix}")
+    tifffile.imwrite(photos / "deep.tif", smooth(40, 30).astype("uint16") * 257)
+    upload(s3, photos, f"{bucket}/in")
+    words = ("--weights", identity_weights, *options)
+    assert apply(photos, "-o", tmp_path / "out", *words).exit_code == 0
+    assert apply(f"{bucket}/in", "-o", f"{bucket}/out", *words).exit_code == 0
+    assert len(results(f"{bucket}/out")) == 10
+    assert results(f"{bucket}/out") == results(tmp_path / "out")
+    for key in results(f"{bucket}/out"):
+        kind = s3.head_object(Bucket=bucket[5:], Key=f"out/{key}")["ContentType"]
+        known = {"jpg": "jpeg", "tif": "tiff"}
+        assert kind == f"image/{known.get(key[-3:], key.rpartition('.')[2])}"
