@@ -29,24 +29,26 @@ def found(key: str) -> Found:
     return Found(0, StoredObject(key, 1, "v"), folder, path.name)
 
 
-def settled(keys: list[str], kind="keep", pairs="both") -> dict[str, str]:
+def settled(keys: list[str], kind="keep", pairs="both", addition="") -> dict[str, str]:
     """The names of a listing, which a store gives in the order of the bytes of its keys."""
     listing = [found(key) for key in sorted(keys, key=str.encode)]
 
     def list_again(_source: int, folder: str) -> list[Found]:
         return [one for one in listing if one.folder == folder]
 
-    settler = NameSettler(kind, pairs, list_again)
+    settler = NameSettler(kind, pairs, list_again, addition)
     return {one.key: one.result for one in settler.settle(listing)}
 
 
-def of_folders(root: Path, keys: list[str], kind="keep", pairs="both") -> dict[str, str]:
+def of_folders(
+    root: Path, keys: list[str], kind="keep", pairs="both", addition=""
+) -> dict[str, str]:
     """The names of a run over folders."""
     for key in keys:
         (root / "in" / key).parent.mkdir(parents=True, exist_ok=True)
         (root / "in" / key).touch()
     out = root / "out"
-    plan = plan_outputs(ApplyConfig((root / "in",), out, format=kind, pairs=pairs))
+    plan = plan_outputs(ApplyConfig((root / "in",), out, format=kind, pairs=pairs, suffix=addition))
     return {
         job.input.relative_to(root / "in").as_posix(): job.output.relative_to(out).as_posix()
         for job in plan.jobs
@@ -54,11 +56,16 @@ def of_folders(root: Path, keys: list[str], kind="keep", pairs="both") -> dict[s
 
 
 @settings(max_examples=150, deadline=None)
-@given(TREES, st.sampled_from(["keep", "jpg", "tiff"]), st.sampled_from(["both", "raw", "jpeg"]))
-def test_the_names_are_those_of_a_run_over_folders(tmp_path_factory, tree, kind, pairs):
+@given(
+    TREES,
+    st.sampled_from(["keep", "jpg", "tiff"]),
+    st.sampled_from(["both", "raw", "jpeg"]),
+    st.sampled_from(["", "-2"]),
+)
+def test_the_names_are_those_of_a_run_over_folders(tmp_path_factory, tree, kind, pairs, addition):
     keys = [f"{folder}/{stem}{suffix}".lstrip("/") for folder, stem, suffix in tree]
-    expected = of_folders(tmp_path_factory.mktemp("tree"), keys, kind, pairs)
-    assert settled(keys, kind, pairs) == expected
+    expected = of_folders(tmp_path_factory.mktemp("tree"), keys, kind, pairs, addition)
+    assert settled(keys, kind, pairs, addition) == expected
 
 
 def test_names_that_wait_on_the_disk_are_the_same(monkeypatch, tmp_path):

@@ -239,3 +239,14 @@ def test_a_name_with_an_empty_part_is_reported(s3, bucket):
 def test_refused_urls_raise_one_error():
     with pytest.raises(UsageError):
         url_of("https://example.org/photos")
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(("--suffix", "_x"), "--out is missing"), (("-o", "s3://b/a.jpg"), "names a file")],
+)
+def test_results_need_a_place_of_their_own(options, words, tmp_path):
+    assert words in the_line(apply("s3://b/in/a.jpg", *options), 2)
+    (tmp_path / "a.jpg").touch()
+    assert words in the_line(apply(tmp_path / "a.jpg", *options, "--shard", "1/2"), 2)
