@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,10 @@ MAX_FAILED_STARTS = 5
 
 MAX_FAILED_NODES = 3
 """Nodes whose workers may give up a shard before the run ends."""
+
+
+SMALLEST_PART = 8
+"""Photos below which a shard is not divided further, so that all workers have something to do."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +78,13 @@ class Died:
         worker: The worker.
         process_alone: Whether its process died while its node is well.
         in_flight: Places of the photos that were in flight; None if that is not known.
+        outcomes: Outcomes of its photos that it had not told yet.
     """
 
     worker: int
     process_alone: bool = False
     in_flight: frozenset[int] | None = None
+    outcomes: tuple[ShardOutcome, ...] = ()
 
 
 Event = Ready | Refused | Told | Died
@@ -134,6 +141,16 @@ class Progress:
     all_known: bool = False
     workers: int = 0
     nodes: int = 0
+
+
+def _parts(shard: Shard, wanted: int) -> Iterator[tuple[str, range]]:
+    """Divide a shard, if workers would have nothing to do, into parts with names of their own."""
+    photos = len(shard.photos)
+    count = max(1, min(wanted, photos // SMALLEST_PART))
+    size = math.ceil(photos / count)
+    for first in range(0, photos, size):
+        name = shard.name if count == 1 else f"{shard.name} from {first}"
+        yield name, range(first, min(first + size, photos))
 
 
 class ClusterEngine:
@@ -216,11 +233,13 @@ class ClusterEngine:
                 self._cluster.finish(worker)
 
     def _take_shards(self) -> None:
-        """Keep a shard for each worker, and a few more for those that end soon."""
+        """Keep something for each worker, and a little more for those that end soon."""
         places = max(1, self._cluster.capacity())
         for shard in self._plan.take(places + 2 + places // 8 - self._schedule.shards):
-            self._shards[shard.name] = shard
-            self._schedule.add(shard.name, range(len(shard.photos)))
+            wanted = math.ceil(places / (self._schedule.shards + 1))
+            for name, photos in _parts(shard, wanted):
+                self._shards[name] = shard
+                self._schedule.add(name, photos)
             self._note(known=self.progress.known + len(shard.photos))
         if self._plan.ended:
             self._note(all_known=True)
@@ -295,14 +314,17 @@ class ClusterEngine:
             self._warn(event.reason)
 
     def _listen(self, event: Told) -> Iterator[ShardOutcome]:
-        for outcome in event.outcomes:
-            if self._schedule.settle(event.worker, outcome.photo):
-                yield self._counted(outcome)
+        yield from self._settle(event)
         if event.error is not None:
             self._note_failure(event.worker, event.error)
         elif event.ended:
             self._schedule.finish(event.worker, whole=not event.stopped)
             self._forget_shards()
+
+    def _settle(self, event: Told | Died) -> Iterator[ShardOutcome]:
+        for outcome in event.outcomes:
+            if self._schedule.settle(event.worker, outcome.photo):
+                yield self._counted(outcome)
 
     def _note_failure(self, worker: int, error: str) -> None:
         """A worker cannot go on, though no photo is the reason. It keeps its place from others."""
@@ -314,6 +336,7 @@ class ClusterEngine:
         self._refuse(Refused(worker, error, blocks=True))
 
     def _bury(self, worker: int, event: Died) -> Iterator[ShardOutcome]:
+        yield from self._settle(event)
         if not event.process_alone:
             self._remove(worker)
             return

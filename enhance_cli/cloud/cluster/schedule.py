@@ -14,9 +14,9 @@ for ever never ends, and to count the deaths of a whole shard fails innocent pho
 - If nothing is known of what was in flight, the shard gets a second chance as it is; after that,
   each of its photos is tried alone.
 
-A shard is with one worker at a time, since each puts the log of the shard anew. What a worker had
-done of its piece when it died may not be in the log yet, so the next one gets the whole piece; it
-finds what is done already.
+A shard here may be a part of a planned one. It is with one worker at a time, which stores a log of
+it. What a worker had done when it died may not be in the log yet, so the next one gets that as
+well; it finds what is done already.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Culprit:
     Attributes:
         shard: Name of its shard.
         photo: Its place in the shard.
-        deaths: Workers that died while it was in flight.
+        deaths: Workers that died while it was in flight, or may have been.
     """
 
     shard: str

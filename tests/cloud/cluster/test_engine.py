@@ -251,3 +251,11 @@ def test_nodes_lost_and_joined_lose_and_repeat_no_outcome(sizes, poison, nodes, 
     killers = {f"{one}/{photo}.jpg" for one, photo in poison}
     assert names(outcomes, "failed") == sorted(killers & set(keys(shards)))
     assert names(outcomes, "done") == sorted(set(keys(shards)) - killers)
+
+
+def test_few_shards_are_divided_among_many_workers():
+    shards = [shard(0, 100), shard(1, 60)]
+    cluster = PretendedCluster([4, 4])
+    outcomes = list(ClusterEngine(cluster, ListedPlan(shards), give_up))
+    assert names(outcomes, "done") == keys(shards)
+    assert cluster.most_at_once == 8

@@ -1,0 +1,96 @@
+"""Connecting to a Ray cluster, and keeping Ray's chatter from the terminal.
+
+Who may use a cluster is up to its owner. Ray trusts everybody who reaches its ports, and whoever
+connects can run any code. So keep a cluster in a private network or behind SSH, and switch on token
+authentication (``RAY_AUTH_MODE=token`` on all machines, and the token in ``RAY_AUTH_TOKEN`` or
+``~/.ray/auth_token``), or TLS (``RAY_USE_TLS=1`` and the certificates). All of that is taken from
+the environment, as by Ray itself.
+
+Each node needs the same Python, Ray and enhance as the machine that starts the run, and its own way
+to the photos: credentials for the store, for example a role of the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Generator
+from typing import Any
+
+from enhance_cli.errors import EnhanceError, UsageError
+
+NO_RAY = 'Ray is missing, which --cluster needs; install it by pip install "enhance-cli[cluster]"'
+
+_QUIET = {
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_LOG_TO_DRIVER": "0",
+    "RAY_SCHEDULER_EVENTS": "0",
+}
+"""What keeps the parts of Ray that are not written in Python from standard error."""
+
+
+def import_ray() -> Any:
+    """The package.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError as problem:
+        raise UsageError(NO_RAY) from problem
+    return ray
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Generator[None]:
+    """Be connected to a cluster for as long as the context lasts.
+
+    Args:
+        address: ``auto`` for the cluster to which this machine belongs, ``HOST:6379`` for that with
+            this head node, or ``ray://HOST:10001`` from a machine that does not belong to it.
+
+    Raises:
+        UsageError: Ray is not installed.
+        EnhanceError: There is no such cluster, or it does not let us in.
+    """
+    ray = import_ray()
+    ray._private.worker._worker_logs_enabled = False  # or it reports on standard output
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except Exception as problem:  # Ray raises many kinds, RuntimeError and ConnectionError too
+        raise EnhanceError(_refusal(address, problem)) from problem
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _refusal(address: str, problem: Exception) -> str:
+    said = one_line(problem)
+    if "Version mismatch" in str(problem) or "version" in said.lower():
+        return f"--cluster {address}: {said}; install the same Python and Ray here as there"
+    if address == "auto":
+        return (
+            "--cluster auto: this machine belongs to no Ray cluster that is up (`ray status` tells)"
+            "; start one by `ray start --head`, or give --cluster ray://HOST:10001"
+        )
+    return (
+        f"--cluster {address}: no connection ({said}); check the address, that `ray status` there "
+        "shows the cluster, and that this machine may reach it"
+    )
+
+
+def one_line(problem: Exception) -> str:
+    """The gist of one of Ray's errors, whose messages have many lines."""
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    if not lines:
+        return type(problem).__name__
+    last = lines[-1] if "Traceback" in str(problem) else lines[0]
+    return last.rstrip(".")[:300]
