@@ -15,11 +15,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Generator
 from typing import Any
 
 from enhance_cli.errors import EnhanceError, UsageError
+
+PATIENCE = 10.0
+"""Seconds for which a cluster may be silent when it is called."""
 
 NO_RAY = 'Ray is missing, which --cluster needs; install it by pip install "enhance-cli[cluster]"'
 
@@ -57,23 +61,59 @@ def connected(address: str) -> Generator[None]:
 
     Raises:
         UsageError: Ray is not installed.
-        EnhanceError: There is no such cluster, or it does not let us in.
+        EnhanceError: There is no such cluster, it does not let us in, or the connection is lost.
     """
     ray = import_ray()
+    _refuse_unreachable(address)
     ray._private.worker._worker_logs_enabled = False  # or it reports on standard output
+    logging.getLogger("ray").setLevel(logging.CRITICAL + 1)
     try:
-        with warnings.catch_warnings(action="ignore"):
-            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
+        with warnings.catch_warnings(action="ignore"), _no_standard_error():
+            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL + 1)
     except Exception as problem:  # Ray raises many kinds, RuntimeError and ConnectionError too
         raise EnhanceError(_refusal(address, problem)) from problem
     try:
         yield
+    except (ConnectionError, ray.exceptions.RayError) as problem:
+        raise EnhanceError(
+            f"--cluster {address}: the connection was lost ({one_line(problem)}); "
+            "the same command continues from there"
+        ) from problem
     finally:
         ray.shutdown()
 
 
+def _refuse_unreachable(address: str) -> None:
+    """Ray would try for minutes.
+
+    Raises:
+        EnhanceError: Nobody listens there.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as problem:
+        raise EnhanceError(_refusal(address, problem)) from problem
+
+
+@contextlib.contextmanager
+def _no_standard_error() -> Generator[None]:
+    """Close standard error to the parts of Ray that are not written in Python."""
+    before = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nothing)
+
+
 def _refusal(address: str, problem: Exception) -> str:
-    said = one_line(problem)
+    said = getattr(problem, "strerror", None) or one_line(problem)
     if "Version mismatch" in str(problem) or "version" in said.lower():
         return f"--cluster {address}: {said}; install the same Python and Ray here as there"
     if address == "auto":

@@ -1,4 +1,9 @@
-"""The actor that Ray starts on a node: it looks who is there before anything is asked of it."""
+"""What Ray starts on the nodes: it looks who is there before anything is asked of it.
+
+Ray is given the code of these functions and not their names, since they are defined inside others,
+and everything that is told is bytes or made of dictionaries and text. So a node that lacks enhance,
+or has another version, can say so; and the server behind ``ray://`` needs neither.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,7 @@ from typing import Any
 
 
 def envoy_class() -> type:
-    """The class of the actors.
-
-    It is made in a function, so that Ray sends its code and not its name: a node that lacks enhance
-    or has another version can say so.
-    """
+    """The class of the actors."""
 
     class Envoy:
         """Answers at once who it is, and works once the networks are loaded."""
@@ -37,18 +38,49 @@ def envoy_class() -> type:
                 said["error"] = f"enhance cannot be used ({problem})"
             return said
 
-        def load(self, make: Any, run: Any, weights: bytes | None, threads: int) -> dict[str, str]:
+        def load(self, pickled: bytes, weights: bytes | None, cores: int) -> dict[str, str]:
             """Load the networks; say where the journal is, or what is wrong."""
+            import pickle
+
             from enhance_cli.cloud.cluster.node_worker import NodeWorker
 
+            make, run = pickle.loads(pickled)  # noqa: S301, from whoever may run any code here
             self.worker = NodeWorker(make)
-            error = self.worker.load(run, weights, threads)
+            error = self.worker.load(run, weights, cores)
             return {"journal": self.worker.journal, "error": error or ""}
 
-        def do(self, what: str, *arguments: Any) -> Any:
-            """Call a method of the worker."""
+        def begin(self, pickled: bytes) -> None:
+            """Begin to work on photos of a shard."""
+            import pickle
+
+            self.worker.begin(*pickle.loads(pickled))  # noqa: S301
+
+        def news(self, known: int, seconds: float) -> bytes:
+            """What has become of them."""
+            import pickle
+
+            return pickle.dumps(self.worker.news(known, seconds))
+
+        def stop(self) -> None:
+            """Begin no further photo."""
+            self.worker.stop()
+
+        def close(self) -> None:
+            """Remove temporary files."""
             if self.worker is not None:
-                return getattr(self.worker, what)(*arguments)
-            return None
+                self.worker.close()
 
     return Envoy
+
+
+def journal_reader() -> Any:
+    """The function that reads the journal of a worker that has died, on its node."""
+
+    def read(path: str) -> bytes:
+        import pickle
+
+        from enhance_cli.cloud.cluster.journal import last_words
+
+        return pickle.dumps(last_words(path))
+
+    return read

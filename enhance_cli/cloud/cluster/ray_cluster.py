@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from enhance_cli import __version__
 from enhance_cli.cloud.cluster.capacity import choose_place
 from enhance_cli.cloud.cluster.connection import import_ray, one_line
 from enhance_cli.cloud.cluster.engine import Died, Event, Ready, Refused, Told
-from enhance_cli.cloud.cluster.envoy import envoy_class
-from enhance_cli.cloud.cluster.journal import LastWords, last_words
+from enhance_cli.cloud.cluster.envoy import envoy_class, journal_reader
+from enhance_cli.cloud.cluster.journal import LastWords
 from enhance_cli.cloud.cluster.node_worker import News, digest_of
 from enhance_cli.cloud.run import CloudRun
 from enhance_cli.cloud.shard import Shard
@@ -103,19 +104,19 @@ class RayCluster:
         """Let a worker work on photos of a shard, and ask it for news."""
         mine = self._workers[worker]
         mine.phase, mine.known = _Phase.WORKING, 0
-        mine.handle.do.remote("begin", shard, photos)
+        mine.handle.begin.remote(pickle.dumps((shard, photos)))
         self._ask_for_news(worker)
 
     def finish(self, worker: int) -> None:
         """Let a worker begin no further photo."""
-        self._workers[worker].handle.do.remote("stop")
+        self._workers[worker].handle.stop.remote()
 
     def end(self, worker: int) -> None:
         """End an idle worker."""
         for reference in [one for one, asked in self._asked.items() if asked == worker]:
             del self._asked[reference]
         handle = self._workers.pop(worker).handle
-        handle.do.remote("close")
+        handle.close.remote()
         handle.__ray_terminate__.remote()
 
     def events(self) -> Iterator[Event]:
@@ -135,7 +136,7 @@ class RayCluster:
         """End all workers; idle ones clear up before."""
         idle = [mine.handle for mine in self._workers.values() if mine.phase is _Phase.IDLE]
         with contextlib.suppress(Exception):
-            last = [handle.do.remote("close") for handle in idle]
+            last = [handle.close.remote() for handle in idle]
             if last:
                 self._ray.wait(last, num_returns=len(last), timeout=5)
             for mine in self._workers.values():
@@ -157,7 +158,7 @@ class RayCluster:
     def _ask_for_news(self, worker: int) -> None:
         mine = self._workers[worker]
         seconds = ASK_EVERY * max(1, len(self._workers) / MANY_WORKERS)
-        self._ask(worker, mine.handle.do.remote("news", mine.known, seconds))
+        self._ask(worker, mine.handle.news.remote(mine.known, seconds))
 
     def _answer(self, number: int, reference: Any) -> Event | None:
         mine = self._workers[number]
@@ -186,8 +187,8 @@ class RayCluster:
             return Refused(number, f"node {mine.host}: {problem}", blocks=True)
         mine.phase = _Phase.LOADING
         weights = None if answer["weights"] == self._digest else self._weights
-        cores = self._place.cores
-        self._ask(number, mine.handle.load.remote(self._make, self._run, weights, cores))
+        what = pickle.dumps((self._make, self._run))
+        self._ask(number, mine.handle.load.remote(what, weights, self._place.cores))
         return None
 
     def _loaded(self, number: int, answer: dict[str, str]) -> Event:
@@ -197,8 +198,8 @@ class RayCluster:
         mine.phase, mine.journal = _Phase.IDLE, answer["journal"]
         return Ready(number, mine.node)
 
-    def _told(self, number: int, news: News) -> Event | None:
-        mine = self._workers[number]
+    def _told(self, number: int, answer: bytes) -> Event | None:
+        mine, news = self._workers[number], _news(answer)
         mine.known += len(news.outcomes)
         if news.error is not None:
             mine.phase = _Phase.IDLE
@@ -248,13 +249,13 @@ class RayCluster:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = NodeAffinitySchedulingStrategy(mine.node, soft=False)
-        look = self._ray.remote(last_words)
+        look = self._ray.remote(journal_reader())
         options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there}
         self._ask(number, look.options(**options).remote(mine.journal))
         return None
 
-    def _examined(self, number: int, words: LastWords | None) -> Event:
-        known = self._workers.pop(number).known
+    def _examined(self, number: int, answer: bytes) -> Event:
+        known, words = self._workers.pop(number).known, _last_words(answer)
         if words is None:
             return Died(number, process_alone=True)
         return Died(number, True, words.in_flight, words.outcomes[known:])
@@ -281,3 +282,11 @@ def _unfit(answer: dict[str, str]) -> str:
             "install the same on both"
         )
     return answer["error"] and f"{answer['error']}; install enhance {__version__} there"
+
+
+def _news(pickled: bytes) -> News:
+    return pickle.loads(pickled)  # noqa: S301, from our own workers
+
+
+def _last_words(pickled: bytes) -> LastWords | None:
+    return pickle.loads(pickled)  # noqa: S301

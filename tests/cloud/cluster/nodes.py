@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 import os
 import subprocess
 import sys
@@ -32,19 +33,19 @@ def alone_on_the_network(test):
 
     Ray would otherwise listen on the machine's address.
     """
+    wanted = tuple(inspect.signature(test).parameters)
 
     @functools.wraps(test)
-    def run(request, tmp_path):
+    def run(**fixtures):
         if INSIDE in os.environ:
-            test(tmp_path)
+            test(**{name: fixtures[name] for name in wanted})
             return
-        pytest.importorskip("ray")
         if not _namespaces():
             pytest.skip("network namespaces are not allowed here")
         alone = ["unshare", "-n", "-r", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
         again = ["-m", "pytest", "-q", "-m", "slow or not slow", "-p", "no:cacheprovider", "-n0"]
         ran = subprocess.run(
-            [*alone, sys.executable, *again, request.node.nodeid],
+            [*alone, sys.executable, *again, fixtures["request"].node.nodeid],
             cwd=ROOT,
             env={**os.environ, **surroundings(), INSIDE: "1"},
             capture_output=True,
@@ -54,7 +55,9 @@ def alone_on_the_network(test):
         assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
         assert "1 passed" in ran.stdout
 
-    del run.__wrapped__  # pytest would look there for the names of fixtures
+    kind = inspect.Parameter.KEYWORD_ONLY
+    names = dict.fromkeys(["request", *wanted])
+    run.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
     return run
 
 
@@ -92,7 +95,7 @@ def shards_of(names, size=50, milliseconds=20):
 
 def run_in(folder, **options):
     folder.mkdir(parents=True, exist_ok=True)
-    return CloudRun(ApplyConfig((), folder, **options), (), str(folder), "run")
+    return CloudRun(ApplyConfig((), folder, **options), (), str(folder), "run", "settings", "plan")
 
 
 def give_up(shard, culprit):
