@@ -42,6 +42,7 @@ OWNERS = {
     "filelock": {"batch"},
     "watchfiles": {"batch"},
     "obstore": {"cloud"},
+    "ray": {"cloud"},
     "safetensors": {"inference"},
     "platformdirs": {"inference", "data", "batch"},
     "torchvision": {"models"},
@@ -136,7 +137,8 @@ def test_a_folder_is_read_at_a_glance(room):
 @pytest.mark.parametrize("path", EVERY_MODULE, ids=named)
 def test_every_package_is_declared_and_owned(path):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    entries = [*project["dependencies"], *project["optional-dependencies"]["cloud"]]
+    entries = [*project["dependencies"], *project["optional-dependencies"]["cluster"]]
+    entries += project["optional-dependencies"]["cloud"]
     declared = {re.split(r"[><=\[]", entry)[0] for entry in entries}
     for name in imports(path):
         top = name.partition(".")[0]

@@ -1,4 +1,4 @@
-"""``enhance apply`` over photos in object stores, or over a part of a folder with ``--shard``."""
+"""``enhance apply`` over photos in object stores, on a cluster, or over a part of a folder."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enhance_cli.cli.apply.progress import ApplyProgress, Verbosity, signals_stop
 from enhance_cli.cli.apply.report import MOST_NAMED, summary_lines
@@ -18,21 +18,24 @@ from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from enhance_cli.cloud.cluster.engine import ClusterEngine
     from enhance_cli.cloud.run import CloudRun
     from enhance_cli.cloud.shard import ShardOutcome
     from enhance_cli.cloud.worker import ShardWorker
 
 
-def concerns_stores(config: ApplyConfig, shard: str | None) -> bool:
-    """Whether a run is one over stores, or over a part of a folder."""
+def concerns_stores(config: ApplyConfig, shard: str | None, cluster: str | None) -> bool:
+    """Whether a run is one over stores, on a cluster, or over a part of a folder."""
     from enhance_cli.cloud.places import is_url
 
-    return shard is not None or any(is_url(place) for place in (*config.inputs, config.out))
+    shared = shard is not None or cluster is not None
+    return shared or any(is_url(place) for place in (*config.inputs, config.out))
 
 
 def apply_to_stores(
     config: ApplyConfig,
     shard: str | None,
+    cluster: str | None,
     dry_run: bool,
     as_json: bool,
     json_lines: bool,
@@ -44,6 +47,7 @@ def apply_to_stores(
     Args:
         config: The options.
         shard: ``K/N``, or None for all photos.
+        cluster: Address of the Ray cluster that does the work; None for this machine.
         dry_run: Only print what would be done.
         as_json: Print one JSON document.
         json_lines: Print a line of JSON for each photo.
@@ -64,6 +68,8 @@ def apply_to_stores(
         raise UsageError(
             "--out is missing: with stores and --shard, name the place for the results"
         )
+    if shard is not None and cluster is not None:
+        raise UsageError("--shard and --cluster: give one of the two")
     inputs = [url_of(place) or str(place) for place in config.inputs]
     out = url_of(config.out) or str(config.out)
     part = _part(shard) if shard is not None else (1, 1)
@@ -73,27 +79,71 @@ def apply_to_stores(
         with closing(ShardWorker(run)) as worker:
             _show_plan(run, worker, as_json or json_lines)
         return Counter(), False
-    run = begin_run(config, inputs, out, part, _command())
-    outcomes = _Outcomes(run, config, as_json, json_lines)
-    with closing(ShardWorker(run)) as worker:
-        interrupted = _work(run, worker, verbosity, begun, outcomes.add)
+    with _connected(cluster):
+        run = begin_run(config, inputs, out, part, _command())
+        outcomes = _Outcomes(run, config, as_json, json_lines)
+        with _workforce(run, cluster) as workforce:
+            interrupted = _work(run, workforce, verbosity, begun, outcomes.add)
     outcomes.show(interrupted, quiet=verbosity is Verbosity.QUIET)
     return outcomes.counts, interrupted
 
 
+class _Workforce(NamedTuple):
+    """Who does the photos of a run.
+
+    Attributes:
+        chief: Can be stopped.
+        outcomes: Does the photos as it is iterated.
+        strength: How many there are and how they fare, in a few words; None for this machine.
+    """
+
+    chief: ShardWorker | ClusterEngine
+    outcomes: Iterator[ShardOutcome]
+    strength: Callable[[], str] | None = None
+
+
+def _connected(cluster: str | None) -> AbstractContextManager[None]:
+    if cluster is None:
+        return nullcontext()
+    from enhance_cli.cloud.cluster.connection import connected
+
+    return connected(cluster)
+
+
+@contextmanager
+def _workforce(run: CloudRun, cluster: str | None) -> Generator[_Workforce]:
+    if cluster is None:
+        from enhance_cli.cloud.machine import work_through
+        from enhance_cli.cloud.worker import ShardWorker
+
+        with closing(ShardWorker(run)) as worker:
+            yield _Workforce(worker, work_through(run, worker))
+        return
+    from enhance_cli.cloud.cluster.cluster_run import cluster_engine, work_through_cluster
+
+    engine = cluster_engine(run, say_warning)
+    with closing(work_through_cluster(run, engine)) as outcomes:
+        yield _Workforce(engine, outcomes, lambda: _strength(engine))
+
+
+def _strength(engine: ClusterEngine) -> str:
+    now = engine.progress
+    nodes = "1 node" if now.nodes == 1 else f"{now.nodes} nodes"
+    return f"{now.workers} workers on {nodes}, {now.failed} failed"
+
+
 def _work(
     run: CloudRun,
-    worker: ShardWorker,
+    workforce: _Workforce,
     verbosity: Verbosity,
     begun: Callable[[], None],
     report: Callable[[ShardOutcome], None],
 ) -> bool:
     """Do all photos and show the progress; whether Ctrl-C ended that early."""
-    from enhance_cli.cloud.machine import work_through
-
+    chief, outcomes, strength = workforce
     try:
-        with signals_stop(worker), ApplyProgress(None, verbosity) as progress:
-            for outcome in work_through(run, worker):
+        with signals_stop(chief), ApplyProgress(None, verbosity, strength) as progress:
+            for outcome in outcomes:
                 progress.grow(run.report.photos, is_all=run.report.is_listed)
                 begun()
                 report(outcome)
@@ -104,7 +154,7 @@ def _work(
         say(run.report.passed_over)
     for warning in run.report.warnings:
         say_warning(warning)
-    return worker.was_stopped
+    return chief.was_stopped
 
 
 def _part(shard: str) -> tuple[int, int]:

@@ -357,6 +357,14 @@ def apply(
             rich_help_panel=_RUN,
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Work on a Ray cluster: auto, HOST:6379 or ray://HOST:10001.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -407,8 +415,8 @@ def apply(
             say(f"results measure {LONG_EDGE} px; --full-size keeps the size of the photos")
             size_is_told = True
 
-    if concerns_stores(config, shard):
-        options = shard, dry_run, as_json, json_lines, verbosity, tell_size
+    if concerns_stores(config, shard, cluster):
+        options = shard, cluster, dry_run, as_json, json_lines, verbosity, tell_size
         count, interrupted = apply_to_stores(config, *options)
         _end(interrupted, failed=count["failed"])
         return

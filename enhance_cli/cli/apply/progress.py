@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from enum import Enum
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 LOADING = "loading the networks"
 """Shown on a terminal until the first photo is done: importing PyTorch takes two seconds."""
+
+SECONDS_PER_LINE = 30.0
+"""Time between two lines about a cluster where there is no bar."""
 
 MAX_REPEATS = 3
 """How often the same warning is printed photo by photo."""
@@ -163,9 +167,18 @@ class ApplyProgress:
     Args:
         total: Number of photos; None if it is not known yet.
         verbosity: How much is printed.
+        strength: On a cluster, says in a few words who is at work. It is shown instead of names, as
+            there may be many photos a second.
     """
 
-    def __init__(self, total: int | None, verbosity: Verbosity) -> None:
+    def __init__(
+        self,
+        total: int | None,
+        verbosity: Verbosity,
+        strength: Callable[[], str] | None = None,
+    ) -> None:
+        self._strength = strength if verbosity is not Verbosity.VERBOSE else None
+        self._told = time.monotonic()
         self._total, self._done = str(total), 0
         self._verbosity = verbosity
         self._warned: Counter[str] = Counter()
@@ -226,15 +239,17 @@ class ApplyProgress:
             self._warned[warning] += 1
             if self._warned[warning] <= MAX_REPEATS:
                 say_warning(f"{outcome.input}: {warning}")
-        if self._with_lines and not outcome.error:
-            say(self._line(outcome))
         speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
-        self._bar.update(
-            self._task,
-            advance=1,
-            description=printable(PurePath(outcome.input).name),
-            rate=f"{speed:.1f} photos/s" if speed else "",
-        )
+        rate = f"{speed:.1f} photos/s" if speed else ""
+        who = self._strength() if self._strength else printable(PurePath(outcome.input).name)
+        self._bar.update(self._task, advance=1, description=who, rate=rate)
+        if not self._with_lines:
+            return
+        if self._strength is None and not outcome.error:
+            say(self._line(outcome))
+        elif self._strength is not None and time.monotonic() > self._told + SECONDS_PER_LINE:
+            self._told = time.monotonic()
+            say(", ".join(part for part in (f"[{self._done}/{self._total}]", rate, who) if part))
 
     def _line(self, outcome: PhotoOutcome | ShardOutcome) -> str:
         line = f"[{self._done}/{self._total}] {outcome.input}: {outcome.status}"

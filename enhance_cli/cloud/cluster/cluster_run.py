@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import partial
 
 from enhance_cli.cloud.cluster.engine import ClusterEngine
@@ -28,7 +28,7 @@ def cluster_engine(run: CloudRun, warn: Callable[[str], None]) -> ClusterEngine:
     return ClusterEngine(cluster, PlanAhead(run.shards()), partial(_give_up, run), warn)
 
 
-def work_through_cluster(run: CloudRun, engine: ClusterEngine) -> Iterator[ShardOutcome]:
+def work_through_cluster(run: CloudRun, engine: ClusterEngine) -> Generator[ShardOutcome]:
     """Do all photos of a run; old plans are removed at the end.
 
     Raises:

@@ -4,8 +4,11 @@ import contextlib
 import functools
 import inspect
 import os
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,34 @@ def ray_nodes(count):
         yield cluster
     finally:
         cluster.shutdown()
+
+
+@contextlib.contextmanager
+def ray_head():
+    """A head node as users start it, and the server for drivers elsewhere; its two addresses."""
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--head"]
+        command += ["--port=6379", "--ray-client-server-port=10001", "--num-cpus=1"]
+        command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false"]
+        command += ["--object-store-memory=80000000", f"--temp-dir={folder}"]
+        head = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for port in (6379, 10001):
+                _wait_for(port)
+            yield "127.0.0.1:6379", "ray://127.0.0.1:10001"
+        finally:
+            head.terminate()
+            head.wait()
+
+
+def _wait_for(port):
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"nobody listens on port {port}")
 
 
 def add_node(cluster):

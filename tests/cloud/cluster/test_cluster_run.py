@@ -1,5 +1,13 @@
 """The real work on real nodes of Ray gives what one machine gives."""
 
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,3 +73,87 @@ def test_a_cluster_gives_what_one_machine_gives(tmp_path, brightening_weights):
         again = begun(tmp_path / "photos", tmp_path / "many", brightening_weights)
         second = list(work_through_cluster(again, cluster_engine(again, warnings.append)))
     assert {one.status for one in second} == {"skipped", "failed"}
+
+
+def command(folder, out, address, *more):
+    words = [
+        "apply",
+        str(folder),
+        "--out",
+        str(out),
+        "--cluster",
+        address,
+        "--device",
+        "cpu",
+        *more,
+    ]
+    return [sys.executable, "-m", "enhance_cli", *words]
+
+
+def ray_actors():
+    """Processes of this network in which an actor of ours lives."""
+    here = Path("/proc/self/ns/net").readlink()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            titled = b"ray::Envoy" in (folder / "cmdline").read_bytes()
+            if titled and (folder / "ns/net").readlink() == here:
+                found.append(int(folder.name))
+    return found
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@alone_on_the_network
+def test_a_driver_that_is_killed_leaves_nothing_half_done(tmp_path, brightening_weights):
+    write_photos(tmp_path / "photos", 300)
+    out, options = tmp_path / "out", ("--weights", str(brightening_weights), "--json")
+    one = begun(tmp_path / "photos", tmp_path / "one", brightening_weights)
+    on_one_machine(one)
+    expected = results(tmp_path / "one")
+    with ray_nodes(2) as nodes:
+        words = command(tmp_path / "photos", out, nodes.address, *options)
+        driver = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: len(list(out.rglob("*.jpg"))) > 20)
+        driver.kill()
+        driver.wait()
+        wait_until(lambda: not ray_actors())
+        before = {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
+        names = {path.relative_to(out).as_posix() for path in before}
+        assert 20 < len(names) < 299
+        assert all(expected[name] == (out / name).read_bytes() for name in names), "none is half"
+        again = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert again.returncode == 3, again.stderr
+        told = json.loads(again.stdout)
+    assert results(out) == expected, "nothing is lost"
+    assert told["done"] + told["skipped"] == 299
+    assert told["failed"] == 1
+    assert len(before) - told["skipped"] <= 8, "done twice is at most what was in flight"
+
+
+@alone_on_the_network
+def test_ctrl_c_and_the_command_line(tmp_path, brightening_weights):
+    write_photos(tmp_path / "photos", 300)
+    options = ("--weights", str(brightening_weights), "--json")
+    with ray_nodes(2) as nodes:
+        words = command(tmp_path / "photos", tmp_path / "out", nodes.address, *options)
+        driver = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        wait_until(lambda: len(list((tmp_path / "out").rglob("*.jpg"))) > 20)
+        driver.send_signal(signal.SIGINT)
+        stdout, stderr = driver.communicate(timeout=60)
+    assert driver.returncode == 130, stderr
+    told = json.loads(stdout)
+    assert 20 < told["done"] < 299
+    assert len(results(tmp_path / "out")) == told["done"], "what was begun was finished"
+    assert stderr.splitlines()[-2:] == [
+        "finishing the photos in progress; press Ctrl-C again to stop at once",
+        "error: interrupted; the same command continues from here",
+    ]
+    assert "ray" not in stderr.lower()

@@ -12,6 +12,7 @@ from tests.cloud.cluster.nodes import (
     alone_on_the_network,
     engine_at,
     lines_of,
+    ray_head,
     ray_nodes,
     run_in,
     shards_of,
@@ -96,6 +97,19 @@ def test_workers_that_cannot_load_end_the_run_with_their_reason(tmp_path):
     ):
         list(engine)
     assert len(warnings) == 1
+
+
+@alone_on_the_network
+def test_from_a_machine_that_is_no_node(tmp_path, capfd):
+    names = [*NAMES[:20], "poison.jpg", "broken.jpg"]
+    with ray_head() as addresses:
+        for number, address in enumerate(reversed(addresses)):
+            run = run_in(tmp_path / f"{number}")
+            with engine_at(address, run, shards_of(names)) as engine:
+                found = by_status(engine)
+            assert found == {"done": NAMES[:20], "failed": ["broken.jpg", "poison.jpg"]}
+        said = capfd.readouterr()
+    assert said == ("", ""), "the terminal is ours"
 
 
 @alone_on_the_network

@@ -1,0 +1,68 @@
+"""What is said if there is no cluster to work on."""
+
+import builtins
+import socket
+
+import pytest
+
+pytest.importorskip("ray")
+
+from enhance_cli.cli.console import ExitCode
+from enhance_cli.cloud.cluster.connection import one_line
+from tests.stored import apply
+
+
+@pytest.fixture
+def photos(tmp_path, write_photo, coffee):
+    write_photo(tmp_path / "photos" / "a.jpg", coffee)
+    return tmp_path / "photos"
+
+
+def test_without_ray_one_line_says_what_to_install(photos, tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without_ray(name, *rest):
+        if name.partition(".")[0] == "ray":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_ray)
+    run = apply(photos, "--out", tmp_path / "out", "--cluster", "auto")
+    assert run.exit_code == ExitCode.USAGE
+    assert run.stderr.splitlines() == [
+        "error: Ray is missing, which --cluster needs; install it by "
+        'pip install "enhance-cli[cluster]"'
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["{}", "ray://{}"])
+def test_a_cluster_that_is_not_there_is_said_in_one_line(photos, tmp_path, kind):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = kind.format(f"127.0.0.1:{free.getsockname()[1]}")
+    run = apply(photos, "--out", tmp_path / "out", "--cluster", address)
+    assert run.exit_code == ExitCode.STOPPED
+    assert run.stderr.splitlines() == [
+        f"error: --cluster {address}: no connection (Connection refused); check the address, that "
+        "`ray status` there shows the cluster, and that this machine may reach it"
+    ]
+    assert run.stdout == ""
+
+
+def test_a_part_on_a_cluster_is_refused(photos, tmp_path):
+    run = apply(photos, "--out", tmp_path / "out", "--cluster", "auto", "--shard", "1/2")
+    assert run.exit_code == ExitCode.USAGE
+    assert run.stderr.splitlines() == ["error: --shard and --cluster: give one of the two"]
+
+
+@pytest.mark.parametrize(
+    ("said", "gist"),
+    [
+        ("The actor died.\n\tclass_name: A\n", "The actor died"),
+        ("Traceback (most recent call last):\n  File\nValueError: no", "ValueError: no"),
+        ("", "ValueError"),
+    ],
+)
+def test_of_many_lines_one_is_told(said, gist):
+    assert one_line(ValueError(said)) == gist
