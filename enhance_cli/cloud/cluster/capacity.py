@@ -11,8 +11,8 @@ from enhance_cli.errors import UsageError
 CORES_PER_GPU_WORKER = 8
 """Most cores of a worker with a GPU: so many threads decode and encode while one process runs."""
 
-MEMORY_PER_CORE = 2**30
-"""Bytes of memory a worker needs for each of its cores."""
+MEMORY_PER_CORE = 5 * 2**28
+"""Bytes that are reserved for each core of a worker: at 24 megapixels, one has a peak of 1 GB."""
 
 Resources = Mapping[str, float]
 """What a node has, by Ray's names: ``CPU``, ``GPU``, ``memory`` in bytes."""

@@ -25,11 +25,13 @@ from enhance_cli.errors import EnhanceError, UsageError
 PATIENCE = 10.0
 """Seconds for which a cluster may be silent when it is called."""
 
+TRIES = 3
+"""How often the server behind ``ray://`` is asked to begin."""
+
 NO_RAY = 'Ray is missing, which --cluster needs; install it by pip install "enhance-cli[cluster]"'
 
 _QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_LOG_TO_DRIVER": "0",
     "RAY_SCHEDULER_EVENTS": "0",
 }
 """What keeps the parts of Ray that are not written in Python from standard error."""
@@ -67,11 +69,7 @@ def connected(address: str) -> Generator[None]:
     _refuse_unreachable(address)
     ray._private.worker._worker_logs_enabled = False  # or it reports on standard output
     logging.getLogger("ray").setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings(action="ignore"), _no_standard_error():
-            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL + 1)
-    except Exception as problem:  # Ray raises many kinds, RuntimeError and ConnectionError too
-        raise EnhanceError(_refusal(address, problem)) from problem
+    _connect(ray, address)
     try:
         yield
     except (ConnectionError, ray.exceptions.RayError) as problem:
@@ -81,6 +79,19 @@ def connected(address: str) -> Generator[None]:
         ) from problem
     finally:
         ray.shutdown()
+
+
+def _connect(ray: Any, address: str) -> None:
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with warnings.catch_warnings(action="ignore"), _no_standard_error():
+                ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL + 1)
+            return
+        except Exception as problem:  # of many kinds, RuntimeError and ConnectionError too
+            # Behind ray://, a server forks while gRPC is at work; at times that ends the fork.
+            if tries_left and "Starting Ray client server failed" in str(problem):
+                continue
+            raise EnhanceError(_refusal(address, problem)) from problem
 
 
 def _refuse_unreachable(address: str) -> None:
@@ -114,8 +125,9 @@ def _no_standard_error() -> Generator[None]:
 
 def _refusal(address: str, problem: Exception) -> str:
     said = getattr(problem, "strerror", None) or one_line(problem)
-    if "Version mismatch" in str(problem) or "version" in said.lower():
-        return f"--cluster {address}: {said}; install the same Python and Ray here as there"
+    if "version" in str(problem).lower():
+        both = " ".join(str(problem).split()).rstrip(".")
+        return f"--cluster {address}: {both}; install the same Python and Ray here as there"
     if address == "auto":
         return (
             "--cluster auto: this machine belongs to no Ray cluster that is up (`ray status` tells)"

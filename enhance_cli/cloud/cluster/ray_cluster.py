@@ -183,7 +183,7 @@ class RayCluster:
     def _greeted(self, number: int, answer: dict[str, str]) -> Event | None:
         mine = self._workers[number]
         mine.host, mine.node = answer["host"], answer["node"]
-        if problem := _unfit(answer):
+        if problem := unfit(answer):
             return Refused(number, f"node {mine.host}: {problem}", blocks=True)
         mine.phase = _Phase.LOADING
         weights = None if answer["weights"] == self._digest else self._weights
@@ -274,7 +274,7 @@ class RayCluster:
         return self._ray.put(find_weights(self._run.config.weights).read_bytes())
 
 
-def _unfit(answer: dict[str, str]) -> str:
+def unfit(answer: dict[str, str]) -> str:
     """Why a node cannot be used; empty if it can."""
     if answer["version"] not in {"", __version__}:
         return (

@@ -77,8 +77,6 @@ class _Worker:
     piece: Piece | None = None
     alone_and_fresh: bool = False
     """Whether the present piece is a single photo, and the first that this worker got."""
-    settled: set[int] = field(default_factory=set)
-    """Photos of the present piece that have an outcome."""
 
 
 @dataclass
@@ -163,7 +161,6 @@ class Schedule:
         self.waiting.remove(shard)
         trial = any(self._shards[shard].left[photo] for photo in photos)
         worker.piece = Piece(shard, photos)
-        worker.settled = set()
         worker.alone_and_fresh = worker.past is _Past.FRESH and len(photos) == 1
         worker.past = max(worker.past, _Past.TRIALS_ONLY if trial else _Past.USED)
         return worker.piece
@@ -177,7 +174,6 @@ class Schedule:
         worker = self._workers[number]
         if worker.piece is None:
             return False
-        worker.settled.add(photo)
         told = self._shards[worker.piece.shard].told
         is_new = photo not in told
         told.add(photo)
@@ -221,7 +217,7 @@ class Schedule:
         if piece is None:
             return []
         shard = self._shards[piece.shard]
-        suspects = self._suspects(shard, piece, worker.settled, in_flight)
+        suspects = self._suspects(shard, piece, in_flight)
         for photo in suspects:
             shard.left[photo] += 1
         blamed = {one for one in suspects if shard.left[one] >= BLAMED_AFTER}
@@ -244,10 +240,9 @@ class Schedule:
         return None
 
     @staticmethod
-    def _suspects(
-        shard: _Shard, piece: Piece, settled: set[int], in_flight: Collection[int] | None
-    ) -> list[int]:
-        unsettled = [photo for photo in piece.photos if photo not in settled]
+    def _suspects(shard: _Shard, piece: Piece, in_flight: Collection[int] | None) -> list[int]:
+        # What has an outcome was survived by an earlier worker, if not by this one.
+        unsettled = [photo for photo in piece.photos if photo not in shard.told]
         known = piece.photos if len(piece.photos) == 1 else in_flight or ()
         if suspects := [photo for photo in unsettled if photo in known]:
             return suspects

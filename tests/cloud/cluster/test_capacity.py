@@ -19,7 +19,7 @@ def test_without_gpus_each_core_has_a_worker():
 
 
 def test_memory_limits_the_workers_of_a_node():
-    assert choose_place([node(64)], "cpu").room_on(node(64, gib=10)) == 10
+    assert choose_place([node(64)], "cpu").room_on(node(64, gib=10)) == 8
 
 
 @pytest.mark.parametrize(

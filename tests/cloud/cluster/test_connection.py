@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("ray")
 
 from enhance_cli.cli.console import ExitCode
-from enhance_cli.cloud.cluster.connection import one_line
+from enhance_cli.cloud.cluster.connection import _connect, one_line
+from enhance_cli.errors import EnhanceError
 from tests.stored import apply
 
 
@@ -66,3 +67,27 @@ def test_a_part_on_a_cluster_is_refused(photos, tmp_path):
 )
 def test_of_many_lines_one_is_told(said, gist):
     assert one_line(ValueError(said)) == gist
+
+
+def test_a_server_that_did_not_begin_is_asked_again():
+    asked = []
+
+    class Ray:
+        def init(self, *_, **__):
+            asked.append(1)
+            if len(asked) < 3:
+                raise ConnectionAbortedError("RuntimeError: Starting Ray client server failed.")
+
+    _connect(Ray(), "ray://head:10001")
+    assert len(asked) == 3
+
+
+def test_a_wrong_version_is_not_asked_again():
+    class Ray:
+        def init(self, *_, **__):
+            raise RuntimeError("Version mismatch: the cluster was started with:\n Python: 3.12.1\n")
+
+    with pytest.raises(EnhanceError, match="install the same Python and Ray here as there") as told:
+        _connect(Ray(), "auto")
+    assert "\n" not in str(told.value)
+    assert "Python: 3.12.1" in str(told.value)

@@ -74,7 +74,10 @@ def test_a_stranger_kills_workers_and_no_photo_is_blamed(tmp_path):
         outcomes, killed = [], set()
         for one in engine:
             outcomes.append(one)
-            process = int((tmp_path / "begun").read_text().split()[-1])
+            begun = (tmp_path / "begun").read_text().split()[1::2]
+            process = int(begun[-1])
+            if begun.count(begun[-1]) < 5:
+                continue  # it may try a photo alone; that it dies then would be the photo's fault
             if len(outcomes) > 20 * (1 + len(killed)) and len(killed) < 3 and process not in killed:
                 killed.add(process)
                 os.kill(process, signal.SIGKILL)

@@ -56,6 +56,19 @@ def test_photos_in_flight_beside_the_culprit_are_cleared():
     assert schedule.die(2, {2}) == [Culprit("0", 2, 3)]
 
 
+def test_a_photo_with_an_outcome_is_not_suspected_when_it_is_looked_at_again():
+    schedule = schedule_of(4)
+    schedule.next_piece(0)
+    assert schedule.settle(0, 0)
+    schedule.leave(0)
+    schedule.join(1)
+    schedule.next_piece(1)
+    schedule.die(1, {0})  # a stranger kills it while it finds that photo 0 is done
+    schedule.join(2)
+    assert schedule.next_piece(2) == Piece("0", (0, 1, 2, 3)), "none is tried alone"
+    assert not schedule.settle(2, 0), "its outcome is told once"
+
+
 def test_a_lost_node_makes_no_suspects():
     schedule = schedule_of(4)
     for worker in range(20):
