@@ -157,8 +157,7 @@ def test_ctrl_c_and_the_command_line(tmp_path, brightening_weights):
     told = json.loads(stdout)
     assert 20 < told["done"] < 299
     assert len(results(tmp_path / "out")) == told["done"], "what was begun was finished"
-    assert stderr.splitlines()[-2:] == [
-        "finishing the photos in progress; press Ctrl-C again to stop at once",
-        "error: interrupted; the same command continues from here",
-    ]
+    said = stderr.splitlines()
+    assert "finishing the photos in progress; press Ctrl-C again to stop at once" in said
+    assert said[-1] == "error: interrupted; the same command continues from here"
     assert "ray" not in stderr.lower()
