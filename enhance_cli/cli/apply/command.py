@@ -418,14 +418,15 @@ def apply(
     if concerns_stores(config, shard, cluster):
         options = shard, cluster, dry_run, as_json, json_lines, verbosity, tell_size
         count, interrupted = apply_to_stores(config, *options)
-        _end(interrupted, failed=count["failed"])
+        _end(interrupted, count["failed"])
         return
     if dry_run:
         show_plan(config, as_json or json_lines)
         return
 
     def report(outcome: PhotoOutcome) -> None:
-        tell_size()
+        if outcome.status == "done":
+            tell_size()
         if json_lines:
             say_json_line({"event": "photo", **described(outcome, config)})
 
@@ -439,13 +440,14 @@ def apply(
         say_json_line({"event": "end", **counts(outcomes), "interrupted": interrupted})
     elif not (quiet or run.to_stdout):
         say_result(*summary(outcomes, config))
-    _end(interrupted, failed=counts(outcomes)["failed"])
+    _end(interrupted, counts(outcomes)["failed"], goes_on=not run.to_stdout)
 
 
-def _end(interrupted: bool, failed: int) -> None:
+def _end(interrupted: bool, failed: int, goes_on: bool = True) -> None:
+    """End with the exit code of what happened."""
     if interrupted:
-        goes_on = "" if run.to_stdout else "; the same command continues from here"
-        say_error(f"interrupted{goes_on}")
+        more = "; the same command continues from here" if goes_on else ""
+        say_error(f"interrupted{more}")
         raise typer.Exit(ExitCode.INTERRUPTED)
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
