@@ -15,7 +15,14 @@ from enhance_cli.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "weights").glob("*.md"), ROOT / "tests/README.md"])
+DOCUMENTS = sorted(
+    [
+        ROOT / "README.md",
+        *(ROOT / "weights").glob("*.md"),
+        ROOT / "tests/README.md",
+        ROOT / "enhance_cli/cloud/README.md",
+    ]
+)
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

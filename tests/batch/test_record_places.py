@@ -30,6 +30,7 @@ def run(brightening_weights):
     return run
 
 
+@pytest.mark.proves("Traces", "beside the photos, in each of their folders")
 def test_results_beside_photos_are_recorded_in_each_folder(photos, run):
     run(photos)
     for name in ("a", "day/b", "day/two/c"):

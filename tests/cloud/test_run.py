@@ -35,6 +35,7 @@ def plain(document: str, *places: tuple[str, str]) -> dict:
     return json.loads(re.sub(r'"seconds": [\d.]+', '"seconds": 0', document))
 
 
+@pytest.mark.proves("Traces", "Stores have a folder `.enhance`")
 def test_equal_trees_give_equal_results_wherever_they_are(
     photos, tmp_path, s3, bucket, identity_weights
 ):
@@ -57,6 +58,8 @@ def test_equal_trees_give_equal_results_wherever_they_are(
             assert one == other, source
         assert own == expected
         assert results(out) == results(local)
+    hidden = {path.name for path in (tmp_path / "mixed").iterdir() if path.name.startswith(".")}
+    assert hidden == {".enhance"}
 
 
 def test_parts_give_together_what_one_run_gives(photos, s3, bucket, identity_weights):

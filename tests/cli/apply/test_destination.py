@@ -53,6 +53,7 @@ def statuses(apply, *words) -> dict[str, str]:
 
 
 class TestAFile:
+    @pytest.mark.proves("Traces", "A single file has none beside it")
     @pytest.mark.parametrize(
         ("name", "kind"),
         [
@@ -187,6 +188,7 @@ class TestAFile:
 
 
 class TestBesideThePhotos:
+    @pytest.mark.proves("Names", "`--suffix` adds to them")
     def test_every_result_stands_beside_its_photo(self, apply, photo, write_photo, write_dng):
         write_photo(photo.parent / "day" / "b.png", GREY)
         write_dng(photo.parent / "day" / "c.nef", GREY)
