@@ -12,7 +12,7 @@ from enhance_cli.imaging.codecs.formats import RAW, SUFFIXES
 from enhance_cli.imaging.codecs.sniff import RAW_SUFFIX, suffix_for
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", sorted(WRITERS))
 def test_every_format_that_is_written(tmp_path, write_photo, suffix):
     photo = decode(write_photo(tmp_path / "a.png", smooth(60, 40)))
     encode(photo, tmp_path / f"b{suffix}")
