@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from enhance_cli.errors import (
     DeviceError,
     EnhanceError,
+    NoPhotosError,
     OutputError,
     PairsError,
     PhotoError,
@@ -32,6 +33,7 @@ __all__ = [
     "DeviceError",
     "EnhanceError",
     "Enhancer",
+    "NoPhotosError",
     "OutputError",
     "PairsError",
     "Photo",
@@ -57,7 +59,7 @@ _LATE = {
 
 
 def open_photo(path: Path | str, long_edge: int | None = None) -> "Photo":
-    """Read what ``enhance apply`` reads: JPEG, PNG, TIFF, WebP, AVIF, HEIC or camera RAW.
+    """Read what ``enhance apply`` reads: JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, RAW.
 
     Args:
         path: The file.

@@ -86,7 +86,7 @@ def watched_workers() -> Iterator[dict[str, Watched]]:
     here = Path("/proc/self/ns/net").readlink()
 
     def look(process: Path) -> None:
-        is_worker = (process / "cmdline").read_bytes().startswith(b"ray::Envoy")
+        is_worker = (process / "cmdline").read_bytes().startswith(b"ray::EnhanceWorker")
         if is_worker and (process / "ns/net").readlink() == here:
             status = (process / "status").read_text()
             one = seen.setdefault(process.name, Watched(0.0, []))

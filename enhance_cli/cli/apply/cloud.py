@@ -82,24 +82,24 @@ def apply_to_stores(
     with _connected(cluster):
         run = begin_run(config, inputs, out, part, _command())
         outcomes = _Outcomes(run, config, as_json, json_lines)
-        with _workforce(run, cluster) as workforce:
-            interrupted = _work(run, workforce, verbosity, begun, outcomes.add)
+        with _workers(run, cluster) as workers:
+            interrupted = _work(run, workers, verbosity, begun, outcomes.add)
     outcomes.show(interrupted, quiet=verbosity is Verbosity.QUIET)
     return outcomes.counts, interrupted
 
 
-class _Workforce(NamedTuple):
+class _Workers(NamedTuple):
     """Who does the photos of a run.
 
     Attributes:
-        chief: Can be stopped.
+        work: Can be stopped.
         outcomes: Does the photos as it is iterated.
-        strength: How many there are and how they fare, in a few words; None for this machine.
+        status: How many there are and how they fare, in a few words; None for this machine.
     """
 
-    chief: ShardWorker | ClusterEngine
+    work: ShardWorker | ClusterEngine
     outcomes: Iterator[ShardOutcome]
-    strength: Callable[[], str] | None = None
+    status: Callable[[], str] | None = None
 
 
 def _connected(cluster: str | None) -> AbstractContextManager[None]:
@@ -111,22 +111,22 @@ def _connected(cluster: str | None) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _workforce(run: CloudRun, cluster: str | None) -> Generator[_Workforce]:
+def _workers(run: CloudRun, cluster: str | None) -> Generator[_Workers]:
     if cluster is None:
         from enhance_cli.cloud.machine import work_through
         from enhance_cli.cloud.worker import ShardWorker
 
         with closing(ShardWorker(run)) as worker:
-            yield _Workforce(worker, work_through(run, worker))
+            yield _Workers(worker, work_through(run, worker))
         return
     from enhance_cli.cloud.cluster.cluster_run import cluster_engine, work_through_cluster
 
     engine = cluster_engine(run, say_warning)
     with closing(work_through_cluster(run, engine)) as outcomes:
-        yield _Workforce(engine, outcomes, lambda: _strength(engine))
+        yield _Workers(engine, outcomes, lambda: _status(engine))
 
 
-def _strength(engine: ClusterEngine) -> str:
+def _status(engine: ClusterEngine) -> str:
     now = engine.progress
     nodes = "1 node" if now.nodes == 1 else f"{now.nodes} nodes"
     return f"{now.workers} workers on {nodes}, {now.failed} failed"
@@ -134,15 +134,15 @@ def _strength(engine: ClusterEngine) -> str:
 
 def _work(
     run: CloudRun,
-    workforce: _Workforce,
+    workers: _Workers,
     verbosity: Verbosity,
     begun: Callable[[], None],
     report: Callable[[ShardOutcome], None],
 ) -> bool:
     """Do all photos and show the progress; whether Ctrl-C ended that early."""
-    chief, outcomes, strength = workforce
+    work, outcomes, status = workers
     try:
-        with signals_stop(chief), ApplyProgress(None, verbosity, strength) as progress:
+        with signals_stop(work), ApplyProgress(None, verbosity, status) as progress:
             for outcome in outcomes:
                 progress.grow(run.report.photos, is_all=run.report.is_listed)
                 begun()
@@ -154,7 +154,7 @@ def _work(
         say(run.report.passed_over)
     for warning in run.report.warnings:
         say_warning(warning)
-    return chief.was_stopped
+    return work.was_stopped
 
 
 def _part(shard: str) -> tuple[int, int]:

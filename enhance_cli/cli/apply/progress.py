@@ -167,17 +167,17 @@ class ApplyProgress:
     Args:
         total: Number of photos; None if it is not known yet.
         verbosity: How much is printed.
-        strength: On a cluster, says in a few words who is at work. It is shown instead of names, as
-            there may be many photos a second.
+        cluster_status: On a cluster, says in a few words who is at work. It is shown instead of
+            names, as there may be many photos a second.
     """
 
     def __init__(
         self,
         total: int | None,
         verbosity: Verbosity,
-        strength: Callable[[], str] | None = None,
+        cluster_status: Callable[[], str] | None = None,
     ) -> None:
-        self._strength = strength if verbosity is not Verbosity.VERBOSE else None
+        self._cluster_status = cluster_status if verbosity is not Verbosity.VERBOSE else None
         self._told = time.monotonic()
         self._total, self._done = str(total), 0
         self._verbosity = verbosity
@@ -241,13 +241,17 @@ class ApplyProgress:
                 say_warning(f"{outcome.input}: {warning}")
         speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
         rate = f"{speed:.1f} photos/s" if speed else ""
-        who = self._strength() if self._strength else printable(PurePath(outcome.input).name)
+        who = (
+            self._cluster_status()
+            if self._cluster_status
+            else printable(PurePath(outcome.input).name)
+        )
         self._bar.update(self._task, advance=1, description=who, rate=rate)
         if not self._with_lines:
             return
-        if self._strength is None and not outcome.error:
+        if self._cluster_status is None and not outcome.error:
             say(self._line(outcome))
-        elif self._strength is not None and time.monotonic() > self._told + SECONDS_PER_LINE:
+        elif self._cluster_status is not None and time.monotonic() > self._told + SECONDS_PER_LINE:
             self._told = time.monotonic()
             say(", ".join(part for part in (f"[{self._done}/{self._total}]", rate, who) if part))
 

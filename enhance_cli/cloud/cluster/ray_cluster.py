@@ -15,9 +15,9 @@ from enhance_cli import __version__
 from enhance_cli.cloud.cluster.capacity import choose_place
 from enhance_cli.cloud.cluster.connection import import_ray, one_line
 from enhance_cli.cloud.cluster.engine import Died, Event, Ready, Refused, Told
-from enhance_cli.cloud.cluster.envoy import envoy_class, journal_reader
 from enhance_cli.cloud.cluster.journal import LastWords
 from enhance_cli.cloud.cluster.node_worker import News, digest_of
+from enhance_cli.cloud.cluster.remote_worker import journal_reader, remote_worker_class
 from enhance_cli.cloud.run import CloudRun
 from enhance_cli.cloud.shard import Shard
 from enhance_cli.inference.weights_file import find_weights
@@ -79,7 +79,7 @@ class RayCluster:
         self._nodes: list[dict[str, Any]] = []
         self._nodes_seen: float | None = None
         self._place = choose_place(self._resources(), run.config.device)
-        self._actor = self._ray.remote(envoy_class()).options(
+        self._actor = self._ray.remote(remote_worker_class()).options(
             num_cpus=self._place.cores,
             num_gpus=self._place.gpu,
             memory=self._place.memory,

@@ -96,7 +96,7 @@ def ray_actors():
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            titled = b"ray::Envoy" in (folder / "cmdline").read_bytes()
+            titled = b"ray::EnhanceWorker" in (folder / "cmdline").read_bytes()
             if titled and (folder / "ns/net").readlink() == here:
                 found.append(int(folder.name))
     return found

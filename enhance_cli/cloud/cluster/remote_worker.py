@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 
-def envoy_class() -> type:
+def remote_worker_class() -> type:
     """The class of the actors."""
 
-    class Envoy:
+    class EnhanceWorker:
         """Answers at once who it is, and works once the networks are loaded."""
 
         def __init__(self) -> None:
@@ -70,7 +70,7 @@ def envoy_class() -> type:
             if self.worker is not None:
                 self.worker.close()
 
-    return Envoy
+    return EnhanceWorker
 
 
 def journal_reader() -> Any:

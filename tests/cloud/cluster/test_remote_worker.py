@@ -9,22 +9,22 @@ pytest.importorskip("ray")
 from ray import cloudpickle
 
 import enhance_cli
-from enhance_cli.cloud.cluster.envoy import envoy_class
 from enhance_cli.cloud.cluster.ray_cluster import unfit
+from enhance_cli.cloud.cluster.remote_worker import remote_worker_class
 
 ON_A_NODE_WITHOUT = """
 import pickle, sys, types
 import ray
 sys.modules["enhance_cli"] = None  # importing it fails
 ray.get_runtime_context = lambda: types.SimpleNamespace(get_node_id=lambda: "abc")
-envoy = pickle.load(sys.stdin.buffer)()
-print(envoy.hello())
-envoy.close()
+worker = pickle.load(sys.stdin.buffer)()
+print(worker.hello())
+worker.close()
 """
 
 
 def test_a_node_without_enhance_can_say_so():
-    sent = cloudpickle.dumps(envoy_class())
+    sent = cloudpickle.dumps(remote_worker_class())
     command = [sys.executable, "-c", ON_A_NODE_WITHOUT]
     ran = subprocess.run(command, input=sent, capture_output=True, check=True)
     answer = eval(ran.stdout)
