@@ -9,9 +9,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -36,6 +36,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+Item = TypeVar("Item")
 Command = Callable[..., None]
 Values = dict[str, Any]
 
@@ -174,3 +175,17 @@ def open_missing_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def tracked(items: Iterable[Item], doing: str, total: int) -> Iterable[Item]:
+    """Show a progress bar while items are iterated, if standard error is a terminal.
+
+    Args:
+        items: What to iterate.
+        doing: What is being done, in a word.
+        total: Number of items; no bar is shown for none.
+    """
+    from rich.progress import track  # late: a start shows something before it needs a bar
+
+    hidden = not total or not messages.is_terminal
+    return track(items, doing, total, console=messages, transient=True, disable=hidden)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
 
 from enhance_cli.atomic_write import (
@@ -24,13 +23,13 @@ from enhance_cli.atomic_write import (
 )
 from enhance_cli.cli.console import (
     error_boundary,
-    messages,
     printable,
     result_errors_reported,
     results,
     say,
     say_json,
     say_warning,
+    tracked,
 )
 from enhance_cli.cli.options import (
     PHOTOS,
@@ -191,8 +190,7 @@ def evaluate(
     render_pairs(run, run.collection)
     for bad in run.bad:
         say_warning(f"skipping {bad.key}: {bad.reason}")
-    quiet = not messages.is_terminal
-    scores = list(track(run, "scoring", run.total, console=messages, transient=True, disable=quiet))
+    scores = list(tracked(run, "scoring", run.total))
     if per_photo:
         _write_per_photo(per_photo, scores, publisher)
     if as_json:

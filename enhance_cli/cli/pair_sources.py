@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rich.progress import track
-
-from enhance_cli.cli.console import messages, say, say_warning
+from enhance_cli.cli.console import say, say_warning, tracked
 from enhance_cli.config.data import Source, SourceKind
 from enhance_cli.errors import UsageError
 
@@ -59,14 +57,7 @@ def render_pairs(run: Run, pairs: PairCollection) -> None:
             f"rendering {len(missing)} of them once, at {pairs.cache.long_edge} px, into "
             f"{pairs.cache.folder}: {_size(pairs.cache.cost(missing))} at most"
         )
-    for _ in track(
-        run.render_missing(),
-        "rendering",
-        len(missing),
-        console=messages,
-        transient=True,
-        disable=not missing or not messages.is_terminal,
-    ):
+    for _ in tracked(run.render_missing(), "rendering", len(missing)):
         pass
     warn_of_bad_pairs(pairs.bad)
 

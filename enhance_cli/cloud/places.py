@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.request import url2pathname
 
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.stores import Store
@@ -39,7 +38,11 @@ def local_path(place: str) -> Path | None:
     url = url_of(place)
     if url is None:
         return Path(place)
-    return Path(url2pathname(url.removeprefix("file://"))) if url.startswith("file:") else None
+    if not url.startswith("file:"):
+        return None
+    from urllib.request import url2pathname  # late: it imports all of HTTP
+
+    return Path(url2pathname(url.removeprefix("file://")))
 
 
 def on_disk(place: Path) -> Path | None:

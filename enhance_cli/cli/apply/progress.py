@@ -12,22 +12,15 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.status import Status
-
 from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
 from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.status import Status
+
     from enhance_cli.batch.outcome import PhotoOutcome
     from enhance_cli.batch.runner import BatchRunner
     from enhance_cli.cloud.shard import ShardOutcome
@@ -183,17 +176,7 @@ class ApplyProgress:
         self._verbosity = verbosity
         self._warned: Counter[str] = Counter()
         with_bar = messages.is_terminal and verbosity is Verbosity.NORMAL
-        self._bar = Progress(
-            BarColumn(),
-            TaskProgressColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=messages,
-            transient=True,
-            disable=not with_bar,
-        )
+        self._bar = _bar(disable=not with_bar)
         self._with_lines = not with_bar and verbosity is not Verbosity.QUIET
         self._task = self._bar.add_task(LOADING, total=total, rate="")
         self._loading = contextlib.ExitStack()
@@ -260,3 +243,27 @@ class ApplyProgress:
         if self._verbosity is not Verbosity.VERBOSE:
             return line
         return f"{line} ({outcome.reason}), {outcome.seconds:.2f} s, {outcome.output}"
+
+
+def _bar(disable: bool) -> Progress:
+    """A bar with the number of photos, their rate and the time that is left."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=messages,
+        transient=True,
+        disable=disable,
+    )

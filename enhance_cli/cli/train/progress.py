@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from enhance_cli.cli.console import messages, say
 
 if TYPE_CHECKING:
@@ -24,6 +22,14 @@ class TrainingBar:
     """Progress of a whole run."""
 
     def __init__(self) -> None:
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         columns = TextColumn("{task.description}"), BarColumn()
         self.progress = Progress(
             *columns,

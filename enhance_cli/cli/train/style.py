@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import track
 from typer.core import TyperOption
 
-from enhance_cli.cli.console import messages, say, say_warning
+from enhance_cli.cli.console import say, say_warning, tracked
 from enhance_cli.cli.help_format import Command
 from enhance_cli.cli.options import is_given
 from enhance_cli.cli.pair_sources import render_pairs, warn_of_bad_pairs
@@ -102,8 +101,7 @@ def fit_style(config: StyleConfig) -> None:
     render_pairs(run, run.pairs)
     total = len(run.pairs.train)
     say(f"fitting a style to {total} edits, on top of {sources.weights.path}")
-    quiet = not messages.is_terminal
-    for _ in track(run, "looking", total, console=messages, transient=True, disable=quiet):
+    for _ in tracked(run, "looking", total):
         pass
     result = run.fit()
     warn_of_bad_pairs(result.left_out)
