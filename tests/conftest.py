@@ -16,13 +16,11 @@ from PIL import Image
 from skimage import data
 from small_backbone import SmallBackbone
 
-from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.inference.weights import save_weights
 from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
 
-return_freed_memory()  # as the command line does; 5 GB a process otherwise
 torch.set_num_threads(1)  # the networks of tests are small, and tests run side by side
 
 
