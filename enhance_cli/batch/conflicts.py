@@ -98,10 +98,15 @@ def decide(
             elif needed is not Reason.UP_TO_DATE and reason is Reason.UP_TO_DATE:
                 decisions[index] = Decision(job, Reason.SIDE_OUTPUT_MISSING)
     if in_the_way and on_conflict == "error":
-        raise UsageError(
-            f"{listed(in_the_way)}: already exists; choose another --out or another --on-conflict"
-        )
+        raise already_there(in_the_way)
     return tuple(decisions)
+
+
+def already_there(places: Sequence[Path | str]) -> UsageError:
+    """The error for files that are in the way."""
+    return UsageError(
+        f"{listed(places)}: already exists; choose another --out or another --on-conflict"
+    )
 
 
 def listed(paths: Sequence[Path | str], most: int = MAX_LISTED) -> str:

@@ -103,7 +103,7 @@ class BatchRunner:
         self._ownership = Ownership(self._manifest, self.plan.originals, overwrite)
         self._side_outputs = self._make_side_outputs() if _has_side_outputs(config) else None
         weights = describe_weights(find_weights(config.weights))
-        _refuse_missing_cenet(config, weights.config)
+        refuse_missing_cenet(config, weights.config)
         if config.lut and not config.coarse_only and not weights.config.is_color_function:
             self.plan = replace(self.plan, warnings=(*self.plan.warnings, TABLES_ARE_COARSE))
         self._weights = weights.path
@@ -297,7 +297,8 @@ def _make_folder(out: Path) -> None:
         raise OutputError(f"--out {out}: {problem.strerror}; choose another folder") from problem
 
 
-def _refuse_missing_cenet(config: ApplyConfig, model: ModelConfig) -> None:
+def refuse_missing_cenet(config: ApplyConfig, model: ModelConfig) -> None:
+    """Raise a UsageError if a run needs CENet, and its weights have none."""
     if model.has_cenet:
         return
     if config.coarse_only:

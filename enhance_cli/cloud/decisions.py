@@ -8,7 +8,7 @@ import json
 import threading
 from typing import NamedTuple
 
-from enhance_cli.batch.conflicts import Reason
+from enhance_cli.batch.conflicts import IN_THE_WAY, Reason
 from enhance_cli.batch.manifest import Manifest, folder_digest
 from enhance_cli.cloud.places import local_path
 from enhance_cli.cloud.records import Record, Records
@@ -109,8 +109,8 @@ class Judge:
                 if found is not None:
                     self._present[key] = found
             verdict = self._look(key, photo, name, settings)
-            in_the_way = verdict.reason in {Reason.FOREIGN_FILE, Reason.OTHER_PHOTO}
-            if not in_the_way and self._taken.setdefault(key, photo.key) == photo.key:
+            free = verdict.reason not in IN_THE_WAY
+            if free and self._taken.setdefault(key, photo.key) == photo.key:
                 return verdict
             number += 1
             key = f"{stem}-{number}{dot}{suffix}"

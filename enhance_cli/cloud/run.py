@@ -28,6 +28,7 @@ from typing import Any
 import enhance_cli
 from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.output_paths import in_words
+from enhance_cli.batch.runner import refuse_missing_cenet
 from enhance_cli.cloud.listing import Input, Listing, open_inputs
 from enhance_cli.cloud.names import NameSettler
 from enhance_cli.cloud.places import open_store
@@ -211,14 +212,14 @@ class _Planning:
                     yield key
 
 
-def begin_run(
+def prepare_run(
     config: ApplyConfig,
     inputs: Iterable[str],
     out: str,
     part: tuple[int, int] = (1, 1),
     command: str = "",
 ) -> CloudRun:
-    """Check all that can be checked before the first photo is listed, and begin a plan.
+    """Check all that can be checked before the first photo is listed; nothing is stored.
 
     Args:
         config: The options.
@@ -231,10 +232,32 @@ def begin_run(
         UsageError: An option cannot be used with stores, an input is missing, or a place is wrong.
         EnhanceError: The weights, the device or a store cannot be used.
     """
-    run = prepare_run(config, inputs, out, part, command)
-    store = open_store(out)
+    places = tuple(inputs)
+    _refuse_unsuitable(config)
+    refuse_missing_encoder(config.format)
+    refuse_unusable_device(config.device)
+    weights = describe_weights(find_weights(config.weights))
+    refuse_missing_cenet(config, weights.config)
+    results, opened = open_store(out), open_inputs(places)
+    for store in (results, *(one.store for one in opened)):
+        store.check()
+    _refuse_same(opened, results)
+    settings = settings_digest(config, weights.path)
+    text = json.dumps([places, settings, config.exclude, config.pairs, config.look_files])
+    run = hashlib.sha256(text.encode()).hexdigest()[:16]
+    config = replace(config, weights=weights.path)
+    return CloudRun(config, places, out, run, settings, "", part, command)
+
+
+def begin_run(run: CloudRun) -> CloudRun:
+    """Begin a plan of a run that has been prepared.
+
+    Raises:
+        EnhanceError: The plan cannot be stored.
+    """
+    store = open_store(run.out)
     folder = f"{run.folder}/plans"
-    own = f"{part[0]}-of-{part[1]}."
+    own = f"{run.part[0]}-of-{run.part[1]}."
     names = [
         one.key.rpartition("/")[2].removesuffix(".json")
         for page in store.pages(below=folder)
@@ -242,9 +265,9 @@ def begin_run(
     ]
     last = max((int(name.rpartition(".")[2]) for name in names if name.startswith(own)), default=0)
     note = {
-        "command": command,
+        "command": run.command,
         "inputs": list(run.inputs),
-        "part": list(part),
+        "part": list(run.part),
         "began": round(time.time(), 3),
         "version": enhance_cli.__version__,
         "listed": False,
@@ -254,34 +277,6 @@ def begin_run(
         plan = f"{own}{last:04}"
         if store.write(f"{folder}/{plan}.json", json.dumps(note).encode(), create=True):
             return replace(run, plan=plan)
-
-
-def prepare_run(
-    config: ApplyConfig,
-    inputs: Iterable[str],
-    out: str,
-    part: tuple[int, int] = (1, 1),
-    command: str = "",
-) -> CloudRun:
-    """As :func:`begin_run`, but nothing is stored: for ``--dry-run``."""
-    places = tuple(inputs)
-    _refuse_unsuitable(config)
-    refuse_missing_encoder(config.format)
-    refuse_unusable_device(config.device)
-    weights = describe_weights(find_weights(config.weights))
-    if config.coarse_only and not weights.config.has_cenet:
-        raise UsageError(
-            f"--coarse-only: weights of the variant {weights.config.variant} have no CENet"
-        )
-    opened = open_inputs(places)
-    for store in (open_store(out), *(one.store for one in opened)):
-        store.check()
-    _refuse_same(opened, open_store(out))
-    settings = settings_digest(config, weights.path)
-    text = json.dumps([places, settings, config.exclude, config.pairs, config.look_files])
-    run = hashlib.sha256(text.encode()).hexdigest()[:16]
-    config = replace(config, weights=weights.path)
-    return CloudRun(config, places, out, run, settings, "", part, command)
 
 
 def planned_shards(run: CloudRun) -> Iterator[Shard]:

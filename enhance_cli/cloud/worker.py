@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from enhance_cli.batch.conflicts import IN_THE_WAY, SKIPPED, Reason, listed
+from enhance_cli.batch.conflicts import IN_THE_WAY, SKIPPED, Reason, already_there
 from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.ownership import Ownership
@@ -224,10 +224,7 @@ class ShardWorker:
             decisions = [self._decision(number, shard.photos[number], judge) for number in numbers]
         found = [one.verdict for one in decisions if one.verdict.reason in IN_THE_WAY]
         if found and self.run.config.on_conflict == "error":
-            names = listed([self._out.name(verdict.key) for verdict in found])
-            raise UsageError(
-                f"{names}: already exists; choose another --out or another --on-conflict"
-            )
+            raise already_there([self._out.name(verdict.key) for verdict in found])
         return decisions
 
     def _decision(self, number: int, photo: CloudPhoto, judge: Judge) -> Decision:

@@ -252,34 +252,9 @@ def _retouch_rows(
     target: ColorSpace,
 ) -> Floats:
     """Retouch the rows ``before`` of a photo, which are overwritten, beginning at row ``top``."""
-    in_rows = _retouch_srgb if photo.color_space.is_srgb else _retouch_wide
-    return in_rows(photo, retouch, strength, dials, before, top, target)
-
-
-def _retouch_srgb(
-    photo: Photo,
-    retouch: Retouch,
-    strength: float,
-    dials: Dials,
-    before: Floats,
-    top: int,
-    _target: ColorSpace,
-) -> Floats:
-    """Retouch the rows ``before`` of a photo in sRGB, beginning at row ``top``."""
-    before += _delta(photo, retouch, strength, before, top)
-    return turn_dials_within(before, dials, photo.grey)
-
-
-def _retouch_wide(
-    photo: Photo,
-    retouch: Retouch,
-    strength: float,
-    dials: Dials,
-    before: Floats,
-    top: int,
-    target: ColorSpace,
-) -> Floats:
-    """Retouch the rows ``before`` of a photo that is not in sRGB, beginning at row ``top``."""
+    if photo.color_space.is_srgb:
+        before += _delta(photo, retouch, strength, before, top)
+        return turn_dials_within(before, dials, photo.grey)
     original = photo.color_space.to_srgb(before)
     within = np.ascontiguousarray(original.clip(0, 1))
     retouched = original + _delta(photo, retouch, strength, within, top)

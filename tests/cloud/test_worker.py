@@ -15,7 +15,7 @@ from stored import apply, results, upload
 from enhance_cli.cloud.look_folders import PhotoFiles
 from enhance_cli.cloud.machine import work_through
 from enhance_cli.cloud.places import open_store
-from enhance_cli.cloud.run import begin_run
+from enhance_cli.cloud.run import begin_run, prepare_run
 from enhance_cli.cloud.worker import ShardWorker, report_failed
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import EnhanceError, UsageError
@@ -33,7 +33,7 @@ def photos(tmp_path, write_photo):
 def begin(identity_weights, tmp_path):
     def begun(source, out, **options):
         config = ApplyConfig((), tmp_path, weights=identity_weights, **options)
-        return begin_run(config, [str(source)], str(out))
+        return begin_run(prepare_run(config, [str(source)], str(out)))
 
     return begun
 

@@ -80,7 +80,7 @@ def apply_to_stores(
             _show_plan(run, worker, as_json or json_lines)
         return Counter(), False
     with _connected(cluster):
-        run = begin_run(config, inputs, out, part, _command())
+        run = begin_run(prepare_run(config, inputs, out, part, _command()))
         outcomes = _Outcomes(run, config, as_json, json_lines)
         with _workers(run, cluster) as workers:
             interrupted = _work(run, workers, verbosity, begun, outcomes.add)

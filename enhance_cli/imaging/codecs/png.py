@@ -72,24 +72,27 @@ def mended_png(path: Path, warnings: list[str]) -> MendedPng:
         if _is_plain(file):
             return MendedPng()
     content, profile, total = path.read_bytes(), None, 0
-    parts, lost = [PNG_SIGNATURE], list[str]()
+    parts, lost, changed = [PNG_SIGNATURE], list[str](), False
     for at, name, length in _chunks(BytesIO(content)):
         body = content[at + 8 : at + 8 + length]
         if name == b"iCCP" and (unpacked := _long_profile(body)) is not None:
             profile = unpacked if len(unpacked) <= MAX_LENGTH else b""
             lost += [] if profile else ["its color profile is too long and was left out"]
+            changed = True
             continue
         text = _uncompressed(name, body) if total <= _MAX_TEXTS else None
         size = len(text or body) if name in _TEXTS else 0
         total += size
         if size > MAX_LENGTH or (size and total > _MAX_TEXTS):
             lost.append("a text that is too long was left out")
+            changed = True
         elif text is not None and size > PngImagePlugin.MAX_TEXT_CHUNK:
             parts.append(_chunk(b"iTXt" if name == b"iTXt" else b"tEXt", text))
+            changed = True
         else:
             parts.append(content[at : at + 12 + length])
     warnings += dict.fromkeys(lost)
-    return MendedPng(b"".join(parts), profile)
+    return MendedPng(b"".join(parts), profile) if changed else MendedPng()
 
 
 def _is_plain(file: IO[bytes]) -> bool:

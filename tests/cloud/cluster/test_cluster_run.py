@@ -18,7 +18,7 @@ pytest.importorskip("obstore")
 from enhance_cli.cloud.cluster.cluster_run import cluster_engine, work_through_cluster
 from enhance_cli.cloud.cluster.connection import connected
 from enhance_cli.cloud.machine import work_through
-from enhance_cli.cloud.run import begin_run
+from enhance_cli.cloud.run import begin_run, prepare_run
 from enhance_cli.cloud.worker import ShardWorker
 from enhance_cli.config.apply import ApplyConfig
 from tests.cloud.cluster.nodes import alone_on_the_network, ray_nodes
@@ -38,7 +38,7 @@ def write_photos(folder, count):
 
 def begun(folder, out, weights):
     config = ApplyConfig((folder,), out, weights=weights, device="cpu")
-    return begin_run(config, [str(folder)], str(out))
+    return begin_run(prepare_run(config, [str(folder)], str(out)))
 
 
 def on_one_machine(run):

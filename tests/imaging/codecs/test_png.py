@@ -7,7 +7,7 @@ import pytest
 
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
-from enhance_cli.imaging.codecs.png import read_png_rgb
+from enhance_cli.imaging.codecs.png import MendedPng, mended_png, read_png_rgb
 from enhance_cli.imaging.photo import Photo
 
 
@@ -159,3 +159,11 @@ def test_texts_of_many_megabytes_in_all_are_left_out(tmp_path, kind, many):
     photo = decode(tmp_path / "a.png")
     assert photo.warnings == ("a text that is too long was left out",)
     np.testing.assert_array_equal(photo.pixels, RED)
+
+
+@pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt"])
+def test_a_png_with_ordinary_texts_is_not_copied(tmp_path, kind):
+    packed = zlib.compress(b"a day at the sea")
+    body = {"tEXt": b"\0a day", "zTXt": b"\0\0" + packed, "iTXt": b"\0\1\0\0\0" + packed}[kind]
+    path = with_chunks(tmp_path / "a.png", RED, **{kind: b"Comment" + body})
+    assert mended_png(path, []) == MendedPng()
