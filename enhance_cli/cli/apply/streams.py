@@ -76,11 +76,8 @@ def streams(config: ApplyConfig, place: Destination) -> Generator[Streams]:
         yield Streams(config)
         return
     _refuse_terminals(place)
-    # Before there is anything to remove: Ctrl-C while Python imports a module can be lost.
-    from enhance_cli.imaging.codecs.sniff import suffix_for
-
     with _private_folder() as folder:
-        photo = _stored(folder, suffix_for) if place.from_stdin else config.inputs[0]
+        photo = _stored(folder) if place.from_stdin else config.inputs[0]
         if place.from_stdin:
             # No folder of the user's says how it is to be retouched.
             config = replace(config, inputs=(photo,), look_files=False)
@@ -114,16 +111,14 @@ def _refuse_terminals(place: Destination) -> None:
         )
 
 
-def _stored(folder: Path, suffix_for: Callable[[Path], str]) -> Path:
+def _stored(folder: Path) -> Path:
     """Store what comes from standard input under a name that tells its format.
-
-    Args:
-        folder: Where to store it.
-        suffix_for: Returns the suffix that fits a file's content.
 
     Raises:
         OutputError: The disk is full.
     """
+    from enhance_cli.imaging.codecs.sniff import suffix_for
+
     path = folder / "stdin"
     try:
         with path.open("wb") as file:

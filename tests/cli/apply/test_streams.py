@@ -225,10 +225,13 @@ def test_a_reader_that_has_gone_and_a_full_disk_are_one_line(command, temporary,
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_end_by_signal_leaves_nothing(command, temporary, number):
+    # A shell's background commands ignore Ctrl-C, and so would what these tests start there.
+    before = signal.signal(number, signal.SIG_DFL)
     run = subprocess.Popen(
         command("-", "-o", "-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip
+    signal.signal(number, before)
     deadline = time.monotonic() + 60
     while not list(temporary.iterdir()):
         assert time.monotonic() < deadline and run.poll() is None
