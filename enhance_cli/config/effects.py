@@ -39,8 +39,6 @@ def _idle_in_model(model: ModelConfig) -> dict[str, str]:
         idle["max_input_edge"] = f"the networks see photos of at most {model.long_edge} pixels"
     if model.fit == "squash" and not model.has_cenet:
         idle["input_side"] = f"the variant {model.variant} has no CENet to squash for"
-    if not model.has_cenet:
-        idle["color_histogram"] = f"the variant {model.variant} has no CENet"
     if not model.has_prnet:
         keys = ("nonlocal_pool", "prnet", "prnet_input_edge")
         keys += ("protect_highlights", "protect_shadows")

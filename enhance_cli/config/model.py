@@ -45,9 +45,11 @@ class ModelConfig:
             skies would come out grey otherwise; the losses do not prevent it.
         protect_shadows: Let no channel become black that was not (not in the paper). Experts clip
             deep shadows, and so do networks that follow them; what is clipped is lost.
-        color_histogram: Let CENet's fully connected layers see the photo's histogram of colors
-            beside the features of ResNet50 (not in the paper). How a photo should be retouched
-            depends mostly on which colors it has; a histogram does not depend on where they are.
+        photo_statistics: Let both networks see statistics of the whole photo: the histogram of its
+            colors, and mean, deviation and maximum of small features (not in the paper). CENet's
+            fully connected layers see them beside the features of ResNet50. PRNet adds to its
+            residual a polynomial of color that is predicted from them. How a photo should be
+            retouched depends mostly on which colors it has, not on where they are.
         style: Correct the result by a style that was fitted to edited photos (not in the paper).
             Only ``enhance train --style-from`` sets it, for models whose result is one function of
             color.
@@ -62,7 +64,7 @@ class ModelConfig:
     prnet_input_edge: int = setting(128, low=1)
     protect_highlights: bool = False
     protect_shadows: bool = False
-    color_histogram: bool = False
+    photo_statistics: bool = False
     style: bool = False
 
     @property

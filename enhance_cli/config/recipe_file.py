@@ -21,7 +21,7 @@ from enhance_cli.config.settings import expects_text, names_of, unknown_key, upd
 from enhance_cli.config.training import Recipe, StageConfig
 from enhance_cli.errors import UsageError
 
-BUILT_IN = ("paper", "shipped", "large")
+BUILT_IN = ("paper", "small", "large")
 """Recipes that come with the package."""
 
 ALL = "*"

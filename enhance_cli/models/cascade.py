@@ -69,9 +69,14 @@ class Cascade(nn.Module):
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__()
         self.config = config or ModelConfig()
-        self.cenet = CENet(self.config.color_histogram) if self.config.has_cenet else None
+        self.cenet = CENet(self.config.photo_statistics) if self.config.has_cenet else None
         self.prnet = (
-            PRNet(self.config.residual_blocks, self.config.non_local, self.config.nonlocal_pool)
+            PRNet(
+                self.config.residual_blocks,
+                self.config.non_local,
+                self.config.nonlocal_pool,
+                self.config.photo_statistics,
+            )
             if self.config.has_prnet
             else None
         )
@@ -109,7 +114,7 @@ class Cascade(nn.Module):
         if self.config.is_global:
             polynomial = self._polynomial(self.prnet, function, photo, seen)
             return Enhancement(photo, function._replace(polynomial=polynomial), refined=True)
-        residual = _cropped(self.prnet(function.coarse(seen)).float(), photo)
+        residual = _cropped(self.prnet(function.coarse(seen), seen).float(), photo)
         return Enhancement(photo, function, residual, refined=True)
 
     def _polynomial(
@@ -120,10 +125,10 @@ class Cascade(nn.Module):
         With the fit ``"pad"``, PRNet sees the padded photo ``seen``, else a downscaled one.
         """
         if self.config.fit == "pad":
-            residual = _cropped(prnet(function.coarse(seen)), photo)
+            residual = _cropped(prnet(function.coarse(seen), seen), photo)
             return fit_color_polynomial(residual, photo)
         small = downscaled(photo, self.config.prnet_input_edge)
-        return fit_color_polynomial(prnet(function.coarse(small)), small)
+        return fit_color_polynomial(prnet(function.coarse(small), small), small)
 
     def _square(self, photo: Tensor) -> Tensor:
         """Return CENet's input: ``(B, 3, S, S)``."""

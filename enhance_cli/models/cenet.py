@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from enhance_cli.models.color_histogram import HISTOGRAM_FEATURES, color_histogram
+from enhance_cli.models.photo_statistics import STATISTICS, PhotoStatistics
 from enhance_cli.models.resnet import FEATURES, ResNet
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -45,19 +45,19 @@ class CENet(nn.Module):
     The last layer is initialised to zero, so that an untrained CENet leaves photos unchanged.
 
     Args:
-        histogram: Whether the fully connected layers also see the photo's histogram of colors (not
-            in the paper).
+        statistics: Whether the fully connected layers also see statistics of the photo (not in the
+            paper).
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, histogram: bool = False) -> None:
+    def __init__(self, statistics: bool = False) -> None:
         super().__init__()
-        self.histogram = histogram
+        self.statistics = PhotoStatistics() if statistics else None
         self.backbone = ResNet()
         self.head = nn.Sequential(
-            nn.Linear(FEATURES + HISTOGRAM_FEATURES * histogram, 512),
+            nn.Linear(FEATURES + STATISTICS * statistics, 512),
             nn.ReLU(inplace=True),
             nn.Linear(512, 128),
             nn.ReLU(inplace=True),
@@ -95,7 +95,7 @@ class CENet(nn.Module):
             The map of each photo, in float32; it is valid for the photo at any size.
         """
         features = self.backbone((photo - self.mean) / self.std)
-        if self.histogram:
-            features = torch.cat([features.float(), color_histogram(photo)], dim=1)
+        if self.statistics is not None:
+            features = torch.cat([features.float(), self.statistics(photo)], dim=1)
         numbers = self.head(features).float()
         return ColorMapping(numbers[:, :9].reshape(-1, 3, 3), numbers[:, 9:])

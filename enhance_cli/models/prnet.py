@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from enhance_cli.models.color_polynomial import TERMS, evaluate_color_polynomial, legendre_terms
 from enhance_cli.models.nonlocal_block import NonLocalBlock
+from enhance_cli.models.photo_statistics import STATISTICS, PhotoStatistics
 from enhance_cli.models.replicate_pad import ReplicatePadConv2d, replicate_pad
 from enhance_cli.models.typed_torch import unflatten
 
@@ -115,6 +118,38 @@ class ResidualBlock(nn.Module):
         return F.relu(features + self.body(features))
 
 
+class OverallResidual(nn.Module):
+    """Predict from statistics of a whole photo how each of its colors changes (not in the paper).
+
+    The change is a polynomial of color. The last layer is initialised to zero, so that an untrained
+    network changes nothing.
+    """
+
+    terms: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.statistics = PhotoStatistics()
+        self.head = nn.Sequential(
+            nn.Linear(STATISTICS, 512),
+            nn.GELU(),
+            nn.Linear(512, 512),
+            nn.GELU(),
+            nn.Linear(512, 3 * TERMS),
+        )
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.register_buffer("terms", legendre_terms().clone(), persistent=False)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """Map photos, ``(B, 3, H, W)``, sRGB in [0, 1], to what is to be added to them."""
+        with torch.autocast(photo.device.type, enabled=False):
+            numbers = unflatten(self.head(self.statistics(photo)), 1, (TERMS, 3))
+            return evaluate_color_polynomial(self.terms.mT @ numbers, photo)
+
+
 class PRNet(nn.Module):
     """Predict the residual ``r_p = PRNet(coarse)`` of eq. 5.
 
@@ -127,12 +162,18 @@ class PRNet(nn.Module):
         residual_blocks: Number of residual blocks: 3, or 18 for the paper's PR.
         non_local: Whether the second part begins with the non-local block.
         nonlocal_pool: ``pool`` of that block, see :class:`NonLocalBlock`.
+        statistics: Whether an :class:`OverallResidual` takes part (not in the paper).
     """
 
     def __init__(
-        self, residual_blocks: int = 3, non_local: bool = True, nonlocal_pool: int = 1
+        self,
+        residual_blocks: int = 3,
+        non_local: bool = True,
+        nonlocal_pool: int = 1,
+        statistics: bool = False,
     ) -> None:
         super().__init__()
+        self.overall = OverallResidual() if statistics else None
         narrow, middle, wide = BASE_CHANNELS, 2 * BASE_CHANNELS, 4 * BASE_CHANNELS
         self.down = nn.Sequential(
             _conv(3, narrow, kernel=7, stride=1),
@@ -148,11 +189,13 @@ class PRNet(nn.Module):
         assert self.to_rgb.bias is not None
         nn.init.zeros_(self.to_rgb.bias)
 
-    def forward(self, coarse: Tensor) -> Tensor:
+    def forward(self, coarse: Tensor, photo: Tensor | None = None) -> Tensor:
         """Predict what the coarse result lacks.
 
         Args:
             coarse: ``(B, 3, H, W)``, sRGB around [0, 1]; H and W are at least 1.
+            photo: The photo from which it was made, ``(B, 3, H, W)``, sRGB in [0, 1]; only the
+                overall residual needs it.
 
         Returns:
             ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.
@@ -160,7 +203,11 @@ class PRNet(nn.Module):
         height, width = coarse.shape[-2:]
         padded = replicate_pad(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
         features = self.transform(self.down(padded))
-        return self.to_rgb(self.up(features))[..., :height, :width]
+        residual = self.to_rgb(self.up(features))[..., :height, :width]
+        if self.overall is None:
+            return residual
+        assert photo is not None
+        return residual + self.overall(photo)
 
 
 def _conv(in_channels: int, out_channels: int, kernel: int, stride: int) -> nn.Sequential:

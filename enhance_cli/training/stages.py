@@ -91,7 +91,7 @@ def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fab
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
         coarse = coarse_of(batch)
-        residual = net(coarse)
+        residual = net(coarse, batch.original)
         if stage.projected:
             polynomial = fit_color_polynomial(residual, batch.original, batch.mask)
             residual = evaluate_color_polynomial(polynomial, batch.original)

@@ -63,7 +63,7 @@ def passes_alone(config) -> float:
             with torch.no_grad():
                 mapping = cenet(view)
             start = original + mapping.residual(original)
-            residual = prnet(start)
+            residual = prnet(start, original)
         photo_losses(stage.loss, start + residual.float(), expert, mask).mean().backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -94,7 +94,7 @@ def main() -> None:
         }
         texts = (f"{key}={value}" for key, value in changes.items())
         config = TrainConfig(
-            recipe=with_changes(load_recipe("shipped"), map(Change, texts)),
+            recipe=with_changes(load_recipe("small"), map(Change, texts)),
             data=sources,
             out=folder / "a.safetensors",
             device="cpu",

@@ -162,7 +162,7 @@ class TestEval:
 
 class TestTrain:
     def test_a_recipe_is_printed(self):
-        code, text, imported = run("train", "--recipe", "shipped", "--print-recipe")
+        code, text, imported = run("train", "--recipe", "small", "--print-recipe")
         assert (code, imported) == (0, set()) and "[[stages]]" in text
 
     @pytest.mark.parametrize("variant", ["ce", "all"])

@@ -147,12 +147,6 @@ class TestFormatVersion1:
 
         return rewrite
 
-    def test_the_shipped_file_is_one(self):
-        with safe_open(find_weights(None), framework="np") as opened:
-            assert opened.metadata()["format_version"] == "1"
-        config = load_weights(find_weights(None)).model.config
-        assert config == ModelConfig("ce+prnl", 32, "squash", 256, 4, "global", 128, True)
-
     def test_it_gives_the_same_model_and_the_same_results(self, tmp_path, as_version_1):
         torch.manual_seed(1)
         model = Cascade(self.NEW).eval()
@@ -265,7 +259,7 @@ class TestTodaysFormat:
             {"input_side": None},
             {"max_input_edge": 0},
             {"max_input_edge": True},
-            {"color_histogram": 1},
+            {"photo_statistics": 1},
             {"nonlocal_pool": 0},
             {"prnet": 96},
             {"prnet": "local"},

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from enhance_cli.models.color_polynomial import evaluate_color_polynomial, fit_color_polynomial
 from enhance_cli.models.nonlocal_block import NonLocalBlock
-from enhance_cli.models.prnet import Deconvolution, PRNet, ResidualBlock
+from enhance_cli.models.prnet import Deconvolution, OverallResidual, PRNet, ResidualBlock
 
 
 def with_random_output(net: PRNet) -> PRNet:
@@ -89,3 +90,41 @@ def test_a_deconvolution_with_balanced_taps_is_pytorchs_own():
     theirs.load_state_dict(ours.state_dict())
     photo = torch.rand(1, 3, 7, 9)
     torch.testing.assert_close(ours(photo)[..., 2:-2, 2:-2], theirs(photo)[..., 2:-2, 2:-2])
+
+
+class TestOverallResidual:
+    @pytest.fixture
+    def net(self):
+        torch.manual_seed(0)
+        net = OverallResidual().eval()
+        nn.init.normal_(net.head[-1].weight, std=0.1)
+        return net
+
+    def test_an_untrained_one_changes_nothing(self):
+        net = PRNet(statistics=True)
+        assert not net(torch.rand(2, 3, 20, 20), torch.rand(2, 3, 20, 20)).any()
+
+    def test_it_is_a_polynomial_of_color(self, net):
+        photo = torch.rand(2, 3, 24, 20)
+        with torch.no_grad():
+            residual = net(photo)
+        again = evaluate_color_polynomial(fit_color_polynomial(residual, photo), photo)
+        torch.testing.assert_close(again, residual, atol=0.01 * residual.std().item(), rtol=0)
+        assert residual.std() > 0.01
+
+    def test_the_same_color_changes_differently_in_another_photo(self, net):
+        photo = torch.rand(2, 3, 24, 20)
+        photo[1] = photo[1].square()
+        photo[..., 0, 0] = 0.5
+        with torch.no_grad():
+            first, second = net(photo)[..., 0, 0]
+        assert not torch.allclose(first, second, atol=1e-3)
+
+    def test_prnet_adds_it(self, net):
+        torch.manual_seed(1)
+        prnet, coarse, photo = PRNet(statistics=True).eval(), *torch.rand(2, 1, 3, 16, 16)
+        with_random_output(prnet)
+        with torch.no_grad():
+            without = prnet(coarse, photo)
+            prnet.overall = net
+            torch.testing.assert_close(prnet(coarse, photo), without + net(photo))

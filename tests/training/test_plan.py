@@ -2,7 +2,7 @@ from enhance_cli.config.recipe_file import load_recipe
 from enhance_cli.config.training import TrainConfig
 from enhance_cli.training.plan import plan_stages
 
-CONFIG = TrainConfig(recipe=load_recipe("shipped"))
+CONFIG = TrainConfig(recipe=load_recipe("small"))
 REPEATS = [1.0] * 100 + [0.5] * 60  # 130 samples: four batches of 32
 
 

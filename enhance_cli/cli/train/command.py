@@ -57,7 +57,7 @@ EXAMPLES = """Examples:
 
 enhance train --style-from ./my-edits --out mine.safetensors
 
-enhance train --pairs ./my-edits --split none --recipe shipped --out mine.safetensors
+enhance train --pairs ./my-edits --split none --recipe small --out mine.safetensors
 """
 
 SHIPPED = "shipped"
@@ -109,11 +109,11 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            metavar="paper|shipped|large|style|FILE",
-            help="What is trained, and how: as in the paper, as for the weights that come with "
-            "enhance, for thousands of photos, a correction fitted to 20 to 200 of your edits in a "
-            "minute, or as in a TOML file. --style-from DIR is short for --recipe style --pairs "
-            "DIR.",
+            metavar="paper|small|large|style|FILE",
+            help="What is trained, and how: as in the paper, for hundreds of photos on a CPU, for "
+            "thousands on a GPU (so the weights that come with enhance were trained), a correction "
+            "fitted to 20 to 200 of your edits in a minute, or as in a TOML file. --style-from DIR "
+            "is short for --recipe style --pairs DIR.",
             rich_help_panel=_RECIPE,
         ),
     ] = "paper",

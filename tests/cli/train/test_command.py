@@ -93,18 +93,18 @@ def test_every_setting_of_a_recipe_can_be_set(configs, tmp_path):
     assert (recipe.checkpoint, recipe.precision) == ("last", "bf16")
     assert (str(configs[1].init), configs[1].stages) == ("w.safetensors", ("refine",))
     assert [source.repeats for source in configs[1].data.sources] == [1, 3]
-    run("train", "--recipe", "SHIPPED", "--fivek-root", tmp_path, "--split", "NONE")
-    assert configs[2].recipe == load_recipe("shipped") and configs[2].data.split is None
+    run("train", "--recipe", "SMALL", "--fivek-root", tmp_path, "--split", "NONE")
+    assert configs[2].recipe == load_recipe("small") and configs[2].data.split is None
 
 
 def test_a_printed_recipe_gives_the_same_run(configs, tmp_path):
     options = ("--set", "stages.refine.epochs=40", "--variant", "CE+PR", "--seed", 7)
-    printed = run("train", "--recipe", "shipped", "--photos", "p=0.1", *options, "--print-recipe")
+    printed = run("train", "--recipe", "small", "--photos", "p=0.1", *options, "--print-recipe")
     assert printed.exit_code == 0 and not configs
     assert printed.stdout.startswith("# enhance train --recipe THIS_FILE --photos p=0.1 --split")
     (tmp_path / "mine.toml").write_text(printed.stdout)
     run("train", "--recipe", tmp_path / "mine.toml", "--pairs", "x")
-    run("train", "--recipe", "shipped", "--pairs", "x", *options)
+    run("train", "--recipe", "small", "--pairs", "x", *options)
     assert effective(configs[0]) == effective(configs[1])
 
 
@@ -119,7 +119,7 @@ def test_a_printed_recipe_comes_with_its_command(configs):
     )
 
 
-@pytest.mark.parametrize("recipe", ["paper", "shipped", "large"])
+@pytest.mark.parametrize("recipe", ["paper", "small", "large"])
 def test_a_printed_built_in_recipe_is_the_same_recipe(configs, tmp_path, recipe):
     (tmp_path / "mine.toml").write_text(run("train", "--recipe", recipe, "--print-recipe").stdout)
     run("train", "--recipe", tmp_path / "mine.toml", "--pairs", "x")
@@ -134,7 +134,7 @@ def test_settings_of_a_global_prnet_can_be_set(configs):
 
 
 def test_a_setting_of_one_stage_stands_beside_an_option_for_all(configs):
-    run("train", "--pairs", "x", "--recipe", "shipped", "--set", "stages.refine.epochs=7",
+    run("train", "--pairs", "x", "--recipe", "small", "--set", "stages.refine.epochs=7",
         "--epochs", "3")  # fmt: skip
     assert [stage.epochs for stage in configs[0].recipe.stages] == [3, 7, 3]
 
@@ -178,13 +178,13 @@ def effective(config):
         (["--seed", "1", "--set", "seed=2"], "--seed: seed has no effect: --set seed=2 sets it"),
         (["--stages", "coarse", "--set", "stages.*.crop=64"], "CENet sees"),
         (["--stages", "polish", "--epochs", "3"], "coarse, refine, refine_projected"),
-        (["--recipe", "gone.toml"], "neither paper nor shipped"),
+        (["--recipe", "gone.toml"], "neither paper nor small"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_with_the_reason(arguments, said, write_pairs):
     split = [] if "--split" in arguments else ["--split", "none"]
     source = ["--pairs", write_pairs(root="mine")]
-    result = run("train", *source, "--recipe", "shipped", *split, *arguments, "--device", "cpu")
+    result = run("train", *source, "--recipe", "small", *split, *arguments, "--device", "cpu")
     assert result.exit_code == 2, result.output
     assert said in result.stderr and result.stderr.count("\n") == 1
 

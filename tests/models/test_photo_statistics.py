@@ -1,7 +1,16 @@
 import numpy as np
+import pytest
 import torch
+from scipy.ndimage import correlate
 
-from enhance_cli.models.color_histogram import JOINT, MARGINAL, color_histogram
+from enhance_cli.models.photo_statistics import (
+    FEATURE_MAPS,
+    JOINT,
+    MARGINAL,
+    STATISTICS,
+    PhotoStatistics,
+    color_histogram,
+)
 
 
 def shares(photo: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -38,3 +47,34 @@ def test_it_depends_on_colors_alone_and_not_on_places():
     shuffled = photo.flatten(2)[..., torch.randperm(256, generator=generator)].view(2, 3, 32, 8)
     torch.testing.assert_close(color_histogram(shuffled), color_histogram(photo))
     assert not torch.allclose(color_histogram(photo)[0], color_histogram(photo)[1])
+
+
+def test_the_statistics_of_the_features_are_those_of_numpy_and_scipy():
+    torch.manual_seed(0)
+    net, photo = PhotoStatistics().eval(), torch.rand(1, 3, 12, 10)
+    features = photo[0].numpy() - 0.5
+    for layer, stride in ((net.features[0], 1), (net.features[2], 2)):
+        kernels, offsets = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+        filtered = [
+            sum(
+                correlate(part, kernel, mode="nearest")
+                for part, kernel in zip(features, of, strict=True)
+            )
+            for of in kernels
+        ]
+        features = np.maximum(np.stack(filtered) + offsets[:, None, None], 0)
+        features = features[:, ::stride, ::stride]
+    expected = [features.mean((1, 2)), features.std((1, 2)), features.max((1, 2))]
+    with torch.no_grad():
+        found = net(photo)[0].numpy()
+    assert found.shape == (STATISTICS,)
+    np.testing.assert_allclose(found[: -3 * FEATURE_MAPS], color_histogram(photo)[0])
+    np.testing.assert_allclose(found[-3 * FEATURE_MAPS :], np.concatenate(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (4, 1), (33, 21)])
+def test_a_photo_of_any_size_has_finite_statistics_and_gradients(size):
+    photo = torch.rand(2, 3, *size, requires_grad=True)
+    net = PhotoStatistics()
+    net(photo).sum().backward()
+    assert all(part.grad is not None and part.grad.isfinite().all() for part in net.parameters())

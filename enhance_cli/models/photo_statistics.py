@@ -1,0 +1,82 @@
+"""A whole photo in a few hundred numbers for a network (not in the paper)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from enhance_cli.models.replicate_pad import ReplicatePadConv2d
+
+JOINT = 8
+"""Number of levels of each channel in the histogram of colors."""
+
+MARGINAL = 32
+"""Number of levels in the histogram of one channel."""
+
+FEATURE_MAPS = 64
+"""Number of feature maps whose mean, standard deviation and maximum are taken."""
+
+STATISTICS = JOINT**3 + 3 * MARGINAL + 3 * FEATURE_MAPS
+
+
+class PhotoStatistics(nn.Module):
+    """Describe a photo by its histogram of colors and by statistics of small features.
+
+    The features are those of two 3 x 3 convolutions. Their mean, standard deviation and maximum
+    over the photo tell what a histogram cannot: how colors lie beside each other, and how bright
+    the brightest place is that is larger than a pixel. NeurOp (Wang et al. 2022) decides by such
+    statistics alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            ReplicatePadConv2d(3, FEATURE_MAPS // 2, 3, padding=1),
+            nn.ReLU(inplace=True),
+            ReplicatePadConv2d(FEATURE_MAPS // 2, FEATURE_MAPS, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+        )
+        self.norm = nn.BatchNorm1d(3 * FEATURE_MAPS, affine=False)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """Describe each photo of a batch.
+
+        Args:
+            photo: ``(B, 3, H, W)``, sRGB in [0, 1]; H and W are at least 1.
+
+        Returns:
+            ``(B, 800)``, float32: 608 numbers of the histogram, see :func:`color_histogram`, and
+            192 of the features.
+        """
+        with torch.autocast(photo.device.type, enabled=False):
+            features = self.features(photo.float() - 0.5).flatten(2)
+            deviation, mean = torch.std_mean(features, dim=2, correction=0)
+            found = torch.cat([mean, deviation, features.amax(2)], dim=1)
+            return torch.cat([color_histogram(photo), self.norm(found)], dim=1)
+
+
+def color_histogram(photo: Tensor) -> Tensor:
+    """Describe each photo by the histogram of its colors and those of its three channels.
+
+    A pixel counts for the levels on either side of its value, the more the closer they are, so
+    that the histogram changes smoothly with the colors.
+
+    Args:
+        photo: ``(B, 3, H, W)``, sRGB in [0, 1].
+
+    Returns:
+        ``(B, 608)``, float32: ten times the square roots of the shares of pixels, so that the 512
+        numbers of the first histogram, and the 32 of each channel, have a norm of 10.
+    """
+    pixels = photo.float().flatten(2).clamp(0, 1)
+    red, green, blue = _levels(pixels, JOINT).unbind(1)
+    pairs = (red[:, :, None] * green[:, None]).flatten(1, 2)
+    joint = torch.bmm(pairs, blue.mT).flatten(1)
+    marginal = _levels(pixels, MARGINAL).sum(-1).flatten(1)
+    return 10 * (torch.cat([joint, marginal], dim=1) / pixels.shape[-1]).sqrt()
+
+
+def _levels(pixels: Tensor, count: int) -> Tensor:
+    """Weights of ``count`` levels for every value: ``(B, 3, N)`` to ``(B, 3, count, N)``."""
+    levels = torch.arange(count, device=pixels.device)[:, None]
+    return (1 - (pixels[:, :, None] * (count - 1) - levels).abs()).clamp(min=0)
