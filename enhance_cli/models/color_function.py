@@ -15,7 +15,7 @@ WHITE_FROM = 0.9
 """BT.709 luma from which a pixel counts as partly white; at 1, it counts as fully white. In a hazy
 sky with clipped red and green, luma is a little below 1."""
 
-TOE = 4 / 255
+TOE = 2 / 255
 """Level to which the retouch may darken a channel that was far above it, if shadows are
 protected."""
 

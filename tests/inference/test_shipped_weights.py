@@ -9,6 +9,7 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from enhance_cli import Enhancer
+from enhance_cli.config.recipe_file import load_recipe
 from enhance_cli.data.splits import held_out_keys
 from enhance_cli.evaluation.scoring import enhance_pixels
 from enhance_cli.imaging.photo import Photo
@@ -52,10 +53,18 @@ def test_the_file_is_the_one_that_the_model_card_describes():
     assert f"{path.stat().st_size / 1e6:.1f} MB" in card
 
 
-def test_no_validation_photo_was_trained_on(shipped):
+def test_the_model_is_that_of_the_recipe_that_the_model_card_names(shipped):
+    assert shipped.model.config == load_recipe("large").model
+
+
+@pytest.mark.parametrize("split", ["validation50", "unseen28"])
+def test_no_held_out_photo_was_trained_on(shipped, split):
     learned = set(shipped.provenance.trained_on)
-    assert len(learned) > 2_000
-    assert not learned & held_out_keys("validation50")
+    held_out = held_out_keys(split)
+    renderings = {key.partition("fivek-")[2][:4] for key in learned if "fivek-" in key}
+    assert len(learned) > 2_000 and len(renderings) > 100
+    assert not learned & held_out
+    assert not renderings & {key.removeprefix("a")[:4] for key in held_out}
 
 
 @pytest.mark.parametrize("level", [0, 20, 60, 128, 200, 235, 255])
