@@ -137,7 +137,8 @@ function sharpen(link, index) {
     if (!large.open || seen.index !== index) return;
     full.hidden = false;
     if (result.naturalWidth <= after.naturalWidth * 1.1) return;
-    byId("note").textContent = "After: full size. Before: a smaller copy.";
+    const look = byId("note").textContent, sizes = "After: full size. Before: a smaller copy.";
+    byId("note").textContent = look ? `${look}. ${sizes}` : sizes;
     after.src = result.src;
   };
   result.src = link.href;
@@ -156,7 +157,7 @@ function show(index) {
   before.alt = small.alt;
   after.alt = result.alt;
   byId("name").textContent = `${link.textContent} (${seen.index + 1} of ${figures.length})`;
-  byId("note").textContent = "";
+  byId("note").textContent = figure.querySelector("small")?.textContent ?? "";
   draw();
   sharpen(link, seen.index);
 }

@@ -50,6 +50,7 @@ class GalleryEntry:
         size: Width and height of the pictures.
         output: The result, to which the page links.
         scene: Name of the scene to which the photo belongs, or None.
+        look: Strength and dials as a text; empty if nothing was set.
     """
 
     name: str
@@ -58,6 +59,7 @@ class GalleryEntry:
     size: tuple[int, int]
     output: Path
     scene: str | None = None
+    look: str = ""
 
 
 class Gallery:
@@ -99,6 +101,7 @@ class Gallery:
             "after": base64.b64encode(entry.after).decode(),
             "ratio": f"{entry.size[0]} / {entry.size[1]}",
             "link": html.escape(_link(entry.output, self.path.parent)),
+            "look": f"<small>{_text(entry.look)}</small>" if entry.look else "",
         }
         self._file.write(_PHOTO.substitute(values))
 
@@ -154,7 +157,7 @@ _PHOTO = Template("""<figure>
 <input type="range" dir="rtl" min="0" max="100" value="50" aria-label="Before and after of $name">
 <button type="button" aria-label="Enlarge $name" title="Enlarge">&#10530;</button>
 </div>
-<figcaption><a href="$link">$name</a></figcaption>
+<figcaption><a href="$link">$name</a>$look</figcaption>
 </figure>
 """)
 

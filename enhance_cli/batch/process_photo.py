@@ -13,11 +13,13 @@ from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Sta
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.side_outputs import write_retouch_as_lut
 from enhance_cli.batch.worker_pool import BatchCancelledError
+from enhance_cli.config.look_files import Look
 from enhance_cli.errors import EnhanceError, PhotoError, PlaceTakenError, RetouchError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.metadata.exif import camera_in
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
+from enhance_cli.imaging.photo import Photo
 
 
 def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
@@ -45,7 +47,7 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
             before = side_outputs.preview(photo)
             enhancer = batch.enhancer.result()
             batch.pool.check_cancelled()
-            look = batch.looks.of(job.input, camera_in(photo.metadata.exif))
+            look = _look_of(job, photo, batch)
             unchanged = look.strength == 0 and not config.srgb
             retouch = None if unchanged else batch.shared.retouch(job.input, photo)
             if retouch is None and not unchanged:
@@ -90,6 +92,11 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
     return Processed(job, outcome, entry)
 
 
+def _look_of(job: Job, photo: Photo, batch: BatchContext) -> Look:
+    """Strength and dials of a photo, which may depend on its camera."""
+    return batch.looks.of(job.input, camera_in(photo.metadata.exif))
+
+
 def _place_taken(
     job: Job, reason: Reason, batch: BatchContext, problem: PlaceTakenError, started: float
 ) -> Processed:
@@ -109,7 +116,10 @@ def skip_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
     if reason is Reason.OTHER_PHOTO:
         return Processed(job, outcome, not_shown=str(reason))
     try:
-        return Processed(job, outcome, batch.side_outputs.entry_for_existing(job))
+        entry = batch.side_outputs.entry_for_existing(
+            job, lambda photo: _look_of(job, photo, batch)
+        )
+        return Processed(job, outcome, entry)
     except PhotoError as problem:
         return Processed(job, outcome, not_shown=str(problem))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -353,7 +353,7 @@ class SideOutputs:
                 problems.append(str(problem))
         if self._gallery is None or before is None or after is None:
             return None, tuple(problems)
-        return self._entry(job, before, after), tuple(problems)
+        return self._entry(job, before, after, look), tuple(problems)
 
     def _write_one(
         self,
@@ -375,8 +375,12 @@ class SideOutputs:
             self._renamed.pop(file.path(job.below(self._out)), None)
             file.write(job, self._place(file, job), before, after, retouch, look, claim)
 
-    def entry_for_existing(self, job: Job) -> GalleryEntry | None:
+    def entry_for_existing(self, job: Job, look_of: Callable[[Photo], Look]) -> GalleryEntry | None:
         """The gallery entry of a photo whose result is from an earlier run.
+
+        Args:
+            job: The photo and its output path.
+            look_of: Finds the look of the photo, once it has been read.
 
         Raises:
             PhotoError: The photo or its result cannot be read.
@@ -384,7 +388,8 @@ class SideOutputs:
         if self._gallery is None or not job.output.exists():
             return None
         after = decode(job.output, self._picture_edge)
-        return self._entry(job, decode(job.input, max(after.size)), after)
+        before = decode(job.input, max(after.size))
+        return self._entry(job, before, after, look_of(before))
 
     def show(
         self,
@@ -410,7 +415,7 @@ class SideOutputs:
                 name = job.below(self._out).with_name(job.input.name)
                 self._gallery.add_failed(str(name), _without_folders(not_shown, job))
 
-    def _entry(self, job: Job, before: Photo, after: Photo) -> GalleryEntry:
+    def _entry(self, job: Job, before: Photo, after: Photo, look: Look) -> GalleryEntry:
         small = after.fit_within(self._picture_edge)
         return GalleryEntry(
             name=str(job.below(self._out)),
@@ -418,6 +423,7 @@ class SideOutputs:
             after=thumbnail(small, self._picture_edge),
             size=small.size,
             output=job.output,
+            look=str(look),
         )
 
 

@@ -52,6 +52,12 @@ class Look(Dials):
         """The dials alone."""
         return Dials(**{name: getattr(self, name) for name in names_of(Dials)})
 
+    def __str__(self) -> str:
+        """What differs from the look that a photo has without any options; empty if nothing."""
+        turned = [] if self.dials.are_neutral else [str(self.dials)]
+        changed = [f"strength {self.strength:g}"] if self.strength != 1 else []
+        return ", ".join(changed + turned)
+
 
 LOOK = names_of(Look)
 

@@ -12,6 +12,7 @@ from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
 from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.config.apply import ApplyConfig
+from enhance_cli.config.dials import Dials
 from enhance_cli.errors import OutputError, UsageError
 
 
@@ -86,6 +87,20 @@ class TestGallery:
         assert "Failed (1)" in page and "bad.jpg</b> not a photo" in page
         assert not re.search(r"(?:src|href)=\"https?:", page), "nothing is fetched"
         assert [path.name for path in (tmp_path / "seen").iterdir()] == ["all.html"]
+
+    def test_it_says_how_the_dials_were_set(self, tmp_path, run, write_photo):
+        for name in ("a", "b"):
+            write_photo(tmp_path / "in" / name / "x.png")
+        (tmp_path / "in" / "b" / "enhance.toml").write_text("strength = 0.8\nwarmth = -5\n")
+        looks = {"look_files": True, "dials": Dials(exposure=0.5), "given": ("exposure",)}
+        captions = []
+        for _ in range(2):  # the second run shows the results of the first
+            run(tmp_path / "in", gallery=tmp_path / "all.html", **looks)
+            page = (tmp_path / "all.html").read_text(encoding="utf-8")
+            captions.append(re.findall(r"<small>(.*)</small>", page))
+        assert captions == [["exposure +0.5", "strength 0.8, exposure +0.5, warmth -5"]] * 2
+        run(tmp_path / "in" / "a", gallery=tmp_path / "plain.html")
+        assert "<small>" not in (tmp_path / "plain.html").read_text(encoding="utf-8")
 
     def test_reasons_name_no_options(self, tmp_path, run, write_photo):
         write_photo(tmp_path / "in" / "a.png")
