@@ -30,9 +30,9 @@ def model(small_backbone):  # noqa: ARG001
 def test_prnet_is_trained_on_the_output_of_cenet(model):
     seen = []
 
-    def net(photo):
-        seen.append(photo)
-        return torch.zeros_like(photo)
+    def net(coarse, photo):
+        seen.extend((coarse, photo))
+        return torch.zeros_like(coarse)
 
     original = torch.rand(3, 3, 16, 16) * 0.5
     batch = Sample(
@@ -41,6 +41,7 @@ def test_prnet_is_trained_on_the_output_of_cenet(model):
     stage = make_stage(REFINE, RECIPE, model, Fabric(accelerator="cpu", devices=1))
     losses = stage.losses(net, batch)
     torch.testing.assert_close(seen[0], original + 0.2)
+    assert torch.equal(seen[1], original)
     torch.testing.assert_close(losses, torch.full((3,), 0.04))  # eq. 4's square
 
 
@@ -58,7 +59,7 @@ def test_the_loss_of_a_projected_stage_is_that_of_the_projected_residual(model):
         (REFINE, 0.1**2 / 2),  # half of the pixels are wrong by 0.1
         (PROJECTED, 0.05**2),  # all are by half of that
     ):
-        losses = make_stage(stage, recipe, model, fabric).losses(lambda _: left, batch)
+        losses = make_stage(stage, recipe, model, fabric).losses(lambda *_: left, batch)
         torch.testing.assert_close(losses, torch.full((2,), expected), rtol=0, atol=1e-5)
 
 
