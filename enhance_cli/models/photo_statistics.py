@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -69,14 +71,39 @@ def color_histogram(photo: Tensor) -> Tensor:
         numbers of the first histogram, and the 32 of each channel, have a norm of 10.
     """
     pixels = photo.float().flatten(2).clamp(0, 1)
-    red, green, blue = _levels(pixels, JOINT).unbind(1)
-    pairs = (red[:, :, None] * green[:, None]).flatten(1, 2)
-    joint = torch.bmm(pairs, blue.mT).flatten(1)
-    marginal = _levels(pixels, MARGINAL).sum(-1).flatten(1)
-    return 10 * (torch.cat([joint, marginal], dim=1) / pixels.shape[-1]).sqrt()
+    numbers = [_joint_histogram(pixels), _channel_histograms(pixels)]
+    return 10 * (torch.cat(numbers, dim=1) / pixels.shape[-1]).sqrt()
 
 
-def _levels(pixels: Tensor, count: int) -> Tensor:
-    """Weights of ``count`` levels for every value: ``(B, 3, N)`` to ``(B, 3, count, N)``."""
-    levels = torch.arange(count, device=pixels.device)[:, None]
-    return (1 - (pixels[:, :, None] * (count - 1) - levels).abs()).clamp(min=0)
+def _joint_histogram(pixels: Tensor) -> Tensor:
+    """Count ``(B, 3, N)`` values by red, green and blue level: ``(B, 512)``."""
+    below, above = _weights(pixels, JOINT)
+    steps = torch.tensor([[JOINT**2], [JOINT], [1]], device=pixels.device)
+    lowest = (_level_below(pixels, JOINT) * steps).sum(1)
+    counts = pixels.new_zeros(len(pixels), JOINT**3)
+    for corner in itertools.product((0, 1), repeat=3):  # of the cube around a color
+        red, green, blue = ((below, above)[side][:, channel] for channel, side in enumerate(corner))
+        at = lowest + sum(side * JOINT ** (2 - channel) for channel, side in enumerate(corner))
+        counts.scatter_add_(1, at, red * green * blue)
+    return counts
+
+
+def _channel_histograms(pixels: Tensor) -> Tensor:
+    """Count ``(B, 3, N)`` values by channel and level: ``(B, 96)``."""
+    first = MARGINAL * torch.arange(3, device=pixels.device)[:, None]
+    at = (_level_below(pixels, MARGINAL) + first).flatten(1)
+    counts = pixels.new_zeros(len(pixels), 3 * MARGINAL)
+    for side, weights in enumerate(_weights(pixels, MARGINAL)):
+        counts.scatter_add_(1, at + side, weights.flatten(1))
+    return counts
+
+
+def _level_below(pixels: Tensor, count: int) -> Tensor:
+    """The level at or below each value, of all but the last of ``count`` levels."""
+    return (pixels * (count - 1)).floor().clamp(max=count - 2).long()
+
+
+def _weights(pixels: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The weights of a value for the level below and the one above; they add up to 1."""
+    above = pixels * (count - 1) - _level_below(pixels, count)
+    return 1 - above, above
