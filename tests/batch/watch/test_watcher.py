@@ -289,6 +289,24 @@ def test_the_look_is_that_of_the_moment(folder, begin, tmp_path, write_photo, mo
     assert len(watch.outcomes) == 2
 
 
+def test_photos_get_the_look_of_another_as_in_a_run(folder, begin, tmp_path, write_photo):
+    reference = write_photo(tmp_path / "reference.png", smooth(60, 40) // 3)
+    write_photo(folder / "a.png", smooth(60, 40) // 2)
+    options = {"weights": None, "sync_from": reference}
+    watch = begin(**options)
+    watch.await_all("a.png")
+    write_photo(folder / "b.png", 255 - smooth(60, 40) // 2)
+    watch.await_all("a.png", "b.png")
+    for name, changes in (("synced", {}), ("own", {"sync_from": None})):
+        config = ApplyConfig((folder,), tmp_path / name, device="cpu", **options | changes)
+        assert all(one.status is Status.DONE for one in BatchRunner(config))
+    for photo in ("a.png", "b.png"):
+        found, synced, own = (
+            np.asarray(Image.open(tmp_path / place / photo)) for place in ("out", "synced", "own")
+        )
+        assert np.array_equal(found, synced) and not np.array_equal(found, own)
+
+
 def test_files_in_the_way_are_told_once(folder, begin, tmp_path, write_photo):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.jpg").write_text("mine")
