@@ -77,33 +77,26 @@ def color_histogram(photo: Tensor) -> Tensor:
 
 def _joint_histogram(pixels: Tensor) -> Tensor:
     """Count ``(B, 3, N)`` values by red, green and blue level: ``(B, 512)``."""
-    below, above = _weights(pixels, JOINT)
-    steps = torch.tensor([[JOINT**2], [JOINT], [1]], device=pixels.device)
-    lowest = (_level_below(pixels, JOINT) * steps).sum(1)
+    level, weights = _between_levels(pixels, JOINT)
     counts = pixels.new_zeros(len(pixels), JOINT**3)
-    for corner in itertools.product((0, 1), repeat=3):  # of the cube around a color
-        red, green, blue = ((below, above)[side][:, channel] for channel, side in enumerate(corner))
-        at = lowest + sum(side * JOINT ** (2 - channel) for channel, side in enumerate(corner))
-        counts.scatter_add_(1, at, red * green * blue)
+    for r, g, b in itertools.product((0, 1), repeat=3):  # the corners of the cube around a color
+        at = ((level[:, 0] + r) * JOINT + level[:, 1] + g) * JOINT + level[:, 2] + b
+        counts.scatter_add_(1, at, weights[r][:, 0] * weights[g][:, 1] * weights[b][:, 2])
     return counts
 
 
 def _channel_histograms(pixels: Tensor) -> Tensor:
     """Count ``(B, 3, N)`` values by channel and level: ``(B, 96)``."""
-    first = MARGINAL * torch.arange(3, device=pixels.device)[:, None]
-    at = (_level_below(pixels, MARGINAL) + first).flatten(1)
-    counts = pixels.new_zeros(len(pixels), 3 * MARGINAL)
-    for side, weights in enumerate(_weights(pixels, MARGINAL)):
-        counts.scatter_add_(1, at + side, weights.flatten(1))
-    return counts
+    level, weights = _between_levels(pixels, MARGINAL)
+    counts = pixels.new_zeros(len(pixels), 3, MARGINAL)
+    for side in (0, 1):
+        counts.scatter_add_(2, level + side, weights[side])
+    return counts.flatten(1)
 
 
-def _level_below(pixels: Tensor, count: int) -> Tensor:
-    """The level at or below each value, of all but the last of ``count`` levels."""
-    return (pixels * (count - 1)).floor().clamp(max=count - 2).long()
-
-
-def _weights(pixels: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The weights of a value for the level below and the one above; they add up to 1."""
-    above = pixels * (count - 1) - _level_below(pixels, count)
-    return 1 - above, above
+def _between_levels(pixels: Tensor, count: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """The level below each value, of ``count``; and its weights for that and for the next level."""
+    place = pixels * (count - 1)
+    level = place.floor().clamp(max=count - 2)
+    above = place - level
+    return level.long(), (1 - above, above)

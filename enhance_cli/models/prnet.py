@@ -125,8 +125,6 @@ class OverallResidual(nn.Module):
     network changes nothing.
     """
 
-    terms: Tensor
-
     def __init__(self) -> None:
         super().__init__()
         self.statistics = PhotoStatistics()
@@ -141,13 +139,14 @@ class OverallResidual(nn.Module):
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.register_buffer("terms", legendre_terms().clone(), persistent=False)
 
     def forward(self, photo: Tensor) -> Tensor:
         """Map photos, ``(B, 3, H, W)``, sRGB in [0, 1], to what is to be added to them."""
         with torch.autocast(photo.device.type, enabled=False):
             numbers = unflatten(self.head(self.statistics(photo)), 1, (TERMS, 3))
-            return evaluate_color_polynomial(self.terms.mT @ numbers, photo)
+            # As in the fit: terms that are nearly orthogonal are learned alike.
+            basis = legendre_terms().to(photo.device)
+            return evaluate_color_polynomial(basis.mT @ numbers, photo)
 
 
 class PRNet(nn.Module):

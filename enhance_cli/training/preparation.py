@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.config.effects import active_stages
+from enhance_cli.config.effects import active_stages, without_effect
 from enhance_cli.config.training import StageConfig, StyleConfig, TrainConfig
 from enhance_cli.data.pair_collection import PairCollection
 from enhance_cli.errors import UsageError, WeightsError
@@ -76,11 +76,13 @@ def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
 
     Raises:
         UsageError: A requested stage is not in the recipe, or the model lacks its network; or no
-            stages are left.
+            stages are left, or none for a network that the recipe trains.
     """
     stages = active_stages(config.recipe)
     names = [stage.name for stage in stages]
-    if config.stages is not None:
+    if config.stages is None:
+        _refuse_untrained(config, stages)
+    else:
         unknown = [name for name in config.stages if name not in names]
         if unknown:
             raise UsageError(
@@ -91,6 +93,19 @@ def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
     if not stages:
         raise UsageError(f"the recipe has no stage that trains {config.model.variant}")
     return stages
+
+
+def _refuse_untrained(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:
+    """Refuse a recipe if the model has a network none of whose stages runs."""
+    trained = {stage.trains for stage in stages}
+    present = {"cenet": config.model.has_cenet, "prnet": config.model.has_prnet}
+    reasons = without_effect(config.recipe)
+    for stage in config.recipe.stages:
+        if present[stage.trains] and stage.trains not in trained:
+            raise UsageError(
+                f"stages.{stage.name} does not run, and no other stage trains its network: "
+                f"{reasons[f'stages.{stage.name}']}; change one of the two"
+            )
 
 
 def check_options(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:

@@ -94,3 +94,19 @@ def test_unknown_stages_are_refused():
     only_prnet = replace(RECIPE, model=replace(RECIPE.model, variant="ce"), stages=(REFINE,))
     with pytest.raises(UsageError, match="no stage that trains ce"):
         stages_to_run(TrainConfig(recipe=only_prnet))
+
+
+def test_a_network_none_of_whose_stages_runs_is_refused():
+    projected_alone = replace(RECIPE, stages=(COARSE, PROJECTED))
+    assert RECIPE.model.prnet == "per-pixel"
+    with pytest.raises(UsageError, match=r"refine_projected does not run.*projected.*per-pixel"):
+        stages_to_run(TrainConfig(recipe=projected_alone))
+    chosen = TrainConfig(recipe=projected_alone, stages=("coarse",))
+    assert [stage.name for stage in stages_to_run(chosen)] == ["coarse"]
+    whole = replace(projected_alone, stages=(COARSE, REFINE, PROJECTED))
+    assert [stage.name for stage in stages_to_run(TrainConfig(recipe=whole))] == [
+        "coarse",
+        "refine",
+    ]
+    color_alone = replace(projected_alone, model=replace(RECIPE.model, variant="ce"))
+    assert [stage.name for stage in stages_to_run(TrainConfig(recipe=color_alone))] == ["coarse"]
