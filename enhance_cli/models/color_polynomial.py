@@ -91,6 +91,7 @@ def color_monomials(photo: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=1)
+@torch.inference_mode(False)  # kept, so that it must serve training as well
 def legendre_terms() -> Tensor:
     """Products of Legendre polynomials of R, G and B in terms of the monomials: ``(35, 35)``.
 

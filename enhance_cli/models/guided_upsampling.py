@@ -109,6 +109,7 @@ def _sharpened(values: Tensor, shape: Shape) -> Tensor:
 
 
 @lru_cache(maxsize=8)  # the photos of a camera share their size; an entry takes half a megabyte
+@torch.inference_mode(False)  # kept, so that it must serve training as well
 def _sharpening(small: int, large: int) -> Tensor:
     """Invert bilinear upsampling and Lanczos downscaling along one axis: ``(small, small)``.
 

@@ -11,6 +11,7 @@ from enhance_cli.models.guided_upsampling import (
     RADIUS,
     _downscaling,
     _inverse,
+    _sharpening,
     guided_affine_grid,
 )
 from enhance_cli.models.prnet import Shape
@@ -116,3 +117,12 @@ def test_the_downscaling_matrix_is_pillows_filter(small, large):
     expected = Image.fromarray(line[None].numpy()).resize((small, 1), LANCZOS)
     ours = _downscaling(small, large) @ line
     np.testing.assert_allclose(ours, np.asarray(expected)[0], atol=2e-5)
+
+
+def test_what_is_kept_from_inference_has_gradients_afterwards():
+    values = torch.rand(3, 5, 5, requires_grad=True)
+    _sharpening.cache_clear()
+    with torch.inference_mode():
+        _sharpening(5, 9)
+    (_sharpening(5, 9) @ values).sum().backward()
+    assert values.grad is not None

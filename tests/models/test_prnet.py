@@ -2,7 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from enhance_cli.models.color_polynomial import evaluate_color_polynomial, fit_color_polynomial
+from enhance_cli.models.color_polynomial import (
+    evaluate_color_polynomial,
+    fit_color_polynomial,
+    legendre_terms,
+)
 from enhance_cli.models.nonlocal_block import NonLocalBlock
 from enhance_cli.models.prnet import Deconvolution, OverallResidual, PRNet, ResidualBlock
 
@@ -103,6 +107,14 @@ class TestOverallResidual:
     def test_an_untrained_one_changes_nothing(self):
         net = PRNet(statistics=True)
         assert not net(torch.rand(2, 3, 20, 20), torch.rand(2, 3, 20, 20)).any()
+
+    def test_it_can_be_trained_after_it_has_served(self, net):
+        legendre_terms.cache_clear()  # what is kept from one run must serve the next
+        photo = torch.rand(1, 3, 8, 8)
+        with torch.inference_mode():
+            net(photo)
+        net(photo).sum().backward()
+        assert net.head[-1].weight.grad.any()
 
     def test_it_is_a_polynomial_of_color(self, net):
         photo = torch.rand(2, 3, 24, 20)
