@@ -62,7 +62,7 @@ def _destroy_process_group() -> None:
         distributed.destroy_process_group()
 
 
-class GlobalBatchNorm2d(nn.BatchNorm2d):
+class _GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch norm over the batches of all processes.
 
     It makes several processes learn the same as one process with the whole batch. PyTorch's
@@ -70,17 +70,20 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise ``(B, C, H, W)`` per channel; the result has the same shape and dtype."""
+        """Normalise ``(B, C, ...)`` per channel; the result has the same shape and dtype."""
         if not self.training:
             return super().forward(input)
         values = input.float()
         count = values.numel() // values.shape[1] * distributed.get_world_size()
+        along = (-1, *[1] * (values.ndim - 2))  # of one channel each
         mean = _sum_over_all(values) / count
-        centered = values - mean[:, None, None]
+        centered = values - mean.view(along)
         variance = _sum_over_all(centered.square()) / count
         self._update_running_stats(mean.detach(), variance.detach() * count / (count - 1))
-        scale = (variance + self.eps).rsqrt() * self.weight
-        return (centered * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
+        normed = centered * (variance + self.eps).rsqrt().view(along)
+        if self.affine:
+            normed = normed * self.weight.view(along) + self.bias.view(along)
+        return normed.to(input.dtype)
 
     @torch.no_grad()
     def _update_running_stats(self, mean: Tensor, variance: Tensor) -> None:
@@ -91,11 +94,24 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance, self.momentum)
 
 
+class GlobalBatchNorm1d(_GlobalBatchNorm, nn.BatchNorm1d):
+    """Batch norm of ``(B, C)`` over the batches of all processes."""
+
+
+class GlobalBatchNorm2d(_GlobalBatchNorm, nn.BatchNorm2d):
+    """Batch norm of ``(B, C, H, W)`` over the batches of all processes."""
+
+
+_GLOBAL = {nn.BatchNorm1d: GlobalBatchNorm1d, nn.BatchNorm2d: GlobalBatchNorm2d}
+
+
 def with_global_batch_norm(module: nn.Module) -> nn.Module:
-    """Replace each batch norm, in place, by a :class:`GlobalBatchNorm2d` with the same weights."""
+    """Replace each batch norm, in place, by one over all processes with the same weights."""
     for name, child in module.named_children():
-        if type(child) is nn.BatchNorm2d:
-            replacement = GlobalBatchNorm2d(child.num_features, child.eps, child.momentum or 0.1)
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d) and type(child) in _GLOBAL:
+            replacement = _GLOBAL[type(child)](
+                child.num_features, child.eps, child.momentum or 0.1, child.affine
+            )
             replacement.load_state_dict(child.state_dict())
             setattr(module, name, replacement)
         else:
@@ -120,5 +136,5 @@ class _SumOverProcesses(torch.autograd.Function):
 
 
 def _sum_over_all(values: Tensor) -> Tensor:
-    """Sum ``(B, C, H, W)`` to ``(C,)`` over the batches of all processes."""
-    return _SumOverProcesses.apply(values.sum((0, 2, 3)))  # type: ignore[return-value]
+    """Sum ``(B, C, ...)`` to ``(C,)`` over the batches of all processes."""
+    return _SumOverProcesses.apply(values.transpose(0, 1).flatten(1).sum(1))  # type: ignore[return-value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -17,6 +18,7 @@ from enhance_cli.models.color_polynomial import (
     evaluate_color_polynomial,
     fit_color_polynomial,
 )
+from enhance_cli.training.kept_samples import KeptSample, thinned
 from enhance_cli.training.losses import photo_losses
 
 FULL_SIZE_FROM = 0.75
@@ -33,12 +35,15 @@ class Stage:
         crop: How samples are taken from photos.
         losses: Computes each photo's loss, ``(B,)``, from the network as wrapped by Fabric and a
             batch.
+        compute: Computes what the losses need of a batch and does not change while the network
+            learns; None if they need the batch itself.
     """
 
     config: StageConfig
     net: nn.Module
     crop: CropConfig
-    losses: Callable[[nn.Module, Sample], Tensor]
+    losses: Callable[[nn.Module, Any], Tensor]
+    compute: Callable[[Sample], KeptSample] | None = None
 
 
 def make_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabric) -> Stage:
@@ -52,6 +57,8 @@ def make_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabri
     """
     if stage.trains == "cenet":
         return _cenet_stage(stage, recipe, model)
+    if stage.trains == "overall":
+        return _overall_stage(stage, recipe, model, fabric)
     return _prnet_stage(stage, recipe, model, fabric)
 
 
@@ -76,21 +83,9 @@ def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fab
     With ``projected`` (not in the paper), the residual is projected onto polynomials of color
     before the loss is computed. Training so from the first step scored lower (weights/LAB.md).
     """
-    cenet = model.cenet
-    crop = _prnet_crop(stage, recipe)
-    if cenet is not None:
-        crop = crop._replace(view=GlobalView(recipe.model.input_side, recipe.model.fit))
-
-    def coarse_of(batch: Sample) -> Tensor:
-        if cenet is None:
-            return batch.original
-        with torch.no_grad(), fabric.autocast():
-            mapping = cenet.eval()(batch.view)
-        # Not under autocast: photos keep full precision.
-        return batch.original + mapping.residual(batch.original)
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
-        coarse = coarse_of(batch)
+        coarse = _coarse_result(batch, model, fabric)
         residual = net(coarse, batch.original)
         if stage.projected:
             polynomial = fit_color_polynomial(residual, batch.original, batch.mask)
@@ -98,16 +93,65 @@ def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fab
         return photo_losses(stage.loss, coarse + residual, batch.expert, batch.mask)
 
     assert model.prnet is not None
-    return Stage(stage, model.prnet, crop, losses)
+    return Stage(stage, model.prnet, _prnet_crop(stage, recipe), losses)
+
+
+def _overall_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabric) -> Stage:
+    """Train the head of PRNet's overall residual alone; all else is frozen (not in the paper).
+
+    The rest takes part as in use: its residual is projected onto polynomials of color.
+    """
+    prnet = model.prnet
+    assert prnet is not None and prnet.overall is not None
+    statistics = prnet.overall.statistics
+
+    @torch.no_grad()
+    def compute(batch: Sample) -> KeptSample:
+        prnet.eval()
+        coarse = _coarse_result(batch, model, fabric)
+        with fabric.autocast():
+            residual = prnet.local_residual(coarse)
+        polynomial = fit_color_polynomial(residual, batch.original, batch.mask)
+        before = coarse + evaluate_color_polynomial(polynomial, batch.original)
+        return KeptSample(
+            statistics(batch.original),
+            thinned(batch.original),
+            thinned(before),
+            thinned(batch.expert),
+            thinned(batch.mask),
+            batch.pair_index,
+        )
+
+    def losses(net: nn.Module, batch: KeptSample) -> Tensor:
+        residual = evaluate_color_polynomial(net(batch.statistics), batch.original)
+        return photo_losses(stage.loss, batch.before + residual, batch.expert, batch.mask)
+
+    crop = _prnet_crop(stage, recipe)._replace(initial_side=0)
+    return Stage(stage, prnet.overall.head, crop, losses, compute)
+
+
+def _coarse_result(batch: Sample, model: Cascade, fabric: Fabric) -> Tensor:
+    """The result of CENet, which is frozen; without CENet, the photo."""
+    if model.cenet is None:
+        return batch.original
+    with torch.no_grad(), fabric.autocast():
+        mapping = model.cenet.eval()(batch.view)
+    # Not under autocast: photos keep full precision.
+    return batch.original + mapping.residual(batch.original)
 
 
 def _prnet_crop(stage: StageConfig, recipe: Recipe) -> CropConfig:
-    """How PRNet's samples are taken: crops of photos, or whole photos padded with black."""
+    """How PRNet's samples are taken: crops of photos, or whole photos padded with black.
+
+    CENet sees the whole photo of each.
+    """
     model = recipe.model
     side = model.input_side if model.fit == "pad" else model.long_edge
     crop = CropConfig(side, flip=recipe.flip, rotate=recipe.rotate)
     if stage.crop:
         crop = crop._replace(side=stage.crop, crop=True, min_scale=stage.min_crop_scale)
+    if model.has_cenet:
+        crop = crop._replace(view=GlobalView(model.input_side, model.fit))
     return _growing(crop, stage)
 
 

@@ -22,7 +22,13 @@ def main(root: Path, out: Path) -> None:
     stage = partial(StageConfig, epochs=3, batch_size=4, learning_rate=0.02, min_crop_scale=0.6)
     (root / "split.txt").write_text("a0006\n")
     recipe = Recipe(
-        model=ModelConfig(input_side=64, fit="squash", prnet="global", prnet_input_edge=64),
+        model=ModelConfig(
+            input_side=64,
+            fit="squash",
+            prnet="global",
+            prnet_input_edge=64,
+            photo_statistics=True,
+        ),
         stages=(
             stage(name="coarse", trains="cenet"),
             stage(name="refine", trains="prnet", crop=32),

@@ -11,6 +11,7 @@ from torch import nn
 
 from enhance_cli.errors import UsageError
 from enhance_cli.training.distributed import (
+    GlobalBatchNorm1d,
     GlobalBatchNorm2d,
     make_fabric,
     with_global_batch_norm,
@@ -60,6 +61,16 @@ def test_global_batch_norm_replaces_batch_norm_and_keeps_its_weights():
     assert isinstance(replaced, GlobalBatchNorm2d) and replaced.eps == 1e-3
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     torch.testing.assert_close(net.eval()(photo), expected)
+
+
+def test_batch_norm_of_statistics_is_replaced_too():
+    net = nn.Sequential(nn.BatchNorm1d(4, affine=False))
+    net[0].running_mean.fill_(2)
+    rows = torch.rand(5, 4)
+    expected = net.eval()(rows)
+    with_global_batch_norm(net)
+    assert isinstance(net[0], GlobalBatchNorm1d) and not net[0].affine
+    torch.testing.assert_close(net.eval()(rows), expected)
 
 
 def test_the_main_process_is_the_first_one(monkeypatch):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MEASURED_STEPS = 10
 """Number of steps of a stage after which it is said how long the stage takes."""
 
-_NETWORKS = {"cenet": "CENet", "prnet": "PRNet"}
+_NETWORKS = {"cenet": "CENet", "prnet": "PRNet", "overall": "PRNet's overall residual"}
 
 
 class TrainingBar:
