@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_cli.atomic_write import atomic_write
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.data.pairs import BadPair, Pair
 from enhance_cli.errors import OutputError, PairsError, PhotoError
 from enhance_cli.imaging.codecs.decode import decode
-from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.codecs.encode import retried, write_errors_reported
 from enhance_cli.imaging.codecs.formats import is_raw
-from enhance_cli.imaging.codecs.png import read_png_rgb
-from enhance_cli.imaging.photo import Photo, to_uint8
+from enhance_cli.imaging.codecs.png import read_png_rgb, write_png_rgb
+from enhance_cli.imaging.photo import to_uint8
 from enhance_cli.imaging.resize import resize_pixels, size_of
 from enhance_cli.imaging.same_photo import same_photo
 
@@ -214,9 +215,16 @@ class PairCache:
         if stored is not None:
             return stored
         photos = render_pair(pair, self.long_edge)
-        side_by_side = np.concatenate(list(photos), axis=1)
-        write_photo(Photo(side_by_side), self.path(pair))
+        self._store(self.path(pair), np.concatenate(list(photos), axis=1))
         return photos
+
+    def _store(self, path: Path, side_by_side: NDArray[np.uint8]) -> None:
+        def attempt() -> None:
+            with atomic_write(path) as temporary:
+                write_png_rgb(side_by_side, temporary)
+
+        with write_errors_reported(path):
+            retried(attempt)
 
     def _stored(self, pair: Pair) -> NDArray[np.uint8] | None:
         both = read_png_rgb(self.path(pair))

@@ -167,6 +167,14 @@ def read_png_rgb(path: Path) -> NDArray[np.uint8] | None:
         return None
 
 
+def write_png_rgb(pixels: NDArray[np.uint8], path: Path) -> None:
+    """Write 8-bit RGB, ``(H, W, 3)``, as a PNG that :func:`read_png_rgb` reads.
+
+    It takes less than half the time of :func:`write_png`, for a file that is a little larger.
+    """
+    save_image(Image.fromarray(pixels), path, "PNG", compress_level=1)
+
+
 def write_png(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
     """Write a PNG with 8 or 16 bits per channel."""
     if wants_sixteen_bits(photo, encoding):

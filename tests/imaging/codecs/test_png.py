@@ -7,13 +7,19 @@ import pytest
 
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
-from enhance_cli.imaging.codecs.png import MendedPng, mended_png, read_png_rgb
+from enhance_cli.imaging.codecs.png import MendedPng, mended_png, read_png_rgb, write_png_rgb
 from enhance_cli.imaging.photo import Photo
 
 
 def test_pixels_come_back_as_they_were(tmp_path, coffee):
     write_photo(Photo(coffee), tmp_path / "deep" / "a.png")
     assert np.array_equal(read_png_rgb(tmp_path / "deep" / "a.png"), coffee)
+
+
+def test_what_is_written_fast_is_read_by_others(tmp_path, coffee):
+    write_png_rgb(coffee, tmp_path / "a.png")
+    assert np.array_equal(imagecodecs.imread(tmp_path / "a.png"), coffee)
+    assert np.array_equal(read_png_rgb(tmp_path / "a.png"), coffee)
 
 
 def test_a_damaged_or_missing_file_is_none(tmp_path, coffee):
