@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
+from lightning_fabric.plugins.precision import Precision as FabricPrecision
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, distributed, nn
 
@@ -37,11 +39,12 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
     # Fabric prints its precision otherwise.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     chosen = pick_device(device)
-    plugin = "bf16-mixed" if effective_precision(precision, chosen) == "bf16" else "32-true"
+    bfloat16 = effective_precision(precision, chosen) == "bf16"
+    plugin = _Bfloat16("bf16-mixed", chosen.type) if bfloat16 else FabricPrecision()
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         devices = [chosen.index or 0] if chosen.type == "cuda" else 1
-        return Fabric(accelerator=chosen.type, devices=devices, precision=plugin)
+        return Fabric(accelerator=chosen.type, devices=devices, plugins=plugin)
     if chosen.index is not None or chosen.type == "mps":
         raise UsageError(f"--device {device}: several processes cannot share it; use --device cuda")
     fabric = Fabric(
@@ -49,11 +52,18 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
         devices=local_world_size(),
         num_nodes=world // local_world_size(),
         strategy=DDPStrategy(timeout=TIMEOUT),
-        precision=plugin,
+        plugins=plugin,
     )
     fabric.launch()
     atexit.register(_destroy_process_group)
     return fabric
+
+
+class _Bfloat16(MixedPrecision):
+    """Autocast alone. Fabric would also round what enters the network: photos and statistics."""
+
+    def convert_input(self, data: Any) -> Any:
+        return data
 
 
 def _destroy_process_group() -> None:

@@ -47,11 +47,21 @@ def test_an_unknown_name(name):
 @pytest.mark.parametrize(
     ("device", "processor", "expected"),
     [
-        *(("cpu", "AVX2", "32"), ("cpu", "AVX512", "bf16"), ("cuda", "AVX2", "bf16")),
-        ("mps", "AVX512", "32"),
+        ("cpu", {"avx2": True}, "32"),
+        ("cpu", {"avx512_f": True, "avx512_vnni": True, "avx512_bf16": False}, "32"),
+        ("cpu", {"avx512_f": True, "avx512_bf16": True}, "bf16"),
+        ("cpu", {"amx_bf16": True}, "bf16"),
+        ("cpu", {"neon": True, "bf16": True}, "bf16"),  # ARM
+        ("cuda", {"avx2": True}, "bf16"),
+        ("mps", {"bf16": True}, "32"),
     ],
 )
 def test_bfloat16_is_not_used_where_it_is_slow(monkeypatch, device, processor, expected):
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
     assert effective_precision("bf16", torch.device(device)) == expected
     assert effective_precision("32", torch.device(device)) == "32"
+
+
+def test_an_older_pytorch_does_not_tell(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert effective_precision("bf16", torch.device("cpu")) == "32"

@@ -73,6 +73,27 @@ def test_batch_norm_of_statistics_is_replaced_too():
     torch.testing.assert_close(net.eval()(rows), expected)
 
 
+class Recorder(nn.Module):
+    """Keeps what enters it, and whether autocast is on."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, photo):
+        self.seen = photo, torch.is_autocast_enabled("cpu")
+        return photo * self.weight
+
+
+def test_bfloat16_does_not_round_photos(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    fabric = make_fabric("cpu", "bf16")
+    net = Recorder()
+    photo = torch.rand(2, 3, 4, 4)
+    fabric.setup_module(net)(photo)
+    assert torch.equal(net.seen[0], photo) and net.seen[1]
+
+
 def test_the_main_process_is_the_first_one(monkeypatch):
     assert is_main_process()
     monkeypatch.setenv("RANK", "1")
