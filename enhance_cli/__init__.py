@@ -59,7 +59,7 @@ _LATE = {
 
 
 def open_photo(path: Path | str, long_edge: int | None = None) -> "Photo":
-    """Read what ``enhance apply`` reads: JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, RAW.
+    """Read what ``enhance apply`` reads: JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL/2000, RAW.
 
     Args:
         path: The file.

@@ -29,7 +29,7 @@ def status(
         bool, typer.Option("--json", help="Print the runs as one JSON document.")
     ] = False,
 ) -> None:
-    """Show how far runs over object stores, and those of --shard, are."""
+    """Show the progress and the failures of runs with object stores, --shard or --cluster."""
     from enhance_cli.cloud.places import url_of
     from enhance_cli.cloud.status import runs_into
 

@@ -79,7 +79,7 @@ def watch(
             "SECONDS",
             low=0,
             high=3600,
-            help="How long a photo must be still before it counts as complete.",
+            help="How long a file must stay unchanged before it is retouched.",
             rich_help_panel="Run",
         ),
     ] = SETTLE,
@@ -87,7 +87,7 @@ def watch(
         bool,
         typer.Option(
             "--poll",
-            help="Look for new photos now and then; network drives are always watched so.",
+            help="Scan the folders at intervals, as for network drives, in place of file events.",
             rich_help_panel="Run",
         ),
     ] = False,
@@ -95,8 +95,8 @@ def watch(
 ) -> None:
     """Watch folders, and retouch new and changed photos as they come.
 
-    What came while nobody watched is done at the start. Ctrl-C ends it. Options in an enhance.toml
-    hold as they are at the start, strength and dials as they are when a photo comes.
+    Photos that came before the start are done first. Ctrl-C ends it. Options in an enhance.toml are
+    read at the start; its strength and dials are read again for each photo.
     """
     values = dict.fromkeys(_WITHOUT_EFFECT) | options
     values |= {"context": context, "inputs": inputs, "out": out}

@@ -49,8 +49,9 @@ class StageConfig:
             paper does. What CENet sees is set by the model.
         initial_crop: Side, in pixels, of the squares in the first epoch (progressive resizing);
             0 keeps the side constant.
-        min_crop_scale: Smallest share of a photo's width and height that a crop covers; 1 shows
-            whole photos.
+        min_crop_scale: Smallest share of a photo that a crop covers: for CENet, of its width and
+            of its height; for PRNet, whose crops are squares, of its shorter side. With 1, CENet
+            sees whole photos, and PRNet the largest square that fits into a photo.
         version_mixup: Share of samples that are mixtures of two versions of one photo, as listed
             in a ``list.csv`` beside the pairs.
         identity_share: Share of samples that show the expert's version on both sides, so that the

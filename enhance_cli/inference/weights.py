@@ -24,9 +24,9 @@ from enhance_cli.errors import PlaceTakenError, WeightsError
 from enhance_cli.inference.weights_file import (
     FORMAT_VERSION,
     Provenance,
+    damaged_error,
     describe_weights,
-    does_not_fit,
-    not_whole,
+    mismatch_error,
 )
 from enhance_cli.models.cascade import Cascade
 
@@ -109,7 +109,7 @@ def load_weights(path: Path, device: torch.device | None = None) -> Weights:
             model = Cascade(described.config)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as problem:
-        raise does_not_fit(path) from problem
+        raise mismatch_error(path) from problem
     return Weights(model.to(device or "cpu").eval(), described.provenance, path)
 
 
@@ -157,4 +157,4 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
                 for name in opened.keys()  # noqa: SIM118, no mapping
             }
     except (SafetensorError, OSError) as problem:
-        raise not_whole(path) from problem
+        raise damaged_error(path) from problem

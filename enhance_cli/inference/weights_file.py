@@ -130,18 +130,18 @@ def describe_weights(path: Path) -> WeightsFile:
         _refuse_what_cannot_be_meant(config)
         provenance = _provenance(json.loads(metadata["provenance"]))
     except (KeyError, TypeError, ValueError, UsageError, RecursionError) as problem:
-        raise does_not_fit(path) from problem
+        raise mismatch_error(path) from problem
     return WeightsFile(path, config, provenance)
 
 
-def not_whole(path: Path) -> WeightsError:
+def damaged_error(path: Path) -> WeightsError:
     """The error for a file that is damaged, or of another format."""
     return WeightsError(
-        f"{path}: not a whole .safetensors file; pickled weights (.pt, .pth) are never read"
+        f"{path}: damaged, or not a .safetensors file; pickled weights (.pt, .pth) are never read"
     )
 
 
-def does_not_fit(path: Path) -> WeightsError:
+def mismatch_error(path: Path) -> WeightsError:
     """The error for a file whose description is wrong."""
     return WeightsError(f"{path}: its description does not fit its contents")
 
@@ -162,9 +162,9 @@ def _read_metadata(path: Path) -> dict[str, str]:
         end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
         whole = path.stat().st_size == 8 + length + end
     except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError) as problem:
-        raise not_whole(path) from problem
+        raise damaged_error(path) from problem
     if not whole or not isinstance(metadata, dict):
-        raise not_whole(path)
+        raise damaged_error(path)
     return metadata
 
 

@@ -29,7 +29,7 @@ def prepare(config: TrainConfig) -> PairCollection:
     check_options(config, stages_to_run(config))
     refuse_unusable_device(config.device)
     pairs = collect(config)
-    check_output(config.out)
+    create_output_folder(config.out)
     if config.resume:
         existing_checkpoint(config)
     refuse_existing(config)
@@ -64,7 +64,7 @@ def prepare_style(config: StyleConfig) -> StyleSources:
             f"{weights.path}: the result of these weights is not one function of color "
             '(model.prnet is "per-pixel"), so that no style fits on top; give others by --init'
         )
-    check_output(config.out)
+    create_output_folder(config.out)
     if config.on_conflict != "overwrite":
         refuse_existing_weights(config.out)
     edge = min(weights.config.long_edge, 2 * weights.config.input_edge)  # decodes faster
@@ -124,7 +124,7 @@ def check_options(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:
         raise UsageError("--expert has no effect without --fivek-root; leave it out")
 
 
-def check_output(out: Path) -> None:
+def create_output_folder(out: Path) -> None:
     """Create the folder of a weights file.
 
     Raises:

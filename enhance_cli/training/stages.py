@@ -18,7 +18,7 @@ from enhance_cli.models.color_polynomial import (
     evaluate_color_polynomial,
     fit_color_polynomial,
 )
-from enhance_cli.training.kept_samples import KeptSample, thinned
+from enhance_cli.training.cached_samples import CachedSample, subsampled
 from enhance_cli.training.losses import photo_losses
 
 FULL_SIZE_FROM = 0.75
@@ -35,15 +35,15 @@ class Stage:
         crop: How samples are taken from photos.
         losses: Computes each photo's loss, ``(B,)``, from the network as wrapped by Fabric and a
             batch.
-        compute: Computes what the losses need of a batch and does not change while the network
-            learns; None if they need the batch itself.
+        compute: Runs the frozen networks on a batch, once for all epochs; the losses then get its
+            result. None if they need the batch itself.
     """
 
     config: StageConfig
     net: nn.Module
     crop: CropConfig
     losses: Callable[[nn.Module, Any], Tensor]
-    compute: Callable[[Sample], KeptSample] | None = None
+    compute: Callable[[Sample], CachedSample] | None = None
 
 
 def make_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fabric) -> Stage:
@@ -81,7 +81,8 @@ def _prnet_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: Fab
     """Train PRNet on the output of CENet, which is frozen (eq. 5).
 
     With ``projected`` (not in the paper), the residual is projected onto polynomials of color
-    before the loss is computed. Training so from the first step scored lower (weights/LAB.md).
+    before the loss is computed. With few scenes, training so from the first step scored lower; the
+    recipe ``large`` does it (weights/LAB.md).
     """
 
     def losses(net: nn.Module, batch: Sample) -> Tensor:
@@ -106,23 +107,24 @@ def _overall_stage(stage: StageConfig, recipe: Recipe, model: Cascade, fabric: F
     statistics = prnet.overall.statistics
 
     @torch.no_grad()
-    def compute(batch: Sample) -> KeptSample:
+    def compute(batch: Sample) -> CachedSample:
         prnet.eval()
         coarse = _coarse_result(batch, model, fabric)
         with fabric.autocast():
             residual = prnet.local_residual(coarse)
         polynomial = fit_color_polynomial(residual, batch.original, batch.mask)
-        before = coarse + evaluate_color_polynomial(polynomial, batch.original)
-        return KeptSample(
+        original = subsampled(batch.original)
+        before = subsampled(coarse) + evaluate_color_polynomial(polynomial, original)
+        return CachedSample(
             statistics(batch.original),
-            thinned(batch.original),
-            thinned(before),
-            thinned(batch.expert),
-            thinned(batch.mask),
+            original,
+            before,
+            subsampled(batch.expert),
+            subsampled(batch.mask),
             batch.pair_index,
         )
 
-    def losses(net: nn.Module, batch: KeptSample) -> Tensor:
+    def losses(net: nn.Module, batch: CachedSample) -> Tensor:
         residual = evaluate_color_polynomial(net(batch.statistics), batch.original)
         return photo_losses(stage.loss, batch.before + residual, batch.expert, batch.mask)
 

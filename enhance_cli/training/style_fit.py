@@ -39,8 +39,8 @@ have such errors that the median is a third of its own. Among 250 edits by FiveK
 largest was 0.035; if an edit is cropped by 8 %, it is 0.1 in the median."""
 
 FAR_OFF, DEVIATIONS = 0.1, 5.0
-"""The same for the distance of an edit from the style of all, and the least number of standard
-deviations by which it exceeds the median."""
+"""An edit is far from the style of all if its root mean square error exceeds ``FAR_OFF``, and the
+median by ``DEVIATIONS`` robust standard deviations."""
 
 ROUNDS = 10
 """Number of fits by which the style of most edits is found."""

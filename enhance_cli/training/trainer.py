@@ -27,6 +27,7 @@ from enhance_cli.inference.enhancer import Enhancer
 from enhance_cli.inference.weights import load_weights, save_weights
 from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
+from enhance_cli.training.cached_samples import CachedBatches, CachedSample
 from enhance_cli.training.checkpoint import (
     checkpoint_path,
     fingerprint,
@@ -37,13 +38,12 @@ from enhance_cli.training.distributed import (
     make_fabric,
     with_global_batch_norm,
 )
-from enhance_cli.training.kept_samples import KeptBatches, KeptSample
 from enhance_cli.training.optimizer import StageState
 from enhance_cli.training.plan import StagePlan, plan_stages
 from enhance_cli.training.preparation import (
     check_options,
-    check_output,
     collect,
+    create_output_folder,
     stages_to_run,
     workers_share_memory,
 )
@@ -112,7 +112,8 @@ class Trainer:
     """One training run. Iterating over it yields an :class:`EpochReport` for each epoch.
 
     After every epoch, a checkpoint is written beside the weights file. If the run is interrupted,
-    the current weights are written and the checkpoint is kept, from which ``resume`` continues.
+    the best weights so far, or the averaged ones, are written, and ``resume`` continues from the
+    checkpoint, which is kept.
     Under torchrun, every process iterates and the first one writes.
 
     Args:
@@ -145,7 +146,7 @@ class Trainer:
         self._on_step = on_step
         check_options(config, self.stages)
         self.pairs = pairs or collect(config)
-        check_output(config.out)
+        create_output_folder(config.out)
         self._state = read_checkpoint(config) if config.resume else {}
         self.fabric = make_fabric(config.device, config.recipe.precision)
         self.device = self.fabric.device
@@ -265,7 +266,8 @@ class Trainer:
                 own.load_state_dict(loaded.state_dict())
         except RuntimeError as problem:
             raise UsageError(
-                f"--init {path}: its {source.variant} does not fit into {target.variant}"
+                f"--init {path}: its {source.variant} does not fit into {target.variant}, or its "
+                f"model.photo_statistics is {str(source.photo_statistics).lower()}; set the same"
             ) from problem
         return weights.provenance.trained_on
 
@@ -292,7 +294,7 @@ class Trainer:
         loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
         if stage.compute is not None:
             seed = f"{recipe.seed}/{stage.config.name}/{fabric.global_rank}"
-            loader = KeptBatches(loader, batches, stage.compute, seed)
+            loader = CachedBatches(loader, batches, stage.compute, seed)
         for batches.epoch in range(done, stage.config.epochs):
             try:
                 report = self._epoch(stage, batches, loader, state)
@@ -357,14 +359,14 @@ class Trainer:
     def _enhancer(self) -> Enhancer:
         return Enhancer(self.model.eval(), self.device)
 
-    def _finite_mean(self, losses: Tensor, step: int, batch: Sample | KeptSample) -> float:
+    def _finite_mean(self, losses: Tensor, step: int, batch: Sample | CachedSample) -> float:
         """Average the losses over the batch, all processes included, and stop unless finite."""
         mean: Tensor = self.fabric.all_reduce(losses.detach().mean(), reduce_op="mean")  # type: ignore[assignment]
         if not mean.isfinite():
             self._stop_at(losses.detach(), step, batch)
         return mean.item()
 
-    def _stop_at(self, losses: Tensor, step: int, batch: Sample | KeptSample) -> NoReturn:
+    def _stop_at(self, losses: Tensor, step: int, batch: Sample | CachedSample) -> NoReturn:
         everywhere, indices = (
             self.fabric.all_gather(values).flatten()  # type: ignore[union-attr]
             for values in (losses, batch.pair_index)

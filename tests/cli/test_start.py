@@ -81,8 +81,8 @@ class TestApply:
             (("photos", "--gallery", "page.pdf"), 2, "--gallery"),
             (("photos", "--compare", "out"), 2, "--compare"),
             (("photos", "--weights", "gone.safetensors"), 1, "no such weights file"),
-            (("photos", "--weights", "photos/a.jpg"), 1, "not a whole .safetensors file"),
-            (("photos", "--weights", "cut.safetensors"), 1, "not a whole .safetensors file"),
+            (("photos", "--weights", "photos/a.jpg"), 1, "damaged, or not a .safetensors file"),
+            (("photos", "--weights", "cut.safetensors"), 1, "damaged, or not a .safetensors file"),
             (("photos", "--out", "photos/a.jpg"), 1, "choose another folder"),
         ],
     )

@@ -5,7 +5,7 @@ import torch
 
 from enhance_cli.data.dataset import Sample
 from enhance_cli.data.sampler import BatchSampler
-from enhance_cli.training.kept_samples import KeptBatches, KeptSample, thinned
+from enhance_cli.training.cached_samples import CachedBatches, CachedSample, subsampled
 
 SIDE = 12
 
@@ -32,11 +32,11 @@ def make_batches(computed):
 
         def compute(batch):
             computed.extend(batch.pair_index.tolist())
-            pixels = (thinned(part) for part in (batch.original, batch.original, batch.expert))
+            pixels = (subsampled(part) for part in (batch.original, batch.original, batch.expert))
             statistics = batch.original.flatten(1)[:, :7]
-            return KeptSample(statistics, *pixels, thinned(batch.mask), batch.pair_index)
+            return CachedSample(statistics, *pixels, subsampled(batch.mask), batch.pair_index)
 
-        return order, KeptBatches(Loader(), order, compute, "seed")
+        return order, CachedBatches(Loader(), order, compute, "seed")
 
     return make
 
@@ -79,4 +79,4 @@ def test_a_resumed_run_computes_the_first_epoch_again(make_batches, computed):
 
 def test_a_small_photo_keeps_at_least_one_pixel():
     for height, width in ((1, 1), (2, 3), (5, 40)):
-        assert thinned(torch.rand(2, 3, height, width)).numel() >= 6
+        assert subsampled(torch.rand(2, 3, height, width)).numel() >= 6

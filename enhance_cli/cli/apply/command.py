@@ -170,7 +170,7 @@ def apply(
         BitDepth | None,
         choice(
             BitDepth,
-            help="Bits per channel of PNG, TIFF and JPEG XL; 10 of 16 in HEIC.",
+            help="Bits per channel of PNG, TIFF and JPEG XL; for HEIC, 16 means 10.",
             show_default="the photo's own",
             rich_help_panel=_RESULT,
         ),
@@ -187,7 +187,8 @@ def apply(
         OnConflict,
         choice(
             OnConflict,
-            help="If a file is in the way that enhance did not write, or that was edited since.",
+            help="What to do about files in the way that enhance did not write or that were "
+            "edited; overwrite does all photos again.",
             rich_help_panel=_RESULT,
         ),
     ] = ApplyConfig.on_conflict,
@@ -271,7 +272,7 @@ def apply(
         bool,
         typer.Option(
             "--coarse-only",
-            help="Use CENet's global color map alone, without PRNet.",
+            help="Use CENet's global color map alone, without PRNet and without a style.",
             rich_help_panel=_LOOK,
         ),
     ] = False,
@@ -304,7 +305,7 @@ def apply(
         typer.Option(
             metavar="FILE",
             help="Weights file.",
-            show_default="the one that comes with enhance",
+            show_default="ENHANCE_WEIGHTS, your data folder, or the one that comes with enhance",
             rich_help_panel=_LOOK,
         ),
     ] = None,

@@ -50,7 +50,7 @@ class TrainingBar:
         for one in plan:
             say(_stage_line(one))
         left = sum(one.steps_left for one in plan)
-        say(f"{left:,} steps in all; how long they take is said after the first {MEASURED_STEPS}")
+        say(f"{left:,} steps in all; an estimate of the time follows after {MEASURED_STEPS} steps")
         self.progress.update(self._task, total=max(1, left))
 
     def update(self, report: StepReport) -> None:
