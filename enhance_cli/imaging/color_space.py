@@ -106,11 +106,39 @@ def grey_to_srgb(levels: NDArray[Any], profile: bytes) -> NDArray[Any]:
     white = np.iinfo(levels.dtype).max
     tones = (np.arange(white + 1, dtype=np.float32) / np.float32(white))[None]
     if profile[_DATA_SPACE] == b"RGB ":
-        converted = ColorSpace(profile).to_srgb(np.repeat(tones[..., None], 3, axis=2))
+        converted = _converted(np.repeat(tones[..., None], 3, axis=2), profile, "rgb")
     else:
         converted = _converted(tones, profile, "gray")
     table = (converted[0, :, 1].clip(0, 1) * white).round().astype(levels.dtype)
     return table[levels]
+
+
+@lru_cache(maxsize=16)
+def is_input_only(profile: bytes) -> bool:
+    """Whether colors can be converted from an RGB color space, but not to it.
+
+    Profiles of scanners and cameras often contain a table for one direction alone (ICC.1:2022,
+    8.3).
+    """
+    if _is_usable(profile):
+        return False
+    try:
+        return bool(np.isfinite(_converted(_cube(), profile, "rgb")).all())
+    except ProfileError:
+        return False
+
+
+def to_adobe_rgb(levels: NDArray[Any], profile: bytes) -> Floats:
+    """Convert RGB of an input-only profile to Adobe RGB, in which it can be stored.
+
+    Args:
+        levels: ``(..., 3)``, uint8 or uint16, or floats in [0, 1].
+        profile: A profile for which :func:`is_input_only` holds.
+
+    Returns:
+        Adobe RGB, ``(..., 3)``. Colors outside its gamut have values outside [0, 1].
+    """
+    return _transformed(levels, profile, adobe_rgb())
 
 
 def cmyk_to_srgb(inks: NDArray[Any], profile: bytes) -> Floats:

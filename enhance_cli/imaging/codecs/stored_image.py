@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ from enhance_cli.imaging.color_space import (
     adobe_rgb,
     cmyk_to_srgb,
     grey_to_srgb,
+    is_input_only,
+    to_adobe_rgb,
 )
 from enhance_cli.imaging.metadata.exif import names_adobe_rgb
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
@@ -37,6 +40,11 @@ SEVERAL_IMAGES = "contains several images, only the first was read"
 HDR_COMPRESSED = "is HDR, and its highlights were compressed: results are never HDR"
 UNKNOWN_COLOR = "its colour description is unknown, so that it was read as sRGB"
 UNUSABLE_PROFILE = "its colour profile cannot be used, so that it was read as sRGB"
+
+INPUT_PROFILE = (
+    "its colour profile, as those of many scanners, only describes how to read it; the result is "
+    "in Adobe RGB"
+)
 
 _BYTE, _MAX_BYTE = 8, 255
 
@@ -197,10 +205,14 @@ def _to_rgb(image: StoredImage, warnings: list[str]) -> tuple[Pixels, ColorSpace
             channels = image.channels
             colors = channels if channels.ndim == 3 else np.repeat(channels[..., None], 3, axis=2)
             return to_sdr(colors, image.hdr), ColorSpace(image.profile)
+        if image.model == "rgb" and image.profile and is_input_only(image.profile):
+            warnings.append(INPUT_PROFILE)
+            convert = partial(to_adobe_rgb, profile=image.profile)
+            return _in_strips(image.channels, convert), ColorSpace(adobe_rgb())
         if image.model == "rgb":
             return np.ascontiguousarray(image.channels), ColorSpace(image.profile or None)
         if image.model == "cmyk":
-            return _inks_to_rgb(image.channels, image.profile), SRGB
+            return _in_strips(image.channels, partial(_inks_to_rgb, profile=image.profile)), SRGB
         levels = image.channels
         if image.profile:
             levels = grey_to_srgb(levels, image.profile)
@@ -210,19 +222,20 @@ def _to_rgb(image: StoredImage, warnings: list[str]) -> tuple[Pixels, ColorSpace
         return _to_rgb(replace(image, profile=None), warnings)
 
 
-def _inks_to_rgb(inks: Levels, profile: bytes | None) -> Levels:
-    """Convert inks ``(H, W, 4)`` to sRGB of the same dtype, strip by strip to save memory."""
-    result = np.empty((*inks.shape[:2], 3), inks.dtype)
-    rows = max(1, STRIP // inks.shape[1])
-    for top in range(0, len(inks), rows):
-        strip = inks[top : top + rows]
-        if profile:
-            converted = cmyk_to_srgb(strip, profile)
-        else:
-            paper = 1 - strip.astype(np.float32) / np.float32(max_value(inks.dtype))
-            converted = paper[..., :3] * paper[..., 3:]
-        result[top : top + rows] = quantize(converted, inks.dtype)
+def _in_strips(levels: Levels, convert: Callable[[Levels], NDArray[np.float32]]) -> Levels:
+    """Convert ``(H, W, C)`` to RGB of the same dtype, strip by strip to save memory."""
+    result = np.empty((*levels.shape[:2], 3), levels.dtype)
+    rows = max(1, STRIP // levels.shape[1])
+    for top in range(0, len(levels), rows):
+        result[top : top + rows] = quantize(convert(levels[top : top + rows]), levels.dtype)
     return result
+
+
+def _inks_to_rgb(inks: Levels, profile: bytes | None) -> NDArray[np.float32]:
+    if profile:
+        return cmyk_to_srgb(inks, profile)
+    paper = 1 - inks.astype(np.float32) / np.float32(max_value(inks.dtype))
+    return paper[..., :3] * paper[..., 3:]
 
 
 def wants_sixteen_bits(photo: Photo, encoding: Encoding) -> bool:

@@ -1,6 +1,8 @@
 """From stored channels to photos, by way of files that other libraries write."""
 
+import io
 import shutil
+import struct
 import subprocess
 
 import imagecodecs
@@ -9,7 +11,7 @@ import pillow_heif
 import pytest
 import tifffile
 from pictures import smooth
-from PIL import Image
+from PIL import Image, ImageCms
 
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
@@ -177,3 +179,69 @@ def test_the_index_of_a_result_is_that_of_its_color_space(tmp_path, srgb):
     command = ["exiftool", "-s3", "-n", "-ColorSpace", "-InteropIndex", tmp_path / "b.jpg"]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert found == (["1", "R98"] if srgb else ["65535", "R03"])
+
+
+def scanner_profile():
+    """An RGB profile with a table from RGB to Lab and none back (ICC.1:2004-10, 10.8)."""
+    steps = np.stack(np.meshgrid(*[np.linspace(0, 1, 9)] * 3, indexing="ij"), -1).reshape(1, -1, 3)
+    wide = imagecodecs.cms_profile("adobergb")
+    lab = imagecodecs.cms_transform(
+        steps.astype(np.float32) ** 1.3,  # a curve of its own
+        wide,
+        imagecodecs.cms_profile("lab4"),
+        colorspace="rgb",
+        outcolorspace="lab",
+        outdtype="float32",
+    )[0]
+    stored = np.stack([lab[:, 0] * 652.8, (lab[:, 1] + 128) * 256, (lab[:, 2] + 128) * 256], 1)
+    ends = struct.pack(">6H", *[0, 65535] * 3)
+    table = b"mft2" + bytes([0, 0, 0, 0, 3, 3, 9, 0])
+    table += struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    table += struct.pack(">HH", 2, 2) + ends + stored.round().astype(">u2").tobytes() + ends
+    description = b"desc" + bytes(4) + struct.pack(">I", 8) + b"Scanner\0" + bytes(78)
+    tags = {
+        b"desc": description + bytes(-len(description) % 4),
+        b"cprt": b"text" + bytes(8),
+        b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061),
+        b"A2B0": table,
+    }
+    index, body, start = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
+    for name, content in tags.items():
+        index += name + struct.pack(">II", start + len(body), len(content))
+        body += content
+    header = struct.pack(">I4xI4s4s4s12x4s", start + len(body), 0x02400000, *SCANNER, b"acsp")
+    header += bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return header.ljust(128, b"\0") + index + body
+
+
+SCANNER = (b"scnr", b"RGB ", b"Lab ")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_a_scanners_profile_that_only_describes_reading_is_honoured(tmp_path, suffix):
+    profile = scanner_profile()
+    pixels = (smooth(64, 48) // 3 + 80).astype(np.uint8)  # within sRGB
+    lossless = {"lossless": True} if suffix == ".webp" else {"quality": 100, "subsampling": 0}
+    Image.fromarray(pixels).save(tmp_path / f"a{suffix}", icc_profile=profile, **lossless)
+    photo = decode(tmp_path / f"a{suffix}")
+    expected = ImageCms.profileToProfile(
+        Image.open(tmp_path / f"a{suffix}").convert("RGB"),
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    difference = np.abs(photo.as_srgb().clip(0, 1) * 255 - np.asarray(expected))
+    assert difference.mean() < 0.6  # single colors: Pillow converts by a table of its own
+    assert np.abs(pixels - np.asarray(expected).astype(int)).mean() > 5, "the profile matters"
+    assert any("Adobe RGB" in warning for warning in photo.warnings)
+    write_photo(photo, tmp_path / "result.png")
+    with Image.open(tmp_path / "result.png") as result:
+        assert b"Adobe RGB" in result.info["icc_profile"]
+
+
+def test_sixteen_bits_of_a_scanner_stay_sixteen(tmp_path):
+    pixels = (smooth(64, 48).astype(np.uint16) // 3 + 80) * 257
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", iccprofile=scanner_profile())
+    photo = decode(tmp_path / "a.tif")
+    assert photo.pixels.dtype == np.uint16 and len(np.unique(photo.pixels)) > 256
