@@ -103,7 +103,7 @@ def stored_image(
     if opacity is not None:
         alpha = full_range(samples[..., n_colors + opacity], _bits_of(page))
     if kind == PHOTOMETRIC.PALETTE:
-        return StoredImage(_palette(page)[colors])
+        return StoredImage(_palette(page)[colors.astype(np.intp)])  # those of 1 bit are booleans
     if kind in LAB:
         return StoredImage(_lab_to_rgb(colors, kind), "rgb", alpha)
     levels = full_range(colors, _bits_of(page))

@@ -1,6 +1,7 @@
 """Kinds of pixels in TIFF files. Expected values: TIFF 6.0, closed forms, ImageMagick, skimage."""
 
 import shutil
+import struct
 import subprocess
 
 import imagecodecs
@@ -217,6 +218,36 @@ def test_an_orientation_of_any_type_is_applied_and_reset(write, orientation):
 def test_palettes_of_eight_and_sixteen_bits(write, scale):
     photo = decode(write(INDEXES, photometric="palette", colormap=MAP * scale))
     np.testing.assert_array_equal(photo.pixels, MAP.T[INDEXES])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_palettes_of_few_colors(tmp_path, bits):
+    """TIFF 6.0, section 5, for 16 x 2 pixels."""
+    indexes = np.random.default_rng(0).integers(0, 2**bits, (2, 16))
+    rows = b"".join(np.packbits(_bits_of(row, bits)).tobytes() for row in indexes)
+    palette = np.random.default_rng(1).integers(0, 256, (3, 2**bits))
+    tags = [
+        (256, 3, 1, 16),
+        (257, 3, 1, 2),
+        (258, 3, 1, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, 3),  # a palette
+        (273, 4, 1, 8),
+        (277, 3, 1, 1),
+        (278, 3, 1, 2),
+        (279, 4, 1, len(rows)),
+        (320, 3, palette.size, 8 + len(rows)),
+    ]
+    colors = (palette * 257).astype("<u2").tobytes()
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(rows) + len(colors))
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    (tmp_path / "a.tif").write_bytes(head + rows + colors + directory + bytes(4))
+    np.testing.assert_array_equal(decode(tmp_path / "a.tif").pixels, palette.T[indexes])
+
+
+def _bits_of(row, bits):
+    """The bits of each number, the highest first."""
+    return (row[:, None] >> np.arange(bits)[::-1] & 1).ravel()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
