@@ -60,10 +60,6 @@ def _why_skipped(stage: StageConfig, model: ModelConfig) -> str | None:
         return f"the variant {model.variant} has no PRNet"
     if stage.projected and not model.is_global:
         return 'the stage is projected, and model.prnet is "per-pixel"'
-    if stage.trains == "overall" and not model.is_global:
-        return 'an overall residual is projected, and model.prnet is "per-pixel"'
-    if stage.trains == "overall" and not model.photo_statistics:
-        return "PRNet has an overall residual only with model.photo_statistics"
     return None
 
 
@@ -88,13 +84,9 @@ def _idle_in_crops(stage: StageConfig, model: ModelConfig) -> dict[str, str]:
     if stage.trains == "cenet":
         idle["projected"] = "it concerns PRNet, and the stage trains CENet"
         idle["crop"] = "CENet sees what model.input_side and model.fit say"
-    if stage.trains == "overall":
-        idle["projected"] = "an overall residual is a polynomial of color as it is"
     if not _is_cropped(stage, model):
-        why = "whole photos are padded" + ("" if stage.trains == "cenet" else " (crop is 0)")
+        why = "whole photos are padded" + (" (crop is 0)" if stage.trains == "prnet" else "")
         idle |= dict.fromkeys(("initial_crop", "min_crop_scale"), why)
-    elif stage.trains == "overall":
-        idle["initial_crop"] = "all epochs have the samples of the first one"
     elif stage.initial_crop >= _side(stage, model):
         idle["initial_crop"] = f"samples have only {_side(stage, model)} pixels a side in the end"
     return idle
@@ -108,8 +100,7 @@ def _idle_in_shares(stage: StageConfig, model: ModelConfig) -> dict[str, str]:
         keys = ("version_mixup", "identity_share")
         idle |= dict.fromkeys(keys, "synthetic_share is 1, so that no sample shows a photo")
     side = _side(stage, model)
-    growing = _is_cropped(stage, model) and stage.trains != "overall"
-    grows = growing and 0 < stage.initial_crop < side
+    grows = _is_cropped(stage, model) and 0 < stage.initial_crop < side
     if side % 2 and not grows:
         idle["tile_shuffle"] = f"samples of {side} pixels a side cannot be cut into equal tiles"
     return idle

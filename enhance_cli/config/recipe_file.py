@@ -111,7 +111,7 @@ def _stages(tables: Mapping[str, Mapping[str, object]], where: str) -> tuple[Sta
     for name, table in tables.items():
         if "trains" not in table:
             raise UsageError(
-                f'{where}: stages.{name}.trains: must be set, to one of "cenet", "prnet", "overall"'
+                f'{where}: stages.{name}.trains: must be set, to one of "cenet", "prnet"'
             )
     return tuple(
         updated(StageConfig(), table, where, f"stages.{name}.") for name, table in tables.items()

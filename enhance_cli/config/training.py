@@ -10,7 +10,7 @@ from enhance_cli.config.data import DataConfig, NewOrOverwrite
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.config.settings import setting
 
-Trains = Literal["cenet", "prnet", "overall"]
+Trains = Literal["cenet", "prnet"]
 Loss = Literal["mse", "l1", "lab"]
 Precision = Literal["32", "bf16"]
 OptimizerName = Literal["sgd", "adamw", "muon"]
@@ -25,9 +25,7 @@ class StageConfig:
     Attributes:
         name: Name of the stage, for ``--stages``, ``--set`` and the log.
         trains: The network that learns. PRNet learns on the output of the CENet of earlier stages,
-            which is frozen. ``"overall"`` trains the last layers of PRNet's overall residual alone
-            (see ``photo_statistics`` of the model; not in the paper). What all else makes of each
-            sample is computed once, in the first epoch, so that later epochs take seconds.
+            which is frozen.
         projected: Compute PRNet's loss after its residual has been projected onto polynomials of
             color, as a model with ``prnet = "global"`` does when it is used.
         epochs: Number of passes over the training pairs.
@@ -81,11 +79,6 @@ class StageConfig:
     identity_share: float = setting(0.0, low=0, high=1)
     synthetic_share: float = setting(0.0, low=0, high=1)
     tile_shuffle: float = setting(0.0, low=0, high=1)
-
-    @property
-    def network(self) -> Literal["cenet", "prnet"]:
-        """The network that learns, or of which a part learns."""
-        return "cenet" if self.trains == "cenet" else "prnet"
 
 
 @dataclass(frozen=True)

@@ -118,43 +118,35 @@ class ResidualBlock(nn.Module):
         return F.relu(features + self.body(features))
 
 
-class PolynomialHead(nn.Sequential):
-    """Predict a polynomial of color from statistics of a whole photo (not in the paper).
-
-    The last layer is initialised to zero, so that an untrained head changes nothing.
-    """
-
-    def __init__(self) -> None:
-        last = nn.Linear(512, 3 * TERMS)
-        super().__init__(
-            nn.Linear(STATISTICS, 512), nn.GELU(), nn.Linear(512, 512), nn.GELU(), last
-        )
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Map ``(B, 800)`` statistics to coefficients, ``(B, 35, 3)``, float32."""
-        with torch.autocast(input.device.type, enabled=False):
-            for layer in self:
-                input = layer(input)
-            # As in the fit: terms that are nearly orthogonal are learned alike.
-            return legendre_terms().to(input.device).mT @ unflatten(input, 1, (TERMS, 3))
-
-
 class OverallResidual(nn.Module):
     """Predict from statistics of a whole photo how each of its colors changes (not in the paper).
 
-    The change is a polynomial of color.
+    The change is a polynomial of color. The last layer is initialised to zero, so that an untrained
+    network changes nothing.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.statistics = PhotoStatistics()
-        self.head = PolynomialHead()
+        self.head = nn.Sequential(
+            nn.Linear(STATISTICS, 512),
+            nn.GELU(),
+            nn.Linear(512, 512),
+            nn.GELU(),
+            nn.Linear(512, 3 * TERMS),
+        )
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, photo: Tensor) -> Tensor:
         """Map photos, ``(B, 3, H, W)``, sRGB in [0, 1], to what is to be added to them."""
-        return evaluate_color_polynomial(self.head(self.statistics(photo)), photo)
+        with torch.autocast(photo.device.type, enabled=False):
+            numbers = unflatten(self.head(self.statistics(photo)), 1, (TERMS, 3))
+            # As in the fit: terms that are nearly orthogonal are learned alike.
+            basis = legendre_terms().to(photo.device)
+            return evaluate_color_polynomial(basis.mT @ numbers, photo)
 
 
 class PRNet(nn.Module):
@@ -207,18 +199,14 @@ class PRNet(nn.Module):
         Returns:
             ``r_p``, ``(B, 3, H, W)``, to be added to ``coarse``.
         """
-        residual = self.local_residual(coarse)
+        height, width = coarse.shape[-2:]
+        padded = replicate_pad(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
+        features = self.transform(self.down(padded))
+        residual = self.to_rgb(self.up(features))[..., :height, :width]
         if self.overall is None:
             return residual
         assert photo is not None
         return residual + self.overall(photo)
-
-    def local_residual(self, coarse: Tensor) -> Tensor:
-        """Predict the residual as in the paper, without the overall one: ``(B, 3, H, W)``."""
-        height, width = coarse.shape[-2:]
-        padded = replicate_pad(coarse, (0, -width % STRIDE, 0, -height % STRIDE))
-        features = self.transform(self.down(padded))
-        return self.to_rgb(self.up(features))[..., :height, :width]
 
 
 def _conv(in_channels: int, out_channels: int, kernel: int, stride: int) -> nn.Sequential:

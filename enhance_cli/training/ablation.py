@@ -86,7 +86,7 @@ class Ablation:
         log_dir = self.config.log_dir and self.config.log_dir / variant
         config = replace(self.config, recipe=recipe, out=self._out(variant), log_dir=log_dir)
         if config.model.has_cenet and config.model.has_prnet:
-            refining = (stage.name for stage in stages_to_run(config) if stage.network == "prnet")
+            refining = (stage.name for stage in stages_to_run(config) if stage.trains == "prnet")
             config = replace(config, init=self._out("ce"), stages=tuple(refining))
         if not config.model.has_cenet or config.init:
             config = replace(config, pretrained=False)

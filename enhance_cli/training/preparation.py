@@ -97,11 +97,11 @@ def stages_to_run(config: TrainConfig) -> tuple[StageConfig, ...]:
 
 def _refuse_untrained(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:
     """Refuse a recipe if the model has a network none of whose stages runs."""
-    trained = {stage.network for stage in stages}
+    trained = {stage.trains for stage in stages}
     present = {"cenet": config.model.has_cenet, "prnet": config.model.has_prnet}
     reasons = without_effect(config.recipe)
     for stage in config.recipe.stages:
-        if present[stage.network] and stage.network not in trained:
+        if present[stage.trains] and stage.trains not in trained:
             raise UsageError(
                 f"stages.{stage.name} does not run, and no other stage trains its network: "
                 f"{reasons[f'stages.{stage.name}']}; change one of the two"

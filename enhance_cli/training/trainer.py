@@ -27,7 +27,6 @@ from enhance_cli.inference.enhancer import Enhancer
 from enhance_cli.inference.weights import load_weights, save_weights
 from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
-from enhance_cli.training.cached_samples import CachedBatches, CachedSample
 from enhance_cli.training.checkpoint import (
     checkpoint_path,
     fingerprint,
@@ -290,11 +289,8 @@ class Trainer:
             self.pairs.train, self.pairs.cache, stage.crop, stage.config, recipe.seed
         )
         on_gpu = self.device.type == "cuda"
-        loader: Any = make_loader(samples, batches, self.config.workers, pin_memory=on_gpu)
+        loader = make_loader(samples, batches, self.config.workers, pin_memory=on_gpu)
         loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
-        if stage.compute is not None:
-            seed = f"{recipe.seed}/{stage.config.name}/{fabric.global_rank}"
-            loader = CachedBatches(loader, batches, stage.compute, seed)
         for batches.epoch in range(done, stage.config.epochs):
             try:
                 report = self._epoch(stage, batches, loader, state)
@@ -318,7 +314,7 @@ class Trainer:
             losses.append(self._finite_mean(each, step, batch))
             self.fabric.backward(each.mean())
             state.step()
-            photos += len(batch.pair_index) * self.fabric.world_size
+            photos += len(batch.original) * self.fabric.world_size
             self._on_step(StepReport(name, epoch + 1, epochs, number, steps, losses[-1], *labels))
         mean_loss = sum(losses) / len(losses)
         speed = photos / (time.perf_counter() - started)
@@ -359,14 +355,14 @@ class Trainer:
     def _enhancer(self) -> Enhancer:
         return Enhancer(self.model.eval(), self.device)
 
-    def _finite_mean(self, losses: Tensor, step: int, batch: Sample | CachedSample) -> float:
+    def _finite_mean(self, losses: Tensor, step: int, batch: Sample) -> float:
         """Average the losses over the batch, all processes included, and stop unless finite."""
         mean: Tensor = self.fabric.all_reduce(losses.detach().mean(), reduce_op="mean")  # type: ignore[assignment]
         if not mean.isfinite():
             self._stop_at(losses.detach(), step, batch)
         return mean.item()
 
-    def _stop_at(self, losses: Tensor, step: int, batch: Sample | CachedSample) -> NoReturn:
+    def _stop_at(self, losses: Tensor, step: int, batch: Sample) -> NoReturn:
         everywhere, indices = (
             self.fabric.all_gather(values).flatten()  # type: ignore[union-attr]
             for values in (losses, batch.pair_index)

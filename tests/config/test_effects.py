@@ -41,7 +41,6 @@ STAGE = StageConfig(
 )
 COARSE, REFINE = STAGE, replace(STAGE, name="refine", trains="prnet")
 PROJECTED = replace(REFINE, name="refine_projected", projected=True)
-OVERALL = replace(STAGE, name="overall", trains="overall", initial_crop=0)
 
 OTHER_VALUES = {
     **{"input_side": 80, "max_input_edge": 24, "nonlocal_pool": 4, "prnet_input_edge": 8},
@@ -130,9 +129,7 @@ def trained_by(config: StageConfig, recipe: Recipe, pairs) -> list:
     pixels = [md5(part.numpy().tobytes()).hexdigest() for sample in drawn for part in sample]
     key = recipe.model, config.trains, config.loss, config.projected, pixels[0]
     if key not in LOSSES:  # they take longest
-        batch = as_batch(drawn[0])
-        kept = stage.compute(batch) if stage.compute else batch
-        LOSSES[key] = stage.losses(stage.net.eval(), kept).tolist()
+        LOSSES[key] = stage.losses(stage.net.eval(), as_batch(drawn[0])).tolist()
     return [config.epochs, config.batch_size, type(optimizer), groups, rates, LOSSES[key], pixels]
 
 
@@ -148,7 +145,6 @@ MODELS = [
     for prnet in ("global", "per-pixel")
 ]
 SQUASH, PAD = replace(MODEL, fit="squash"), MODEL
-STATISTICS = replace(SQUASH, photo_statistics=True)
 STAGES = {
     "CENet, squashed": (SQUASH, COARSE),
     "CENet, padded": (PAD, COARSE),
@@ -167,12 +163,6 @@ STAGES = {
     "PRNet, odd crops": (SQUASH, replace(REFINE, crop=47, initial_crop=64)),
     "PRNet, odd crops that grow": (SQUASH, replace(REFINE, crop=47)),
     "PRNet, projected": (SQUASH, PROJECTED),
-    "the overall residual": (STATISTICS, OVERALL),
-    "the overall residual, odd crops": (STATISTICS, replace(OVERALL, crop=47)),
-    "the overall residual, whole photos": (
-        replace(STATISTICS, fit="pad"),
-        replace(OVERALL, crop=0),
-    ),
     "AdamW and cosine": (SQUASH, replace(REFINE, optimizer="adamw", schedule="cosine")),
     "Muon and steps": (SQUASH, replace(REFINE, optimizer="muon")),
     "a constant rate": (SQUASH, replace(REFINE, decay=1.0)),
@@ -223,21 +213,14 @@ def test_of_a_stages_settings_exactly_those_without_effect_change_nothing(model,
 @pytest.mark.parametrize(
     ("model", "skipped"),
     [
-        (
-            replace(STATISTICS, variant="ce"),
-            dict.fromkeys(("refine", "refine_projected", "overall"), "no PRNet"),
-        ),
-        (replace(STATISTICS, variant="prnl"), {"coarse": "no CENet"}),
-        (
-            replace(STATISTICS, prnet="per-pixel"),
-            dict.fromkeys(("refine_projected", "overall"), "per-pixel"),
-        ),
-        (MODEL, {"overall": "photo_statistics"}),
-        (STATISTICS, {}),
+        (replace(MODEL, variant="ce"), {"refine": "no PRNet", "refine_projected": "no PRNet"}),
+        (replace(MODEL, variant="prnl"), {"coarse": "no CENet"}),
+        (replace(MODEL, prnet="per-pixel"), {"refine_projected": "per-pixel"}),
+        (MODEL, {}),
     ],
 )
 def test_a_stage_without_its_network_is_skipped_with_the_reason(model, skipped):
-    recipe = Recipe(model=model, stages=(COARSE, REFINE, PROJECTED, OVERALL))
+    recipe = Recipe(model=model, stages=(COARSE, REFINE, PROJECTED))
     idle = without_effect(recipe)
     for stage in recipe.stages:
         reason = idle.get(f"stages.{stage.name}", "")

@@ -36,12 +36,11 @@ class TestBuiltIn:
         assert [one.epochs for one in SMALL.stages] == [20, 80, 8]
         assert (SMALL.model.input_side, SMALL.model.prnet) == (32, "global")
 
-    def test_the_large_one_trains_each_part_once_and_in_larger_steps(self):
+    def test_the_large_one_trains_each_network_once_and_in_larger_steps(self):
         large = load_recipe("large")
         assert [(one.name, one.trains, one.projected) for one in large.stages] == [
             ("coarse", "cenet", False),
             ("refine", "prnet", True),
-            ("overall", "overall", False),
         ]
         assert large.model.photo_statistics
         assert min(one.batch_size for one in large.stages) > SMALL.stages[0].batch_size

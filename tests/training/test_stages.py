@@ -9,7 +9,6 @@ from enhance_cli.config.training import Recipe, StageConfig, TrainConfig
 from enhance_cli.data.dataset import Sample
 from enhance_cli.errors import UsageError
 from enhance_cli.models.cascade import Cascade
-from enhance_cli.models.prnet import Shape, resized
 from enhance_cli.training.preparation import stages_to_run
 from enhance_cli.training.stages import FULL_SIZE_FROM, make_stage
 
@@ -62,28 +61,6 @@ def test_the_loss_of_a_projected_stage_is_that_of_the_projected_residual(model):
     ):
         losses = make_stage(stage, recipe, model, fabric).losses(lambda *_: left, batch)
         torch.testing.assert_close(losses, torch.full((2,), expected), rtol=0, atol=1e-5)
-
-
-def test_the_loss_of_an_overall_stage_is_that_of_the_whole_cascade(small_backbone):  # noqa: ARG001
-    """At every fifth pixel of every fifth row."""
-    torch.manual_seed(0)
-    config = ModelConfig(
-        input_side=32, fit="squash", prnet="global", prnet_input_edge=40, photo_statistics=True
-    )
-    model = Cascade(config).eval()
-    with torch.no_grad():
-        for last in (model.cenet.head[-1], model.prnet.to_rgb, model.prnet.overall.head[-1]):
-            last.weight.normal_(std=0.02)
-    original, expert = torch.rand(2, 3, 3, 40, 40)
-    view = resized(original, Shape(32, 32))
-    batch = Sample(original, expert, torch.ones(3, 1, 40, 40), view, torch.arange(3))
-    stage = StageConfig(name="overall", trains="overall", crop=40)
-    made = make_stage(stage, Recipe(model=config), model, Fabric(accelerator="cpu", devices=1))
-    with torch.no_grad():
-        losses = made.losses(made.net, made.compute(batch))
-        difference = model(original).enhanced - expert
-    expected = difference[..., 2::5, 2::5].square().mean((1, 2, 3))  # eq. 4
-    torch.testing.assert_close(losses, expected)
 
 
 def test_growing_crops_are_full_for_the_last_quarter(model):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MEASURED_STEPS = 10
 """Number of steps of a stage after which it is said how long the stage takes."""
 
-_NETWORKS = {"cenet": "CENet", "prnet": "PRNet", "overall": "PRNet's overall residual"}
+_NETWORKS = {"cenet": "CENet", "prnet": "PRNet"}
 
 
 class TrainingBar:
@@ -87,17 +87,11 @@ class TrainingBar:
             return
         self._measured.add(key)
         pace = (now - began) / (number - first)
-        only_first = report.epoch == 1 and self._keeps_samples(report.stage)
-        epochs, what = (1, "first epoch") if only_first else (report.epochs, "stage")
-        left = epochs * report.steps - number
+        left = report.epochs * report.steps - number
         say(
-            f"{report.variant} {report.stage}: {pace:.2f} s a step, so the {what} takes about "
-            f"{_duration(pace * left)} more{'; later ones are much faster' * only_first}"
+            f"{report.variant} {report.stage}: {pace:.2f} s a step, so the stage takes about "
+            f"{_duration(pace * left)} more"
         )
-
-    def _keeps_samples(self, name: str) -> bool:
-        """Whether a stage takes the samples of its later epochs from memory."""
-        return any(one.stage.name == name and one.stage.trains == "overall" for one in self._plan)
 
 
 def _stage_line(one: StagePlan) -> str:

@@ -69,22 +69,6 @@ def test_the_time_of_a_stage_is_said_after_ten_steps(said, monkeypatch):
     assert said == ["ce coarse: 36.00 s a step, so the stage takes about 2.3 hours more"]
 
 
-def test_of_a_stage_that_keeps_its_samples_the_time_of_the_first_epoch_is_said(said, monkeypatch):
-    """Of 100 steps of 36 s, 90 are left after the tenth: 54 minutes."""
-    stage = StageConfig(name="overall", trains="overall", epochs=40)
-    clock = iter(range(0, 36 * 300, 36))
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    bar = TrainingBar()
-    bar.announce([StagePlan("ce+prnl", stage, 100)])
-    said.clear()
-    for step in range(1, 11):
-        bar.update(StepReport("overall", 1, 40, step, 100, 0.5, "ce+prnl", "lab"))
-    assert said == [
-        "ce+prnl overall: 36.00 s a step, so the first epoch takes about 54 minutes more; later "
-        "ones are much faster"
-    ]
-
-
 @pytest.mark.parametrize(
     ("seconds", "words"), [(40, "40 seconds"), (600, "10 minutes"), (9000, "2.5 hours")]
 )
