@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import piexif
-from PIL import Image
 
 from enhance_cli.imaging.metadata.exif_block import (
     COLOR_SPACE,
@@ -24,8 +23,8 @@ from enhance_cli.imaging.metadata.exif_block import (
     ORIENTATION,
     ExifBlock,
 )
-from enhance_cli.imaging.metadata.tiff_limits import refuse_costly_tags
-from enhance_cli.imaging.metadata.tiff_tags import piexif_misses, read_directories
+from enhance_cli.imaging.metadata.tiff_limits import CostlyTagsError, refuse_costly_tags
+from enhance_cli.imaging.metadata.tiff_tags import DamagedTiffError, read_directories
 from enhance_cli.imaging.resize import Size
 
 PREFIX = b"Exif\x00\x00"
@@ -78,9 +77,7 @@ _EXIF_REQUIRED = {
 }
 """Tags that Exif 2.32 requires (tables 4 and 7) and RAW files often lack."""
 
-
-_LONGEST_BLOCK = 2**16
-"""Bytes of a segment of a JPEG."""
+_BIG_TIFFS = (b"II+\0", b"MM\0+")
 
 _UNREADABLE = "its EXIF cannot be read and was left out"
 
@@ -135,16 +132,13 @@ def camera_in(found: bytes | Tags | None) -> tuple[str, ...]:
     if found is None:
         return ()
     if isinstance(found, bytes):
-        block = Image.Exif()
         try:
-            block.load(found)
-            values = [block.get(tag) for tag in _CAMERA]
-        except Exception:  # a damaged block, which fails in many ways
+            found = read_tags(PREFIX + found.removeprefix(PREFIX))
+        except ExifError:
             return ()
-    else:
-        values = [found.get("0th", {}).get(tag) for tag in _CAMERA]
-    texts = (one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values)
-    plain = (one.split("\0")[0].strip() for one in texts if isinstance(one, str))
+    values = [found.get("0th", {}).get(tag) for tag in _CAMERA]
+    texts = (one.decode("utf-8", "replace") for one in values if isinstance(one, bytes))
+    plain = (one.split("\0")[0].strip() for one in texts)
     return tuple(one for one in plain if one)
 
 
@@ -192,22 +186,31 @@ def read_tags(source: Path | bytes) -> Tags:
     Args:
         source: A file built like a TIFF, or the bytes of a JPEG.
 
+    Returns:
+        The tags, without damaged ones.
+
     Raises:
         ExifError: The file has no EXIF that can be read with reasonable memory.
     """
     try:
+        content = source
         if isinstance(source, bytes):
-            start = source.index(PREFIX) + len(PREFIX)
-            refuse_costly_tags(BytesIO(source[start : start + _LONGEST_BLOCK]))
-            return piexif.load(source)
-        if piexif_misses(source):
-            return read_directories(source)
-        with source.open("rb") as file:
-            refuse_costly_tags(file)
-        return piexif.load(str(source))
-    # A damaged block makes piexif raise whatever its indexing runs into.
-    except Exception as problem:
+            content = source[source.index(PREFIX) + len(PREFIX) :]
+        tags = read_directories(content)
+        if not (tags["Exif"] or tags["GPS"] or _COPIED & tags["0th"].keys()):
+            _refuse_damage(content)
+    except (DamagedTiffError, CostlyTagsError, ValueError, OSError, struct.error) as problem:
         raise ExifError(_UNREADABLE) from problem
+    return tags
+
+
+def _refuse_damage(content: Path | bytes) -> None:
+    """Raise an exception if there are no tags because the directories are damaged."""
+    with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
+        if file.read(4) in _BIG_TIFFS:
+            return
+        file.seek(0)
+        refuse_costly_tags(file)
 
 
 def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) -> bytes:
@@ -239,11 +242,34 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
         location = tags["GPS"] if gps else {}
         if location:
             location = {piexif.GPSIFD.GPSVersionID: (2, 3, 0, 0)} | location
-        dumped = piexif.dump({"0th": image, "Exif": exposure, "GPS": location})
+        dumped = _dumped({"0th": image, "Exif": exposure, "GPS": location})
     # Values of the wrong type make piexif raise whatever its packing runs into.
     except Exception as problem:
         raise ExifError(_UNREADABLE) from problem
     return dumped if gps else update_block(dumped, size, srgb=srgb, gps=False)
+
+
+def _dumped(tags: Mapping[str, dict[int, Any]]) -> bytes:
+    """The block of these tags, without those that piexif cannot write."""
+    try:
+        return piexif.dump(tags)
+    except Exception:  # whatever its packing runs into
+        return piexif.dump(
+            {
+                name: {
+                    tag: value for tag, value in values.items() if _is_writable(name, tag, value)
+                }
+                for name, values in tags.items()
+            }
+        )
+
+
+def _is_writable(name: str, tag: int, value: Any) -> bool:
+    try:
+        piexif.dump({name: {tag: value}})
+    except Exception:
+        return False
+    return True
 
 
 def without_orientation(exif: bytes) -> bytes:

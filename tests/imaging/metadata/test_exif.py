@@ -127,7 +127,7 @@ class TestBuildBlock:
     def test_camera_lens_exposure_and_location_are_copied(self, block, tmp_path):
         path = tmp_path / "a.jpg"
         Image.new("RGB", (8, 8)).save(path, exif=block)
-        loaded = piexif.load(build_block(read_tags(path), (334, 500)))
+        loaded = piexif.load(build_block(read_tags(path.read_bytes()), (334, 500)))
         assert loaded["0th"][piexif.ImageIFD.Model] == b"NIKON D800"
         assert loaded["0th"][piexif.ImageIFD.Orientation] == 1
         assert loaded["Exif"][piexif.ExifIFD.LensModel] == b"24-70mm f/2.8"
@@ -140,7 +140,9 @@ class TestBuildBlock:
     def test_exiftool_finds_nothing_missing(self, block, tmp_path):
         path, result = tmp_path / "a.jpg", tmp_path / "b.jpg"
         Image.new("RGB", (8, 8)).save(path, exif=block)
-        Image.new("RGB", (334, 500)).save(result, exif=build_block(read_tags(path), (334, 500)))
+        Image.new("RGB", (334, 500)).save(
+            result, exif=build_block(read_tags(path.read_bytes()), (334, 500))
+        )
         command = ["exiftool", "-s3", "-validate", "-warning", "-a", result]
         validation = subprocess.run(command, capture_output=True, check=True, text=True)
         assert "Missing required" not in validation.stdout
