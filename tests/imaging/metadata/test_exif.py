@@ -136,6 +136,28 @@ class TestBuildBlock:
         assert piexif.ExifIFD.MakerNote not in loaded["Exif"]
         assert loaded["GPS"] and loaded["thumbnail"] is None
 
+    def test_without_the_location_the_values_of_all_other_tags_stay(self, block):
+        """piexif puts the first value where the link after a directory would be."""
+        tags = read_tags(block)
+        loaded = piexif.load(build_block(tags, (334, 500)))
+        without = piexif.load(build_block(tags, (334, 500), gps=False))
+        assert loaded["GPS"] and not without["GPS"]
+        assert without["Exif"] == loaded["Exif"]
+        assert without["Exif"][piexif.ExifIFD.ExposureTime] == (1, 250)
+        assert (
+            loaded["0th"].pop(piexif.ImageIFD.GPSTag)
+            and without["0th"].keys() == loaded["0th"].keys()
+        )
+
+    def test_a_value_that_cannot_be_written_is_left_out_alone(self, block):
+        tags = {name: dict(found) for name, found in read_tags(block).items()}
+        tags["Exif"][piexif.ExifIFD.FocalLength] = "fifty"
+        tags["0th"][piexif.ImageIFD.Rating] = -4
+        loaded = piexif.load(build_block(tags, (334, 500)))
+        assert piexif.ExifIFD.FocalLength not in loaded["Exif"]
+        assert piexif.ImageIFD.Rating not in loaded["0th"]
+        assert loaded["Exif"][piexif.ExifIFD.ExposureTime] == (1, 250) and loaded["GPS"]
+
     @pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
     def test_exiftool_finds_nothing_missing(self, block, tmp_path):
         path, result = tmp_path / "a.jpg", tmp_path / "b.jpg"
