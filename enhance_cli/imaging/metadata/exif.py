@@ -38,8 +38,9 @@ _UNCALIBRATED, _ADOBE_RGB = 0xFFFF, 2
 _SRGB_INDEX, _ADOBE_RGB_INDEX = b"R98", b"R03"
 """InteroperabilityIndex of files in sRGB and in Adobe RGB (DCF 2.0, 5.2)."""
 
-_COPIED = frozenset(
+COPIED = frozenset(
     {
+        piexif.ImageIFD.DocumentName,
         piexif.ImageIFD.ImageDescription,
         piexif.ImageIFD.Make,
         piexif.ImageIFD.Model,
@@ -47,13 +48,21 @@ _COPIED = frozenset(
         piexif.ImageIFD.DateTime,
         piexif.ImageIFD.Artist,
         piexif.ImageIFD.Copyright,
+        piexif.ImageIFD.HostComputer,
         piexif.ImageIFD.Rating,
+        piexif.ImageIFD.RatingPercent,
+        piexif.ImageIFD.XPTitle,
+        piexif.ImageIFD.XPComment,
+        piexif.ImageIFD.XPAuthor,
+        piexif.ImageIFD.XPKeywords,
+        piexif.ImageIFD.XPSubject,
     }
 )
-"""Tags of the first directory that are copied from TIFF and RAW files."""
+"""Tags of the first directory that are copied from TIFF and RAW files, and to TIFF files."""
 
 _NOT_COPIED = frozenset(
     {
+        piexif.ImageIFD.DocumentName,
         piexif.ExifIFD.MakerNote,  # its offsets point into the file that it comes from
         piexif.ExifIFD.ColorSpace,
         piexif.ExifIFD.PixelXDimension,
@@ -197,7 +206,7 @@ def read_tags(source: Path | bytes) -> Tags:
         if isinstance(source, bytes):
             content = source[source.index(PREFIX) + len(PREFIX) :]
         tags = read_directories(content)
-        if not (tags["Exif"] or tags["GPS"] or _COPIED & tags["0th"].keys()):
+        if not (tags["Exif"] or tags["GPS"] or COPIED & tags["0th"].keys()):
             _refuse_damage(content)
     except (DamagedTiffError, CostlyTagsError, ValueError, OSError, struct.error) as problem:
         raise ExifError(_UNREADABLE) from problem
@@ -231,7 +240,8 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
         ExifError: The tags cannot be written.
     """
     try:
-        image = {tag: value for tag, value in tags["0th"].items() if tag in _COPIED}
+        image = {tag: value for tag, value in tags["0th"].items() if tag in COPIED}
+        image |= _resolution(tags["0th"])
         exposure = {tag: value for tag, value in tags["Exif"].items() if tag not in _NOT_COPIED}
         image[piexif.ImageIFD.Orientation] = 1
         exposure[piexif.ExifIFD.ColorSpace] = 1 if srgb else 0xFFFF
@@ -247,6 +257,21 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
     except Exception as problem:
         raise ExifError(_UNREADABLE) from problem
     return dumped if gps else update_block(dumped, size, srgb=srgb, gps=False)
+
+
+def _resolution(first: Mapping[int, Any]) -> dict[int, Any]:
+    """The resolution that a first directory states, and its unit; nothing if it states none."""
+    found = {tag: first.get(tag) for tag in _RESOLUTIONS}
+    for value in found.values():
+        if not (isinstance(value, tuple) and len(value) == 2 and all(value)):
+            return {}
+    unit = first.get(piexif.ImageIFD.ResolutionUnit)
+    return found | {piexif.ImageIFD.ResolutionUnit: unit if unit in _UNITS else _INCH}
+
+
+_RESOLUTIONS = piexif.ImageIFD.XResolution, piexif.ImageIFD.YResolution
+_UNITS, _INCH = (1, 2, 3), 2
+"""Units of the resolution: none, inch, centimeter (TIFF 6.0, section 8)."""
 
 
 def _dumped(tags: Mapping[str, dict[int, Any]]) -> bytes:

@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import numpy as np
 import piexif
 
 MAX_TAG_BYTES, MAX_TAGS = 2**20, 4096
@@ -84,6 +85,20 @@ class _Directory(NamedTuple):
         return _Directory(self.values | other.values, self.types | other.types)
 
 
+class StoredTag(NamedTuple):
+    """The value of a tag as it is stored in a little-endian file.
+
+    Attributes:
+        type: Type of the values (TIFF 6.0, section 2).
+        n_values: Number of values.
+        content: The values.
+    """
+
+    type: int
+    n_values: int
+    content: bytes
+
+
 class DamagedTiffError(Exception):
     """The file is not built like a TIFF."""
 
@@ -113,6 +128,42 @@ def read_directories(source: Path | bytes) -> dict[str, dict[int, Any]]:
             known = isinstance(position, int)
             found[name] = reader.directory(position) if known else _Directory({}, {})
     return {name: _as_piexif(name, directory) for name, directory in found.items()}
+
+
+def stored_directories(block: bytes) -> dict[str, dict[int, StoredTag]]:
+    """Read the directories of an EXIF block with the types and the bytes of their values.
+
+    Args:
+        block: The block, without ``Exif`` in front.
+
+    Returns:
+        Tags by directory: ``0th``, ``Exif``, ``GPS`` and ``Interop``. Damaged ones are left out.
+
+    Raises:
+        DamagedTiffError: The block is not built like a TIFF.
+    """
+    reader = _Reader(BytesIO(block))
+    found = {"0th": reader.stored(reader.first)[0]}
+    for name, parent, tag in _POINTERS:
+        pointer = found[parent].get(tag)
+        position = None if pointer is None else reader.value(pointer)
+        found[name] = reader.stored(position)[0] if isinstance(position, int) else {}
+    if reader.order == ">":
+        return {
+            name: {tag: _swapped(one) for tag, one in tags.items()} for name, tags in found.items()
+        }
+    return found
+
+
+def _swapped(tag: StoredTag) -> StoredTag:
+    """A value of a big-endian file in a little-endian one."""
+    width = struct.calcsize(f"<{_CODES[tag.type][0]}")
+    content, name = tag.content, b""
+    if content.startswith(_UNICODE):  # a text of 16-bit numbers, in the order of the file
+        width, name, content = 2, _UNICODE, content[len(_UNICODE) :]
+    end = len(content) - len(content) % width
+    swapped = np.frombuffer(content[:end], f"u{width}").byteswap().tobytes() + content[end:]
+    return tag._replace(content=name + swapped)
 
 
 def _as_piexif(name: str, directory: _Directory) -> dict[int, Any]:
@@ -265,8 +316,8 @@ class _Reader:
     """Reads the directories of a TIFF (TIFF 6.0, section 2) or BigTIFF.
 
     Attributes:
+        order: Byte order, as in ``struct`` formats.
         first: Position of the first directory.
-        big: Whether this is a BigTIFF.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -276,35 +327,53 @@ class _Reader:
         header = self._read(0, 16)
         if header[:2] not in _ORDERS or len(header) < 16:
             raise DamagedTiffError
-        self._order = _ORDERS[header[:2]]
-        self.big = struct.unpack_from(f"{self._order}H", header, 2)[0] == _BIG_TIFF
-        self._count, self._offset = ("Q", "Q") if self.big else ("H", "I")
-        first = struct.unpack_from(f"{self._order}{self._offset}", header, 8 if self.big else 4)
+        self.order = _ORDERS[header[:2]]
+        big = struct.unpack_from(f"{self.order}H", header, 2)[0] == _BIG_TIFF
+        self._count, self._offset = ("Q", "Q") if big else ("H", "I")
+        first = struct.unpack_from(f"{self.order}{self._offset}", header, 8 if big else 4)
         self.first = first[0]
 
     def directory(self, position: int) -> _Directory:
         """Read the directory at this position, which may lie outside the file."""
-        count = f"{self._order}{self._count}"
-        entry = f"{self._order}HH{self._offset}"
+        tags, following = self.stored(position)
+        values = {tag: self.value(one) for tag, one in tags.items()}
+        return _Directory(values, {tag: one.type for tag, one in tags.items()}, following)
+
+    def stored(self, position: int) -> tuple[dict[int, StoredTag], int]:
+        """The tags of the directory at this position, as they are stored, and the next one's."""
+        count = f"{self.order}{self._count}"
+        entry = f"{self.order}HH{self._offset}"
         inline = struct.calcsize(self._offset)
         length = struct.calcsize(entry) + inline
         content = self._read(position, struct.calcsize(count) + MAX_TAGS * length)
         start = struct.calcsize(count)
         if len(content) < start:
-            return _Directory({}, {})
+            return {}, 0
         n_entries = min(struct.unpack_from(count, content)[0], (len(content) - start) // length)
         end = start + n_entries * length
-        values, types = {}, {}
+        tags = {}
         for at in range(start, end, length):
             tag, type_, n_values = struct.unpack_from(entry, content, at)
-            value = self._value(type_, n_values, content[at + length - inline : at + length])
+            value = self._content(type_, n_values, content[at + length - inline : at + length])
             if value is not None:
-                values[tag], types[tag] = value, type_
+                tags[tag] = StoredTag(type_, n_values, value)
         link = content[end : end + inline].ljust(inline, b"\0")
-        return _Directory(values, types, struct.unpack(f"{self._order}{self._offset}", link)[0])
+        return tags, struct.unpack(f"{self.order}{self._offset}", link)[0]
 
-    def _value(self, type_: int, n_values: int, stored: bytes) -> Any:
-        """The value of an entry, of which ``stored`` is the value itself or its position."""
+    def value(self, tag: StoredTag) -> Any:
+        """The value of a tag of this file, as in :class:`_Directory`."""
+        if tag.type in _TEXTS:
+            return tag.content.rstrip(b"\0")
+        if tag.type == _BYTES:
+            return tag.content
+        code = _CODES[tag.type]
+        numbers = struct.unpack(f"{self.order}{code * tag.n_values}", tag.content)
+        if len(code) == 2:
+            numbers = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+        return numbers[0] if tag.n_values == 1 else numbers
+
+    def _content(self, type_: int, n_values: int, stored: bytes) -> bytes | None:
+        """The bytes of an entry, of which ``stored`` is the value itself or its position."""
         code = _CODES.get(type_)
         if code is None or n_values == 0:
             return None
@@ -313,17 +382,8 @@ class _Reader:
             return None
         self._left -= length
         if length > len(stored):
-            stored = self._read(struct.unpack(f"{self._order}{self._offset}", stored)[0], length)
-        if len(stored) < length:
-            return None
-        if type_ in _TEXTS:
-            return stored[:length].rstrip(b"\0")
-        if type_ == _BYTES:
-            return stored[:length]
-        numbers = struct.unpack_from(f"{self._order}{code * n_values}", stored)
-        if len(code) == 2:
-            numbers = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-        return numbers[0] if n_values == 1 else numbers
+            stored = self._read(struct.unpack(f"{self.order}{self._offset}", stored)[0], length)
+        return stored[:length] if len(stored) >= length else None
 
     def _read(self, position: int, length: int) -> bytes:
         if position >= self._size:
