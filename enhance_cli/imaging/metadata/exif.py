@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import piexif
-from PIL import Image
 
 from enhance_cli.imaging.metadata.exif_block import (
     COLOR_SPACE,
@@ -24,8 +23,8 @@ from enhance_cli.imaging.metadata.exif_block import (
     ORIENTATION,
     ExifBlock,
 )
-from enhance_cli.imaging.metadata.tiff_limits import refuse_costly_tags
-from enhance_cli.imaging.metadata.tiff_tags import piexif_misses, read_directories
+from enhance_cli.imaging.metadata.tiff_limits import CostlyTagsError, refuse_costly_tags
+from enhance_cli.imaging.metadata.tiff_tags import DamagedTiffError, read_directories
 from enhance_cli.imaging.resize import Size
 
 PREFIX = b"Exif\x00\x00"
@@ -39,8 +38,9 @@ _UNCALIBRATED, _ADOBE_RGB = 0xFFFF, 2
 _SRGB_INDEX, _ADOBE_RGB_INDEX = b"R98", b"R03"
 """InteroperabilityIndex of files in sRGB and in Adobe RGB (DCF 2.0, 5.2)."""
 
-_COPIED = frozenset(
+COPIED = frozenset(
     {
+        piexif.ImageIFD.DocumentName,
         piexif.ImageIFD.ImageDescription,
         piexif.ImageIFD.Make,
         piexif.ImageIFD.Model,
@@ -48,13 +48,21 @@ _COPIED = frozenset(
         piexif.ImageIFD.DateTime,
         piexif.ImageIFD.Artist,
         piexif.ImageIFD.Copyright,
+        piexif.ImageIFD.HostComputer,
         piexif.ImageIFD.Rating,
+        piexif.ImageIFD.RatingPercent,
+        piexif.ImageIFD.XPTitle,
+        piexif.ImageIFD.XPComment,
+        piexif.ImageIFD.XPAuthor,
+        piexif.ImageIFD.XPKeywords,
+        piexif.ImageIFD.XPSubject,
     }
 )
-"""Tags of the first directory that are copied from TIFF and RAW files."""
+"""Tags of the first directory that are copied from TIFF and RAW files, and to TIFF files."""
 
 _NOT_COPIED = frozenset(
     {
+        piexif.ImageIFD.DocumentName,
         piexif.ExifIFD.MakerNote,  # its offsets point into the file that it comes from
         piexif.ExifIFD.ColorSpace,
         piexif.ExifIFD.PixelXDimension,
@@ -78,9 +86,7 @@ _EXIF_REQUIRED = {
 }
 """Tags that Exif 2.32 requires (tables 4 and 7) and RAW files often lack."""
 
-
-_LONGEST_BLOCK = 2**16
-"""Bytes of a segment of a JPEG."""
+_BIG_TIFFS = (b"II+\0", b"MM\0+")
 
 _UNREADABLE = "its EXIF cannot be read and was left out"
 
@@ -135,16 +141,13 @@ def camera_in(found: bytes | Tags | None) -> tuple[str, ...]:
     if found is None:
         return ()
     if isinstance(found, bytes):
-        block = Image.Exif()
         try:
-            block.load(found)
-            values = [block.get(tag) for tag in _CAMERA]
-        except Exception:  # a damaged block, which fails in many ways
+            found = read_tags(PREFIX + found.removeprefix(PREFIX))
+        except ExifError:
             return ()
-    else:
-        values = [found.get("0th", {}).get(tag) for tag in _CAMERA]
-    texts = (one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values)
-    plain = (one.split("\0")[0].strip() for one in texts if isinstance(one, str))
+    values = [found.get("0th", {}).get(tag) for tag in _CAMERA]
+    texts = (one.decode("utf-8", "replace") for one in values if isinstance(one, bytes))
+    plain = (one.split("\0")[0].strip() for one in texts)
     return tuple(one for one in plain if one)
 
 
@@ -192,22 +195,31 @@ def read_tags(source: Path | bytes) -> Tags:
     Args:
         source: A file built like a TIFF, or the bytes of a JPEG.
 
+    Returns:
+        The tags, without damaged ones.
+
     Raises:
         ExifError: The file has no EXIF that can be read with reasonable memory.
     """
     try:
+        content = source
         if isinstance(source, bytes):
-            start = source.index(PREFIX) + len(PREFIX)
-            refuse_costly_tags(BytesIO(source[start : start + _LONGEST_BLOCK]))
-            return piexif.load(source)
-        if piexif_misses(source):
-            return read_directories(source)
-        with source.open("rb") as file:
-            refuse_costly_tags(file)
-        return piexif.load(str(source))
-    # A damaged block makes piexif raise whatever its indexing runs into.
-    except Exception as problem:
+            content = source[source.index(PREFIX) + len(PREFIX) :]
+        tags = read_directories(content)
+        if not (tags["Exif"] or tags["GPS"] or COPIED & tags["0th"].keys()):
+            _refuse_damage(content)
+    except (DamagedTiffError, CostlyTagsError, ValueError, OSError, struct.error) as problem:
         raise ExifError(_UNREADABLE) from problem
+    return tags
+
+
+def _refuse_damage(content: Path | bytes) -> None:
+    """Raise an exception if there are no tags because the directories are damaged."""
+    with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
+        if file.read(4) in _BIG_TIFFS:
+            return
+        file.seek(0)
+        refuse_costly_tags(file)
 
 
 def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) -> bytes:
@@ -228,7 +240,8 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
         ExifError: The tags cannot be written.
     """
     try:
-        image = {tag: value for tag, value in tags["0th"].items() if tag in _COPIED}
+        image = {tag: value for tag, value in tags["0th"].items() if tag in COPIED}
+        image |= _resolution(tags["0th"])
         exposure = {tag: value for tag, value in tags["Exif"].items() if tag not in _NOT_COPIED}
         image[piexif.ImageIFD.Orientation] = 1
         exposure[piexif.ExifIFD.ColorSpace] = 1 if srgb else 0xFFFF
@@ -239,11 +252,49 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
         location = tags["GPS"] if gps else {}
         if location:
             location = {piexif.GPSIFD.GPSVersionID: (2, 3, 0, 0)} | location
-        dumped = piexif.dump({"0th": image, "Exif": exposure, "GPS": location})
+        dumped = _dumped({"0th": image, "Exif": exposure, "GPS": location})
     # Values of the wrong type make piexif raise whatever its packing runs into.
     except Exception as problem:
         raise ExifError(_UNREADABLE) from problem
     return dumped if gps else update_block(dumped, size, srgb=srgb, gps=False)
+
+
+def _resolution(first: Mapping[int, Any]) -> dict[int, Any]:
+    """The resolution that a first directory states, and its unit; nothing if it states none."""
+    found = {tag: first.get(tag) for tag in _RESOLUTIONS}
+    for value in found.values():
+        if not (isinstance(value, tuple) and len(value) == 2 and all(value)):
+            return {}
+    unit = first.get(piexif.ImageIFD.ResolutionUnit)
+    return found | {piexif.ImageIFD.ResolutionUnit: unit if unit in _UNITS else _INCH}
+
+
+_RESOLUTIONS = piexif.ImageIFD.XResolution, piexif.ImageIFD.YResolution
+_UNITS, _INCH = (1, 2, 3), 2
+"""Units of the resolution: none, inch, centimeter (TIFF 6.0, section 8)."""
+
+
+def _dumped(tags: Mapping[str, dict[int, Any]]) -> bytes:
+    """The block of these tags, without those that piexif cannot write."""
+    try:
+        return piexif.dump(tags)
+    except Exception:  # whatever its packing runs into
+        return piexif.dump(
+            {
+                name: {
+                    tag: value for tag, value in values.items() if _is_writable(name, tag, value)
+                }
+                for name, values in tags.items()
+            }
+        )
+
+
+def _is_writable(name: str, tag: int, value: Any) -> bool:
+    try:
+        piexif.dump({name: {tag: value}})
+    except Exception:
+        return False
+    return True
 
 
 def without_orientation(exif: bytes) -> bytes:

@@ -233,9 +233,12 @@ class ExifBlock:
         for position, entries in directories:
             content = struct.pack(f"{self.order}H", len(entries))
             content += b"".join(bytes(self.bytes[one.at : one.at + _ENTRY]) for one in entries)
-            content += bytes(_INLINE)  # no further directory
-            kept[position : position + len(content)] = content
-            end = max(end, position + len(content), *(self._value(one)[1] for one in entries))
+            link = position + len(content)
+            kept[position:link] = content
+            # Some writers have no link after directories but the first, and values in its place.
+            if position == self.first:
+                kept[link : link + _INLINE] = bytes(_INLINE)  # no further directory
+            end = max(end, link + _INLINE, *(self._value(one)[1] for one in entries))
         self.bytes = kept[:end]
 
     def _values_in(self, directory: int) -> list[tuple[int, int]]:

@@ -127,7 +127,7 @@ class TestBuildBlock:
     def test_camera_lens_exposure_and_location_are_copied(self, block, tmp_path):
         path = tmp_path / "a.jpg"
         Image.new("RGB", (8, 8)).save(path, exif=block)
-        loaded = piexif.load(build_block(read_tags(path), (334, 500)))
+        loaded = piexif.load(build_block(read_tags(path.read_bytes()), (334, 500)))
         assert loaded["0th"][piexif.ImageIFD.Model] == b"NIKON D800"
         assert loaded["0th"][piexif.ImageIFD.Orientation] == 1
         assert loaded["Exif"][piexif.ExifIFD.LensModel] == b"24-70mm f/2.8"
@@ -136,11 +136,35 @@ class TestBuildBlock:
         assert piexif.ExifIFD.MakerNote not in loaded["Exif"]
         assert loaded["GPS"] and loaded["thumbnail"] is None
 
+    def test_without_the_location_the_values_of_all_other_tags_stay(self, block):
+        """piexif puts the first value where the link after a directory would be."""
+        tags = read_tags(block)
+        loaded = piexif.load(build_block(tags, (334, 500)))
+        without = piexif.load(build_block(tags, (334, 500), gps=False))
+        assert loaded["GPS"] and not without["GPS"]
+        assert without["Exif"] == loaded["Exif"]
+        assert without["Exif"][piexif.ExifIFD.ExposureTime] == (1, 250)
+        assert (
+            loaded["0th"].pop(piexif.ImageIFD.GPSTag)
+            and without["0th"].keys() == loaded["0th"].keys()
+        )
+
+    def test_a_value_that_cannot_be_written_is_left_out_alone(self, block):
+        tags = {name: dict(found) for name, found in read_tags(block).items()}
+        tags["Exif"][piexif.ExifIFD.FocalLength] = "fifty"
+        tags["0th"][piexif.ImageIFD.Rating] = -4
+        loaded = piexif.load(build_block(tags, (334, 500)))
+        assert piexif.ExifIFD.FocalLength not in loaded["Exif"]
+        assert piexif.ImageIFD.Rating not in loaded["0th"]
+        assert loaded["Exif"][piexif.ExifIFD.ExposureTime] == (1, 250) and loaded["GPS"]
+
     @pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
     def test_exiftool_finds_nothing_missing(self, block, tmp_path):
         path, result = tmp_path / "a.jpg", tmp_path / "b.jpg"
         Image.new("RGB", (8, 8)).save(path, exif=block)
-        Image.new("RGB", (334, 500)).save(result, exif=build_block(read_tags(path), (334, 500)))
+        Image.new("RGB", (334, 500)).save(
+            result, exif=build_block(read_tags(path.read_bytes()), (334, 500))
+        )
         command = ["exiftool", "-s3", "-validate", "-warning", "-a", result]
         validation = subprocess.run(command, capture_output=True, check=True, text=True)
         assert "Missing required" not in validation.stdout

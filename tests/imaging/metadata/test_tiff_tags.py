@@ -1,5 +1,6 @@
 """EXIF of TIFF files that piexif does not read, written by ExifTool."""
 
+import json
 import shutil
 import struct
 import subprocess
@@ -136,3 +137,124 @@ def test_damage_is_left_out(tmp_path):
     path.write_bytes(b"text")
     with pytest.raises(DamagedTiffError):
         read_directories(path)
+
+
+_FORMATS = {1: "B", 3: "H", 4: "I", 5: "I", 6: "b", 10: "i", 11: "f", 12: "d"}
+
+
+def add_directories(path, exif, gps):
+    """Append an EXIF and a GPS directory to a little-endian TIFF: tags, types and values."""
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        entries_at = [tiff.pages.first.tags[code].offset for code in (34664, 34852)]
+    for at, code, entries in zip(entries_at, (34665, 34853), (exif, gps), strict=True):
+        content += bytes(len(content) % 2)
+        content[at : at + 12] = struct.pack("<HHII", code, 4, 1, len(content))
+        end = len(content) + 2 + 12 * len(entries) + 4
+        directory, after = struct.pack("<H", len(entries)), b""
+        for tag, type_, values in sorted(entries):
+            text = isinstance(values, bytes)
+            value = values if text else struct.pack(f"<{len(values)}{_FORMATS[type_]}", *values)
+            count = len(values) // 2 if type_ in (5, 10) else len(values)
+            place = value.ljust(4, b"\0")
+            if len(value) > 4:
+                place, after = struct.pack("<I", end + len(after)), after + value
+            directory += struct.pack("<HHI", tag, type_, count) + place
+        content += directory + bytes(4) + after
+    path.write_bytes(content)
+
+
+ODD = {
+    "a text in UTF-8 (Exif 3.0)": (0xA434, 129, "Ä 50mm\0".encode()),
+    "an owner in UTF-8": (0xA430, 129, "Jürgen\0".encode()),
+    "a text as bytes": (0xA434, 7, b"50mm\0"),
+    "a number as text": (0xA431, 4, (12345,)),
+    "a SHORT for a fraction": (0x920A, 3, (50,)),
+    "a DOUBLE for a fraction": (0x829A, 12, (0.008,)),
+    "a FLOAT for a fraction": (0x9206, 11, (3.3,)),
+    "a fraction without a sign": (0x9204, 5, (1, 3)),
+    "a LONG for a SHORT": (0x8827, 4, (6400,)),
+    "a BYTE for a SHORT": (0x9209, 1, (16,)),
+    "a signed BYTE": (0x9207, 6, (5,)),
+    "a SHORT for bytes": (0xA300, 3, (3,)),
+    "a text for bytes": (0x9286, 2, b"hello\0"),
+    "an empty text": (0xA433, 2, b""),
+    "an unknown type": (0xA432, 77, b"????"),
+    "a fraction of nothing": (0x9202, 10, (1, 0)),
+    "a negative fraction": (0x9206, 10, (-3, 1)),
+    "not a number": (0x9205, 12, (float("nan"),)),
+    "endless digits": (0x9205, 2, b"1e999999999\0"),
+}
+
+_LOST = ("an empty", "an unknown", "a fraction of", "a negative", "not a", "endless")
+
+
+def said_by_exiftool(*paths, options=()):
+    command = ["exiftool", "-j", "-n", "-EXIF:all", "-GPS:all", *options, *paths]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def result_of(path, result):
+    photo = decode(path)
+    metadata, lost = metadata_for_result(photo.metadata, photo.size)
+    assert photo.warnings == () and lost == ()
+    write_photo(photo, result, metadata=metadata)
+
+
+def test_a_tag_of_an_unexpected_type_is_read_or_left_out_alone(tmp_path):
+    """All other tags stay, and those that ExifTool reads have the same values in the result."""
+    options = []
+    for number, odd in enumerate(ODD.values()):
+        path = tmp_path / f"{number:02}.tif"
+        tifffile.imwrite(
+            path, smooth(60, 40), photometric="rgb", metadata=None, byteorder="<",
+            extratags=[(code, "I", 1, 0, True) for code in (34664, 34852)]
+            + [(271, "s", 0, b"Nikon", True)],
+        )  # fmt: skip
+        fine = [(0x9003, 2, b"2024:05:06 07:08:09\0"), (0x829D, 5, (28, 10))]
+        gps = [(1, 2, b"N\0"), (2, 12, (48.0, 51.0, 30.123456)), (3, 7, b"E\0"),
+               (4, 10, (2, 1, 17, 1, 40, 1)), (5, 2, b"1\0"), (6, 11, (35.25,))]  # fmt: skip
+        add_directories(path, [*fine, odd], gps)
+        result_of(path, path.with_suffix(".jpg"))
+        options += [path, path.with_suffix(".jpg")]
+    said = said_by_exiftool(*options)
+    for name, before, after in zip(ODD, said[::2], said[1::2], strict=True):
+        tags = before.keys() & after.keys() - {"SourceFile", "XResolution", "YResolution"}
+        assert after["Make"] == "Nikon" and after["FNumber"] == 2.8, name
+        assert after["DateTimeOriginal"] == "2024:05:06 07:08:09", name
+        assert after["GPSLatitude"] == pytest.approx(48.8583676266, abs=1e-9), name
+        assert after["GPSLongitude"] == pytest.approx(2.2944444444), name
+        assert after["GPSAltitude"] == 35.25 and after["GPSAltitudeRef"] == 1, name
+        own = {"OffsetTime", "GPSLongitudeRef", "GPSAltitudeRef", "ResolutionUnit"}
+        for tag in tags - own:
+            if isinstance(before[tag], float):
+                assert after[tag] == pytest.approx(before[tag], rel=1e-6), (name, tag)
+            else:
+                assert after[tag] == before[tag], (name, tag)
+        of_file = {"ImageWidth", "ImageHeight", "BitsPerSample", "Compression", "StripOffsets",
+                   "PhotometricInterpretation", "SamplesPerPixel", "RowsPerStrip",
+                   "StripByteCounts", "PlanarConfiguration", "SubfileType"}  # fmt: skip
+        if not name.startswith(_LOST):
+            assert before.keys() - after.keys() <= of_file, name
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_pyramid_keeps_its_exif(tmp_path, big):
+    """tifffile gives the pointers to the smaller pages the type IFD."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, bigtiff=big) as tiff:
+        tiff.write(
+            smooth(60, 40), photometric="rgb", metadata=None, subifds=1,
+            extratags=[(271, "s", 0, b"Nikon", True)],
+        )  # fmt: skip
+        tiff.write(smooth(30, 20), photometric="rgb", metadata=None, subfiletype=1)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.pages.first.tags[330].dtype in (13, 18)
+    if not big:
+        subprocess.run(["exiftool", "-q", "-overwrite_original", *TAGS[1:-1], path], check=True)
+    result_of(path, tmp_path / "b.jpg")
+    found = piexif.load(str(tmp_path / "b.jpg"))
+    assert found["0th"][piexif.ImageIFD.Make] == b"Nikon"
+    if not big:
+        assert found["Exif"][piexif.ExifIFD.LensModel] == b"RF 24"
+        assert found["GPS"][piexif.GPSIFD.GPSLatitude][:2] == ((47, 1), (22, 1))
