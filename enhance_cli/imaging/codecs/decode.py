@@ -44,7 +44,6 @@ from enhance_cli.imaging.codecs.stored_image import (
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
 from enhance_cli.imaging.codecs.unusual_jpeg import (
     JPEG_SIGNATURE,
-    completed_jpeg,
     deep_jpeg,
     read_deep_jpeg,
 )
@@ -204,7 +203,7 @@ def _read_image(
         if image.format in {"JPEG", "MPO"} and not deep:
             photo = _read_jpeg(path, image, long_edge, warnings)
             return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
-        levels = read_deep_jpeg(path, deep) if deep else _read_levels(path, image)
+        levels = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image)
         if levels is None:
             photo = photo_from_image(image, long_edge, warnings)
             lossless = image.format == "WEBP" and is_lossless_webp(path)
@@ -216,15 +215,15 @@ def _read_image(
 
 def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]) -> Photo:
     """Read an opened JPEG, at full size with few copies."""
-    content = completed_jpeg(path)
-    if content:
-        warnings.append("the end of the file is missing")
-        with open_image(path, content) as completed:
-            return photo_from_image(completed, long_edge, warnings)
-    pixels = read_jpeg(path) if long_edge is None and image.mode == "RGB" else None
-    if pixels is None:
-        return photo_from_image(image, long_edge, warnings)
-    return _photo_of(StoredImage(pixels), image, long_edge, warnings)
+    pixels = read_jpeg(path.read_bytes(), image, warnings, reduced=long_edge is not None)
+    if isinstance(pixels, bytes):
+        with open_image(path, pixels) as mended:
+            mended.draft(None, image.size)
+            return photo_from_image(mended, long_edge, warnings)
+    if long_edge is None and image.mode == "RGB":
+        return _photo_of(StoredImage(pixels), image, long_edge, warnings)
+    decoded = Image.fromarray(pixels, image.mode)
+    return photo_from_image(image, long_edge, warnings, decoded)
 
 
 def _with_gain_map(
