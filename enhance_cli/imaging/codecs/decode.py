@@ -9,9 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import rawpy
-from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
@@ -203,13 +201,13 @@ def _read_image(
         if image.format in {"JPEG", "MPO"} and not deep:
             photo = _read_jpeg(path, image, long_edge, warnings)
             return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
-        levels = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image)
-        if levels is None:
+        stored = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image)
+        if stored is None:
             photo = photo_from_image(image, long_edge, warnings)
             lossless = image.format == "WEBP" and is_lossless_webp(path)
             photo = replace(photo, lossless=lossless)
         else:
-            photo = _photo_of(StoredImage.of(levels), image, long_edge, warnings)
+            photo = _photo_of(stored, image, long_edge, warnings)
         return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
 
 
@@ -239,7 +237,7 @@ def _with_gain_map(
     return replace(photo, gain_map=gain_map.fit_within(photo.size), metadata=metadata)
 
 
-def _read_levels(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
+def _read_levels(path: Path, image: Image.Image) -> StoredImage | None:
     """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
     if image.format == "PNG":
         sixteen_bit = is_sixteen_bit(image)
@@ -247,9 +245,9 @@ def _read_levels(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
         image.load()  # metadata may follow the pixels
         sort_info(image)
         image.info["cicp"] = read_code_points(path)
-        return read_png_levels(path) if sixteen_bit else None
+        return StoredImage.of(read_png_levels(path)) if sixteen_bit else None
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-        return read_heif(path)
+        return StoredImage.of(read_heif(path))
     return None
 
 

@@ -9,15 +9,15 @@ from typing import IO, NamedTuple
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.imaging.codecs.damaged_jpeg import mend_jpeg
 from enhance_cli.imaging.codecs.levels import full_range
+from enhance_cli.imaging.codecs.stored_image import StoredImage
 
 JPEG_SIGNATURE = b"\xff\xd8"
 
-_BITS = 8
+_BITS, _INKS = 8, 4
 _START_OF_SCAN, _COMMENT = 0xDA, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _APPLICATIONS = range(0xE0, 0xF0)
@@ -50,7 +50,7 @@ def deep_jpeg(path: Path) -> DeepJpeg | None:
     return DeepJpeg((frame[2], frame[1]), frame[0], header)
 
 
-def read_deep_jpeg(path: Path, deep: DeepJpeg, warnings: list[str]) -> NDArray[np.uint16]:
+def read_deep_jpeg(path: Path, deep: DeepJpeg, warnings: list[str]) -> StoredImage:
     """Decode a JPEG with all its bits.
 
     Args:
@@ -59,13 +59,17 @@ def read_deep_jpeg(path: Path, deep: DeepJpeg, warnings: list[str]) -> NDArray[n
         warnings: Gets a line if its end is missing.
 
     Returns:
-        ``(H, W)`` or ``(H, W, C)``, not turned upright, over the full range.
+        Grey, RGB or inks, uint16 over the full range, not turned upright.
 
     Raises:
         ValueError: More than the end is missing, or much of the picture is wrong.
     """
     content = mend_jpeg(path.read_bytes(), "", warnings)
-    return full_range(imagecodecs.jpeg8_decode(content), deep.bits)
+    levels = full_range(imagecodecs.jpeg8_decode(content), deep.bits)
+    if levels.ndim == 3 and levels.shape[2] == _INKS:
+        # As with 8 bits, the paper that is left is stored.
+        return StoredImage(np.invert(levels), "cmyk")
+    return StoredImage.of(levels)
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, int, int] | None, bytes]:
