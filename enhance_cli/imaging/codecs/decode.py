@@ -52,6 +52,7 @@ from enhance_cli.imaging.file_limits import (
     seconds_for_file,
     seconds_for_pixels,
 )
+from enhance_cli.imaging.gain_maps.multi_picture import has_views
 from enhance_cli.imaging.gain_maps.read import FoundGainMap, decode_gain_map, find_gain_map
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
@@ -188,9 +189,13 @@ def _read_image(
         size = deep.size if deep else image.size
         refuse_too_many_pixels(path, size, max_pixels)
         refuse_costly_file(path, image)
-        # The further images of an MPO are previews and gain maps.
+        # Of the further pictures of a JPEG, previews and gain maps cause no warning.
         # To count them would take minutes for a file of very many.
-        if getattr(image, "is_animated", False) and image.format != "MPO":
+        if image.format in {"JPEG", "MPO"}:
+            several = has_views(image)
+        else:
+            several = getattr(image, "is_animated", False)
+        if several:
             warnings.append(SEVERAL_IMAGES)
         gain_map = None if deep else find_gain_map(image)
         if long_edge:
