@@ -32,8 +32,9 @@ from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo, convert_dtype
 from enhance_cli.imaging.resize import Size
 
-METADATA_LIMITS = {"exif": 65_533, "xmp": 65_504, "iptc": 65_500, "comment": 65_533}
-"""Longest metadata of each kind, in bytes: what a segment of 65,535 bytes has room for."""
+METADATA_LIMITS = {"exif": 65_533, "xmp": 65_504, "comment": 65_533}
+"""Longest metadata of each kind, in bytes: what a segment of 65,535 bytes has room for.
+Long IPTC is divided among segments."""
 
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 """Pillow's modes of JPEGs, and the names that TurboJPEG has for them."""
@@ -172,7 +173,7 @@ def _blocks(photo: Photo, metadata: Metadata) -> dict[str, Any]:
 
 
 def _extra_segments(metadata: Metadata) -> Iterator[bytes]:
-    """The segments that Pillow does not write: extended XMP, and IPTC.
+    """The segments that Pillow does not write: extended XMP, IPTC, and all comments but the last.
 
     Raises:
         ValueError: The content of a segment is too long.
@@ -180,7 +181,12 @@ def _extra_segments(metadata: Metadata) -> Iterator[bytes]:
     for part in metadata.long_xmp:
         yield _segment(0xE1, part)
     if metadata.iptc:
-        yield _segment(0xED, b"Photoshop 3.0\0" + iptc.resource_with(metadata.iptc))
+        resources = iptc.resource_with(metadata.iptc)
+        room = _SEGMENT - len(iptc.PREFIX)
+        for at in range(0, len(resources), room):
+            yield _segment(0xED, iptc.PREFIX + resources[at : at + room])
+    for comment in metadata.earlier_comments:
+        yield _segment(_COMMENT, comment)
 
 
 def _segment(marker: int, content: bytes) -> bytes:
