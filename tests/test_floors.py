@@ -52,6 +52,7 @@ OWNERS = {
     "piexif": {"imaging"},
     "tifffile": {"imaging"},
     "imagecodecs": {"imaging"},
+    "simplejpeg": {"imaging"},
     "numba": {"imaging"},
     "skimage": {"imaging", "batch"},  # batch: the photos of `enhance demo`
 }

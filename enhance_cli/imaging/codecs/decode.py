@@ -9,9 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import rawpy
-from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
@@ -44,7 +42,6 @@ from enhance_cli.imaging.codecs.stored_image import (
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
 from enhance_cli.imaging.codecs.unusual_jpeg import (
     JPEG_SIGNATURE,
-    completed_jpeg,
     deep_jpeg,
     read_deep_jpeg,
 )
@@ -55,6 +52,7 @@ from enhance_cli.imaging.file_limits import (
     seconds_for_file,
     seconds_for_pixels,
 )
+from enhance_cli.imaging.gain_maps.multi_picture import has_views
 from enhance_cli.imaging.gain_maps.read import FoundGainMap, decode_gain_map, find_gain_map
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sort_info
@@ -191,9 +189,13 @@ def _read_image(
         size = deep.size if deep else image.size
         refuse_too_many_pixels(path, size, max_pixels)
         refuse_costly_file(path, image)
-        # The further images of an MPO are previews and gain maps.
+        # Of the further pictures of a JPEG, previews and gain maps cause no warning.
         # To count them would take minutes for a file of very many.
-        if getattr(image, "is_animated", False) and image.format != "MPO":
+        if image.format in {"JPEG", "MPO"}:
+            several = has_views(image)
+        else:
+            several = getattr(image, "is_animated", False)
+        if several:
             warnings.append(SEVERAL_IMAGES)
         gain_map = None if deep else find_gain_map(image)
         if long_edge:
@@ -204,27 +206,27 @@ def _read_image(
         if image.format in {"JPEG", "MPO"} and not deep:
             photo = _read_jpeg(path, image, long_edge, warnings)
             return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
-        levels = read_deep_jpeg(path, deep) if deep else _read_levels(path, image)
-        if levels is None:
+        stored = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image)
+        if stored is None:
             photo = photo_from_image(image, long_edge, warnings)
             lossless = image.format == "WEBP" and is_lossless_webp(path)
             photo = replace(photo, lossless=lossless)
         else:
-            photo = _photo_of(StoredImage.of(levels), image, long_edge, warnings)
+            photo = _photo_of(stored, image, long_edge, warnings)
         return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
 
 
 def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]) -> Photo:
     """Read an opened JPEG, at full size with few copies."""
-    content = completed_jpeg(path)
-    if content:
-        warnings.append("the end of the file is missing")
-        with open_image(path, content) as completed:
-            return photo_from_image(completed, long_edge, warnings)
-    pixels = read_jpeg(path) if long_edge is None and image.mode == "RGB" else None
-    if pixels is None:
-        return photo_from_image(image, long_edge, warnings)
-    return _photo_of(StoredImage(pixels), image, long_edge, warnings)
+    pixels = read_jpeg(path.read_bytes(), image, warnings, reduced=long_edge is not None)
+    if isinstance(pixels, bytes):
+        with open_image(path, pixels) as mended:
+            mended.draft(None, image.size)
+            return photo_from_image(mended, long_edge, warnings)
+    if long_edge is None and image.mode == "RGB":
+        return _photo_of(StoredImage(pixels), image, long_edge, warnings)
+    decoded = Image.fromarray(pixels, image.mode)
+    return photo_from_image(image, long_edge, warnings, decoded)
 
 
 def _with_gain_map(
@@ -240,7 +242,7 @@ def _with_gain_map(
     return replace(photo, gain_map=gain_map.fit_within(photo.size), metadata=metadata)
 
 
-def _read_levels(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
+def _read_levels(path: Path, image: Image.Image) -> StoredImage | None:
     """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
     if image.format == "PNG":
         sixteen_bit = is_sixteen_bit(image)
@@ -248,9 +250,9 @@ def _read_levels(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
         image.load()  # metadata may follow the pixels
         sort_info(image)
         image.info["cicp"] = read_code_points(path)
-        return read_png_levels(path) if sixteen_bit else None
+        return StoredImage.of(read_png_levels(path)) if sixteen_bit else None
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-        return read_heif(path)
+        return StoredImage.of(read_heif(path))
     return None
 
 

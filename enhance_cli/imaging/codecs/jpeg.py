@@ -1,7 +1,8 @@
 """Reading and writing JPEG.
 
-Photos in color are decoded and encoded by imagecodecs, which makes fewer copies than Pillow. The
-library below is the same, libjpeg-turbo, and so are the pixels.
+simplejpeg decodes, since it tells of libjpeg's warnings, and imagecodecs encodes photos in color.
+Both make fewer copies than Pillow. The library below is the same, libjpeg-turbo, and so are the
+pixels.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.config.apply import Encoding
+from enhance_cli.imaging.codecs.damaged_jpeg import is_arithmetic, mend_jpeg
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.gain_maps.gain_map import GainMap
 from enhance_cli.imaging.gain_maps.multi_picture import join_pictures
@@ -26,33 +30,67 @@ from enhance_cli.imaging.gain_maps.write import announce, encode_gain_map
 from enhance_cli.imaging.metadata import iptc
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo, convert_dtype
+from enhance_cli.imaging.resize import Size
 
-METADATA_LIMITS = {"exif": 65_533, "xmp": 65_504, "iptc": 65_500, "comment": 65_533}
-"""Longest metadata of each kind, in bytes: what a segment of 65,535 bytes has room for."""
+METADATA_LIMITS = {"exif": 65_533, "xmp": 65_504, "comment": 65_533}
+"""Longest metadata of each kind, in bytes: what a segment of 65,535 bytes has room for.
+Long IPTC is divided among segments."""
+
+_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+"""Pillow's modes of JPEGs, and the names that TurboJPEG has for them."""
 
 _SEGMENT = 65_533
 """Longest content of a segment, in bytes."""
 
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_SOS = 0xDA
 _COMMENT, _FIRST_APP, _LAST_APP = 0xFE, 0xE0, 0xEF
 
 
-def read_jpeg(path: Path) -> NDArray[np.uint8] | None:
-    """Decode a JPEG in color.
+def read_jpeg(
+    content: bytes, image: Image.Image, warnings: list[str], *, reduced: bool = False
+) -> NDArray[np.uint8] | bytes:
+    """Decode a JPEG, and complain of damaged pixel data.
+
+    Args:
+        content: The file.
+        image: The same file, opened by Pillow.
+        warnings: Gets a line if some of the picture is missing or wrong.
+        reduced: Whether to decode at the size to which the image has been told to reduce.
 
     Returns:
-        ``(H, W, 3)``, not turned upright. None if Pillow should decode the file, since it is
-        truncated, grey, CMYK or damaged.
+        ``(H, W)``, ``(H, W, 3)`` or inks ``(H, W, 4)``, where 0 is no ink, not turned upright. The
+        content, mended, if Pillow must decode it: colors may be sampled in ways that are rare.
+
+    Raises:
+        ValueError: More than the end is missing, or much of the picture is wrong.
     """
-    content = path.read_bytes()
-    # This decoder completes a truncated file with grey and reports no error.
-    if not _is_whole(content):
-        return None
+    size = Size(*image.size) if reduced else Size(0, 0)
+    decode = partial(_decode, space=_SPACES[image.mode], size=size)
+    said = ""
+    if not is_arithmetic(content):
+        try:
+            return decode(content, strict=True)
+        except ValueError as problem:
+            said = str(problem)
+    mended = mend_jpeg(content, said, warnings)
     try:
-        pixels = imagecodecs.jpeg8_decode(content)
-    except (imagecodecs.Jpeg8Error, ValueError):
-        return None
-    return pixels if pixels.ndim == 3 and pixels.shape[2] == 3 else None
+        return decode(mended, strict=False)
+    except ValueError:
+        return mended
+
+
+def _decode(content: bytes, *, space: str, size: Size, strict: bool) -> NDArray[np.uint8]:
+    """Decode a JPEG, at this size at least; 0 is the full size.
+
+    Raises:
+        ValueError: It cannot be decoded; if strict, libjpeg has a warning.
+    """
+    pixels = simplejpeg.decode_jpeg(
+        content, space, min_width=size.width, min_height=size.height, strict=strict
+    )
+    if space == "CMYK":  # Adobe's programs store the paper that is left
+        return np.invert(pixels, out=pixels)
+    return pixels[..., 0] if space == "GRAY" else pixels
 
 
 def write_jpeg(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:
@@ -135,7 +173,7 @@ def _blocks(photo: Photo, metadata: Metadata) -> dict[str, Any]:
 
 
 def _extra_segments(metadata: Metadata) -> Iterator[bytes]:
-    """The segments that Pillow does not write: extended XMP, and IPTC.
+    """The segments that Pillow does not write: extended XMP, IPTC, and all comments but the last.
 
     Raises:
         ValueError: The content of a segment is too long.
@@ -143,7 +181,12 @@ def _extra_segments(metadata: Metadata) -> Iterator[bytes]:
     for part in metadata.long_xmp:
         yield _segment(0xE1, part)
     if metadata.iptc:
-        yield _segment(0xED, b"Photoshop 3.0\0" + iptc.resource_with(metadata.iptc))
+        resources = iptc.resource_with(metadata.iptc)
+        room = _SEGMENT - len(iptc.PREFIX)
+        for at in range(0, len(resources), room):
+            yield _segment(0xED, iptc.PREFIX + resources[at : at + room])
+    for comment in metadata.earlier_comments:
+        yield _segment(_COMMENT, comment)
 
 
 def _segment(marker: int, content: bytes) -> bytes:
@@ -173,14 +216,3 @@ def _segments(content: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
         if marker == _SOS:
             return
         at += length
-
-
-def _is_whole(content: bytes) -> bool:
-    """Whether an end-of-image marker follows the pixel data."""
-    if content[:2] != bytes((0xFF, _SOI)):
-        return False
-    segments = list(_segments(content))
-    if not segments or segments[-1][0] != _SOS:
-        return False
-    start = 2 + sum(len(segment) for _, segment in segments)
-    return content.rfind(bytes((0xFF, _EOI)), start) >= 0

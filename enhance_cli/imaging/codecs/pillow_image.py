@@ -29,7 +29,10 @@ _MODELS: dict[str, Literal["grey", "rgb", "cmyk"]] = {"L": "grey", "RGB": "rgb",
 
 
 def photo_from_image(
-    image: Image.Image, long_edge: int | None = None, warnings: list[str] | None = None
+    image: Image.Image,
+    long_edge: int | None = None,
+    warnings: list[str] | None = None,
+    decoded: Image.Image | None = None,
 ) -> Photo:
     """Convert a Pillow image to an upright photo with 8 bits per channel.
 
@@ -38,6 +41,7 @@ def photo_from_image(
         long_edge: Longer edge of the photo, in pixels, to which larger images are downscaled; None
             keeps their size.
         warnings: Gets a line for everything that is lost.
+        decoded: The pixels, if another decoder than Pillow has read them.
 
     Returns:
         The photo, with uint8 pixels. CMYK and other modes that are not RGB become sRGB.
@@ -46,11 +50,12 @@ def photo_from_image(
         ValueError: The pixels are floating-point numbers.
     """
     warnings = [] if warnings is None else warnings
-    image.load()  # metadata may follow the pixels
+    if decoded is None:
+        image.load()  # metadata may follow the pixels
     if image.format == "PNG":
         sort_info(image)
     metadata = read_metadata(image)
-    converted, alpha = _to_eight_bits(image), None
+    converted, alpha = _to_eight_bits(decoded or image), None
     if converted.has_transparency_data:
         grey = converted.mode in {"L", "LA", "La"}
         # Pillow weights colors by their opacity when it resizes these modes.

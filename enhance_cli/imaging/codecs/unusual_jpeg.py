@@ -1,4 +1,4 @@
-"""JPEGs that Pillow does not open as they are: without their end, or with more than 8 bits."""
+"""JPEGs with more than 8 bits per channel, which Pillow does not open."""
 
 from __future__ import annotations
 
@@ -9,26 +9,15 @@ from typing import IO, NamedTuple
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from enhance_cli.imaging.codecs.damaged_jpeg import mend_jpeg
 from enhance_cli.imaging.codecs.levels import full_range
+from enhance_cli.imaging.codecs.stored_image import StoredImage
 
 JPEG_SIGNATURE = b"\xff\xd8"
 
-_END = b"\xff\xd9"
-_FILLING = bytes(range(1, 255)) * 4
-"""Stands for missing pixels. It differs from what the decoder puts there."""
-
-_LAST_BLOCKS = 32
-"""Rows of pixels that may be missing: the last row of blocks, and one that is smoothed with it."""
-
-_SCAN = b"\xff\xda"
-
-_SEARCHED = 4096
-"""Bytes at the end of a file in which its end marker is looked for first."""
-
-_BITS = 8
+_BITS, _INKS = 8, 4
 _START_OF_SCAN, _COMMENT = 0xDA, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _APPLICATIONS = range(0xE0, 0xF0)
@@ -61,39 +50,26 @@ def deep_jpeg(path: Path) -> DeepJpeg | None:
     return DeepJpeg((frame[2], frame[1]), frame[0], header)
 
 
-def read_deep_jpeg(path: Path, deep: DeepJpeg) -> NDArray[np.uint16]:
+def read_deep_jpeg(path: Path, deep: DeepJpeg, warnings: list[str]) -> StoredImage:
     """Decode a JPEG with all its bits.
 
-    Returns:
-        ``(H, W)`` or ``(H, W, C)``, not turned upright, over the full range.
-    """
-    content = path.read_bytes()
-    if _END not in content[-_SEARCHED:]:
-        raise ValueError("the file is cut short")
-    return full_range(imagecodecs.jpeg8_decode(content), deep.bits)
-
-
-def completed_jpeg(path: Path) -> bytes | None:
-    """Complete a JPEG that lacks only its end: the marker, or some of the last pixels too.
+    Args:
+        path: The file.
+        deep: What its header says.
+        warnings: Gets a line if its end is missing.
 
     Returns:
-        The content with an end. None if the file has one, or lacks more.
+        Grey, RGB or inks, uint16 over the full range, not turned upright.
+
+    Raises:
+        ValueError: More than the end is missing, or much of the picture is wrong.
     """
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _SEARCHED))
-        if _END in file.read():
-            return None
-    content = path.read_bytes().removesuffix(_END[:1])
-    if _END in content[content.rfind(_SCAN) :]:
-        return None
-    try:
-        pixels = imagecodecs.jpeg8_decode(content + _END)
-        filled = imagecodecs.jpeg8_decode(content + _FILLING + _END)
-    except (imagecodecs.Jpeg8Error, ValueError):
-        return None
-    # Where pixels are missing, they depend on what stands in their place.
-    whole = np.array_equal(pixels[:-_LAST_BLOCKS], filled[:-_LAST_BLOCKS])
-    return content + _END if whole else None
+    content = mend_jpeg(path.read_bytes(), "", warnings)
+    levels = full_range(imagecodecs.jpeg8_decode(content), deep.bits)
+    if levels.ndim == 3 and levels.shape[2] == _INKS:
+        # As with 8 bits, the paper that is left is stored.
+        return StoredImage(np.invert(levels), "cmyk")
+    return StoredImage.of(levels)
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, int, int] | None, bytes]:

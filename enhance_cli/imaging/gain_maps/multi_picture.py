@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import IO, NamedTuple
 
 from PIL import Image
@@ -27,6 +28,10 @@ _UNDEFINED, _LONG = 7, 4
 _PRIMARY = 0x030000
 """Attributes of the main picture, of which no other picture is a version."""
 
+_CLASS, _VIEWS = 0xFF0000, 0x020000
+"""Bits of the attributes that tell the class of a picture, and that of panoramas and views of one
+scene (CIPA DC-007, 5.2.3.3); the others are previews, gain maps and the like."""
+
 _ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
 
 _MAX_PICTURES, _MAX_SEGMENTS = 16, 256
@@ -42,10 +47,15 @@ class Segment(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a picture lies in a file: its position and length in bytes, as the file states them."""
+    """Where a picture lies in a file: its position and length in bytes, as the file states them.
+
+    Attributes:
+        is_view: Whether it is a further view of the scene: of a stereo pair or a panorama.
+    """
 
     start: int
     length: int
+    is_view: bool = False
 
 
 def has_index(image: Image.Image) -> bool:
@@ -66,8 +76,17 @@ def further_pictures(file: IO[bytes]) -> list[Place]:
                 places = list(_entries(segment.content[len(PREFIX) :]))[1:_MAX_PICTURES]
             except (struct.error, KeyError):
                 return []
-            return [Place(base + place.start, place.length) for place in places if place.start]
+            return [place._replace(start=base + place.start) for place in places if place.start]
     return []
+
+
+def has_views(image: Image.Image) -> bool:
+    """Whether an opened JPEG holds further views of its scene, and not only previews and maps."""
+    path = getattr(image, "filename", "")
+    if not path or not has_index(image):
+        return False
+    with Path(path).open("rb") as file:
+        return any(place.is_view for place in further_pictures(file))
 
 
 def _entries(index: bytes) -> Iterator[Place]:
@@ -85,10 +104,10 @@ def _entries(index: bytes) -> Iterator[Place]:
         if tag == _ENTRIES:
             count = min(length // struct.calcsize("=" + _ENTRY), _MAX_PICTURES)
             for entry in range(count):
-                _, size, place, _, _ = struct.unpack_from(
+                attributes, size, place, _, _ = struct.unpack_from(
                     order + _ENTRY, index, start + entry * struct.calcsize("=" + _ENTRY)
                 )
-                yield Place(place, size)
+                yield Place(place, size, attributes & _CLASS == _VIEWS)
 
 
 def segments_at(file: IO[bytes], start: int) -> Iterator[Segment]:

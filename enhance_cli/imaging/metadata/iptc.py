@@ -12,6 +12,9 @@ RESOURCE = 0x0404
 
 SIGNATURE = b"8BIM"
 
+PREFIX = b"Photoshop 3.0\0"
+"""Beginning of a JPEG's segment of image resources."""
+
 _MARKER, _LONG = 0x1C, 0x8000
 """First byte of a data set, and the bit of its length that says that a longer length follows."""
 

@@ -20,7 +20,8 @@ class Metadata:
         xmp: XMP packet.
         long_xmp: Parts of a JPEG's extended XMP, each as stored in its segment.
         iptc: IPTC records.
-        comment: Comment of a JPEG.
+        comment: Comment of a JPEG, the last one.
+        earlier_comments: Those before it, if there are several.
         texts: Keywords and texts of a PNG: title, author and the like.
         dpi: Dots per inch, horizontal and vertical.
         gain_map: Whether the file has an HDR gain map that was not read.
@@ -33,6 +34,7 @@ class Metadata:
     long_xmp: tuple[bytes, ...] = ()
     iptc: bytes | None = None
     comment: bytes | None = None
+    earlier_comments: tuple[bytes, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     dpi: tuple[float, float] | None = None
     gain_map: bool = False
@@ -80,13 +82,16 @@ def metadata_for_result(
     packet, parts = _xmp_for_result(found, size, gps, lost)
     texts = found.texts if gps else png_texts.without_location(found.texts)
     comment = found.comment if gps or _is_harmless(found.comment) else None
-    if len(texts) < len(found.texts) or comment != found.comment:
+    earlier = tuple(one for one in found.earlier_comments if gps or _is_harmless(one))
+    fewer = len(texts) < len(found.texts) or len(earlier) < len(found.earlier_comments)
+    if fewer or comment != found.comment:
         lost.append("texts that may tell the location were left out")
     records = found.iptc if gps or found.iptc is None else iptc.without_places(found.iptc)
     if found.iptc and not records:
         lost.append("its IPTC may tell the location and was left out")
     kept = replace(found, exif=block, xmp=packet, long_xmp=parts, iptc=records)
-    return replace(kept, texts=texts, comment=comment), tuple(lost)
+    kept = replace(kept, texts=texts, comment=comment, earlier_comments=earlier)
+    return kept, tuple(lost)
 
 
 def _xmp_for_result(

@@ -52,6 +52,7 @@ def read_metadata(image: Image.Image) -> Metadata:
         long_xmp=_long_xmp(image),
         iptc=_block(_iptc(image)),
         comment=_block(info.get("comment")) if image.format in {"JPEG", "MPO"} else None,
+        earlier_comments=_comments(image)[:-1],
         texts=sort_texts(_texts(image)).texts,
         dpi=_dpi(info.get("dpi")),
         gain_map=has_gain_map(image),
@@ -119,7 +120,19 @@ def _long_xmp(image: Image.Image) -> extended_xmp.Parts:
     return parts if sum(map(len, parts)) <= MAX_LENGTH else ()
 
 
+def _comments(image: Image.Image) -> tuple[bytes, ...]:
+    """The comments of a JPEG, of which Pillow names the last."""
+    comments = tuple(part for name, part in getattr(image, "applist", ()) if name == "COM")
+    return comments if sum(map(len, comments)) <= MAX_LENGTH else comments[-1:]
+
+
 def _iptc(image: Image.Image) -> object:
+    """The IPTC records; Photoshop divides a long block of resources among segments."""
+    segments = [part for name, part in getattr(image, "applist", ()) if name == "APP13"]
+    parts = [part[len(iptc.PREFIX) :] for part in segments if part.startswith(iptc.PREFIX)]
+    records = iptc.records_in(b"".join(parts))
+    if records:
+        return records
     resources = image.info.get("photoshop")
     return resources.get(iptc.RESOURCE) if isinstance(resources, dict) else None
 

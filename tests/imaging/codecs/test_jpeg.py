@@ -15,41 +15,47 @@ from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo
 
 
-def pillow_jpeg(pixels, **options) -> bytes:
+def pillow_jpeg(pixels, mode="RGB", **options) -> bytes:
     content = BytesIO()
-    Image.fromarray(pixels).save(content, "JPEG", **options)
+    Image.fromarray(pixels).convert(mode).save(content, "JPEG", **options)
     return content.getvalue()
+
+
+def read_alike(content, size=None):
+    """Read a JPEG, and compare the pixels with those that Pillow reads."""
+    image, warnings = Image.open(BytesIO(content)), []
+    image.draft(None, size)
+    pixels = read_jpeg(content, image, warnings, reduced=size is not None)
+    np.testing.assert_array_equal(pixels, np.asarray(image))
+    assert not warnings
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-def test_the_pixels_are_those_that_pillow_reads(tmp_path, coffee, options, subsampling):
-    path = tmp_path / "a.jpg"
-    path.write_bytes(pillow_jpeg(coffee, quality=90, subsampling=subsampling, **options))
-    np.testing.assert_array_equal(read_jpeg(path), np.asarray(Image.open(path)))
+def test_the_pixels_are_those_that_pillow_reads(coffee, options, subsampling):
+    read_alike(pillow_jpeg(coffee, quality=90, subsampling=subsampling, **options))
 
 
-def test_data_after_the_image_does_no_harm(tmp_path, coffee):
-    path = tmp_path / "a.jpg"
-    path.write_bytes(
-        pillow_jpeg(coffee) + pillow_jpeg(coffee[:50, :50])
-    )  # as phones append gain maps
-    np.testing.assert_array_equal(read_jpeg(path), np.asarray(Image.open(path)))
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_grey_and_inks_are_those_that_pillow_reads(coffee, mode):
+    read_alike(pillow_jpeg(coffee, mode))
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.999])
-def test_a_truncated_file_is_left_to_pillow(tmp_path, coffee, kept):
+@pytest.mark.parametrize("size", [(300, 200), (100, 60)])
+def test_reduced_pixels_are_those_that_pillow_reads(coffee, size):
+    read_alike(pillow_jpeg(coffee), size)
+
+
+def test_data_after_the_image_does_no_harm(coffee):
+    read_alike(pillow_jpeg(coffee) + pillow_jpeg(coffee[:50, :50]))  # as phones append gain maps
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+def test_a_truncated_file_is_an_error(coffee, kept):
     content = pillow_jpeg(coffee, exif=b"Exif\0\0" + pillow_jpeg(coffee[:50, :50]))  # an end within
-    path = tmp_path / "a.jpg"
-    path.write_bytes(content[: round(kept * len(content))])
-    assert read_jpeg(path) is None
-
-
-def test_a_jpeg_that_is_not_rgb_is_left_to_pillow(tmp_path, coffee):
-    for mode in ("L", "CMYK"):
-        path = tmp_path / f"{mode}.jpg"
-        Image.fromarray(coffee).convert(mode).save(path)
-        assert read_jpeg(path) is None
+    content = content[: round(kept * len(content))]
+    with pytest.raises(ValueError, match="truncated"):
+        read_jpeg(content, Image.open(BytesIO(content)), [])
 
 
 def long_profile() -> bytes:

@@ -73,3 +73,16 @@ def test_more_than_eight_bits(tmp_path, grey, lossless, bits):
     assert np.abs(photo.as_srgb() - expected / white).max() < 0.02
     with pytest.raises(PhotoError, match="60 x 40 pixels"):
         decode(path, None, 2399)
+
+
+@pytest.mark.parametrize("stored_as", ["cmyk", "ycck"])
+@pytest.mark.parametrize("black", [0, 90])
+def test_inks_of_twelve_bits_are_those_of_eight(tmp_path, stored_as, black):
+    inks = np.dstack([smooth(60, 40), np.full((40, 60), black, np.uint8)])
+    Image.fromarray(inks, "CMYK").save(tmp_path / "8.jpg", quality=98)
+    paper = np.ascontiguousarray(((255 - inks) / 255 * 4095).round().astype(np.uint16))
+    options = {"level": 98, "bitspersample": 12, "colorspace": "cmyk", "outcolorspace": stored_as}
+    (tmp_path / "12.jpg").write_bytes(imagecodecs.jpeg8_encode(paper, **options))
+    deep, expected = decode(tmp_path / "12.jpg"), decode(tmp_path / "8.jpg")
+    assert deep.pixels.dtype == np.uint16 and deep.alpha is None
+    assert np.abs(deep.as_srgb() - expected.as_srgb()).max() < 0.03

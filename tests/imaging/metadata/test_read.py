@@ -12,6 +12,8 @@ from pictures import smooth
 from PIL import Image
 
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.metadata import iptc
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
 
 BLOCK = piexif.dump({
@@ -145,3 +147,58 @@ def test_a_raw_without_any_exif_keeps_its_date_and_exposure(write, monkeypatch):
     assert loaded["Exif"][piexif.ExifIFD.ExposureTime] == (1, 250)
     assert loaded["Exif"][piexif.ExifIFD.FNumber] == (14, 5)
     assert loaded["Exif"][piexif.ExifIFD.FocalLength] == (35, 1)
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (2 + len(content)).to_bytes(2, "big") + content
+
+
+def with_segments(path, *segments):
+    Image.fromarray(smooth(60, 40)).save(path, quality=95)
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + b"".join(segments) + content[2:])
+
+
+def said_by_exiftool(path, *options) -> str:
+    command = ["exiftool", "-a", "-s3", *options, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def rewritten(path):
+    photo = decode(path)
+    kept, lost = metadata_for_result(photo.metadata, photo.size)
+    out = path.with_name("out.jpg")
+    return out, lost + write_photo(photo, out, metadata=kept)
+
+
+@pytest.mark.skipif(not shutil.which("exiftool"), reason="needs ExifTool")
+def test_all_comments_are_kept(tmp_path):
+    path = tmp_path / "a.jpg"
+    texts = (b"first", b"second", b"third")
+    with_segments(path, *(segment(0xFE, text) for text in texts))
+    out, lost = rewritten(path)
+    assert not lost
+    assert said_by_exiftool(out, "-Comment").split() == ["first", "second", "third"]
+
+
+@pytest.mark.skipif(not shutil.which("exiftool"), reason="needs ExifTool")
+@pytest.mark.parametrize(("keywords", "room"), [(4, 70), (3000, 65_000), (3000, 30_000)])
+def test_iptc_that_is_divided_among_segments_is_kept(tmp_path, keywords, room):
+    path = tmp_path / "a.jpg"
+    words = [b"keyword %020d" % number for number in range(keywords)]
+    records = b"".join(b"\x1c\x02\x19" + len(one).to_bytes(2, "big") + one for one in words)
+    resources = iptc.resource_with(records)
+    parts = [resources[at : at + room] for at in range(0, len(resources), room)]
+    with_segments(path, *(segment(0xED, iptc.PREFIX + part) for part in parts))
+    expected = said_by_exiftool(path, "-IPTC:Keywords")
+    assert expected.count("keyword") == keywords
+    out, lost = rewritten(path)
+    assert not lost and said_by_exiftool(out, "-IPTC:Keywords") == expected
+
+
+def test_places_in_earlier_comments_are_left_out(tmp_path):
+    path = tmp_path / "a.jpg"
+    with_segments(path, *(segment(0xFE, text) for text in (b"GPS 48.85, 2.29", b"harmless")))
+    photo = decode(path)
+    kept, lost = metadata_for_result(photo.metadata, photo.size, keep="no-gps")
+    assert kept.earlier_comments == () and kept.comment == b"harmless" and lost

@@ -1,0 +1,198 @@
+"""JPEGs whose pixel data are damaged or cut off: what can be completed, and what is refused.
+
+libjpeg decodes such files without an error. Of Huffman-coded data, it says in a warning what is
+wrong. Where it does not, the same data are decoded again with others behind them: pixels that
+change are missing, and if none changes although the last bytes are taken away, there are too many.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import imagecodecs
+import numpy as np
+import simplejpeg
+
+END_MISSING = "the end of the file is missing"
+PARTS_WRONG = "its pixel data are damaged: some of the picture is missing or wrong"
+
+_END = b"\xff\xd9"
+_FILLING = bytes(range(1, 255)) * 4
+"""Stands for missing pixels. It differs from what the decoder puts there."""
+
+_LAST_BLOCKS = 32
+"""Rows of pixels that may be missing: the last row of blocks, and one that is smoothed with it."""
+
+_TAKEN_AWAY = 64
+"""Bytes at the end of the data without which some pixels must change."""
+
+_FEW = 4
+"""Bytes too many that do not count: some cameras write them."""
+
+_SMALL_SHARE = 0.1
+"""Share of the picture that may be wrong: more is an error."""
+
+_SCALE = 8
+"""Libjpeg decodes at an eighth of the size fastest."""
+
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+"""A marker that ends a scan: neither stuffing nor a restart (ITU-T T.81, B.1.1)."""
+
+_RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
+
+_SOF0, _SOF1, _SOS, _EOI, _DRI = 0xC0, 0xC1, 0xDA, 0xD9, 0xDD
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_ARITHMETIC = frozenset({0xC9, 0xCA})
+_IN_TABLES = frozenset({0xC4, 0xDA, 0xDB, 0xDC, 0xDD}) | frozenset(range(0xE0, 0xF0)) | {0xFE}
+"""Markers of segments that may stand between scans."""
+
+_SURPLUS = re.compile(r"(\d+) extraneous bytes before marker 0x(c4|d[0-9a])")
+_DAMAGE = ("premature end", "bad Huffman code", "bad arithmetic code", "instead of RST")
+"""What libjpeg says of damaged pixel data. Its other warnings are of harmless oddities."""
+
+
+def mend_jpeg(content: bytes, said: str, warnings: list[str]) -> bytes:
+    """Complete a JPEG that lacks its end, and refuse one of which more is missing or wrong.
+
+    Args:
+        content: The file.
+        said: The warning of libjpeg, if there was one.
+        warnings: Gets a line if some of the picture is missing or wrong.
+
+    Returns:
+        The content with an end, and without what follows it.
+
+    Raises:
+        ValueError: More than the end is missing, or much of the picture is wrong.
+    """
+    picture, ended = _split(content)
+    problem = _problem(picture, said, ended=ended)
+    if problem:
+        if not ended or _wrong_share(picture) > _SMALL_SHARE:
+            raise ValueError(problem)
+        warnings.append(PARTS_WRONG)
+    elif not ended:
+        warnings.append(END_MISSING)
+    return picture + _END
+
+
+def is_arithmetic(content: bytes) -> bool:
+    """Whether pixel data are coded arithmetically: libjpeg does not notice if they end early."""
+    return any(marker in _ARITHMETIC for marker, _, _ in _header(content))
+
+
+def _problem(picture: bytes, said: str, *, ended: bool) -> str | None:
+    """What is wrong with the pixel data but for their very end; None if nothing is."""
+    cut = max(_start_of_data(picture), len(picture) - _TAKEN_AWAY)
+    try:
+        pixels = imagecodecs.jpeg8_decode(picture + _END)
+        filled = imagecodecs.jpeg8_decode(picture + _FILLING + _END)
+        shorter = imagecodecs.jpeg8_decode(picture[:cut] + _FILLING + _END)
+    except (imagecodecs.Jpeg8Error, ValueError) as problem:
+        return said or str(problem)
+    whole = max(0, len(pixels) - (0 if ended else _LAST_BLOCKS))
+    if not np.array_equal(pixels[:whole], filled[:whole]):
+        return "truncated: a part of the picture is missing"
+    if np.array_equal(pixels, shorter):
+        return "the pixel data do not fit the picture"
+    said = _complaint(picture + _END)
+    surplus = _SURPLUS.search(said)
+    if surplus:
+        return said if int(surplus[1]) > _FEW else None
+    if not ended and "premature end" in said:
+        return None
+    return said if any(words in said for words in _DAMAGE) else None
+
+
+def _complaint(content: bytes) -> str:
+    """What libjpeg says of a JPEG; nothing if it is content."""
+    channels = next((frame[5] for marker, _, frame in _header(content) if marker in _FRAMES), 3)
+    try:
+        space = {1: "GRAY", 4: "CMYK"}.get(channels, "RGB")
+        simplejpeg.decode_jpeg(content, space, min_factor=_SCALE)
+    except ValueError as problem:
+        return str(problem)
+    return ""
+
+
+def _split(content: bytes) -> tuple[bytes, bool]:
+    """The content up to the end marker of its picture, and whether there is one.
+
+    Zeros that fill the space before the end are left out, but for one.
+    """
+    at, end = _start_of_data(content), len(content)
+    while match := _MARKER.search(content, at):
+        if match[1][0] == _EOI:
+            end = match.start()
+            break
+        at = match.end()
+        if match[1][0] in _IN_TABLES:
+            at += int.from_bytes(content[at : at + 2], "big")
+    ended = end < len(content)
+    data = content[:end].rstrip(b"\xff")
+    kept = len(data.rstrip(b"\0")) + 1
+    return data[:kept], ended
+
+
+def _start_of_data(content: bytes) -> int:
+    """Where the pixel data begin; where the content ends if there are none."""
+    for marker, at, segment in _header(content):
+        if marker == _SOS:
+            return at + 2 + len(segment)
+    return len(content)
+
+
+def _header(content: bytes) -> list[tuple[int, int, bytes]]:
+    """The segments in front of the pixel data: marker, position and content after the length."""
+    segments, at = [], 2
+    while match := _MARKER.search(content, at):
+        start = match.end()
+        length = int.from_bytes(content[start : start + 2], "big")
+        marker = match[1][0]
+        segments.append((marker, start, content[start + 2 : start + length]))
+        if marker == _SOS:
+            break
+        at = start + max(2, length)
+    return segments
+
+
+def _wrong_share(picture: bytes) -> float:
+    """The share of the picture that is wrong: all if nothing limits the damage.
+
+    Restart markers do. What lies between two of them is decoded as a picture of its own.
+    """
+    segments = _header(picture)
+    frame = next(((at, part) for marker, at, part in segments if marker in {_SOF0, _SOF1}), None)
+    interval = next((part for marker, _, part in segments if marker == _DRI), b"")
+    start = _start_of_data(picture)
+    if frame is None or len(interval) < 2 or _MARKER.search(picture, start):
+        return 1.0
+    at, described = frame
+    across, down = _block_size(described)
+    height, width = (int.from_bytes(described[n : n + 2], "big") for n in (1, 3))
+    per_row = -(-width // across)
+    total = per_row * -(-height // down)
+    length = int.from_bytes(interval, "big")
+    if not 0 < length * across < 2**16 - 2**5:
+        return 1.0
+    cuts = [(start, start), *(m.span() for m in _RESTART.finditer(picture, start))]
+    cuts.append((len(picture), len(picture)))
+    parts = [picture[before[1] : after[0]] for before, after in pairwise(cuts)]
+    right = 0
+    for number, part in enumerate(parts):
+        blocks = min(length, total - number * length)
+        if blocks <= 0:
+            break
+        size = down.to_bytes(2, "big") + (blocks * across).to_bytes(2, "big")
+        head = picture[: at + 3] + size + picture[at + 7 : start]
+        right += 0 if _complaint(head + part + _END) else blocks
+    return 1 - right / total
+
+
+def _block_size(frame: bytes) -> tuple[int, int]:
+    """Width and height of the blocks that are coded together, in pixels (ITU-T T.81, A.2)."""
+    factors = [frame[7 + 3 * number] for number in range(frame[5])]
+    if len(factors) == 1:
+        return 8, 8
+    return 8 * max(factor >> 4 for factor in factors), 8 * max(factor & 15 for factor in factors)
