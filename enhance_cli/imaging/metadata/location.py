@@ -12,21 +12,67 @@ from urllib.parse import unquote_plus
 
 from enhance_cli.imaging.metadata.xml_packet import Name
 
-_NAMESPACES = frozenset({
-    "http://www.w3.org/2003/01/geo/wgs84_pos#",
-    "http://www.georss.org/georss",
-    "http://www.opengis.net/gml",
-    "http://www.opengis.net/kml/2.2",
-    "http://rs.tdwg.org/dwc/terms/",
-    "http://rs.tdwg.org/dwc/index.htm",
+_KNOWN = frozenset({
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "http://www.w3.org/XML/1998/namespace",
+    "adobe:ns:meta/",
+    "http://purl.org/dc/elements/1.1/",
+    "http://ns.adobe.com/xap/1.0/",
+    "http://ns.adobe.com/xap/1.0/mm/",
+    "http://ns.adobe.com/xap/1.0/rights/",
+    "http://ns.adobe.com/xap/1.0/bj/",
+    "http://ns.adobe.com/xap/1.0/g/",
+    "http://ns.adobe.com/xap/1.0/g/img/",
+    "http://ns.adobe.com/xap/1.0/t/pg/",
+    "http://ns.adobe.com/xap/1.0/sType/Dimensions#",
+    "http://ns.adobe.com/xap/1.0/sType/Font#",
+    "http://ns.adobe.com/xap/1.0/sType/Job#",
+    "http://ns.adobe.com/xap/1.0/sType/ManifestItem#",
+    "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#",
+    "http://ns.adobe.com/xap/1.0/sType/ResourceRef#",
+    "http://ns.adobe.com/xap/1.0/sType/Version#",
+    "http://ns.adobe.com/xmp/sType/Area#",
+    "http://ns.adobe.com/xmp/note/",
+    "http://ns.adobe.com/xmp/Identifier/qual/1.0/",
+    "http://ns.adobe.com/xmp/1.0/DynamicMedia/",
+    "http://ns.adobe.com/tiff/1.0/",
+    "http://ns.adobe.com/exif/1.0/",
+    "http://ns.adobe.com/exif/1.0/aux/",
+    "http://cipa.jp/exif/1.0/",
+    "http://ns.adobe.com/photoshop/1.0/",
+    "http://ns.adobe.com/camera-raw-settings/1.0/",
+    "http://ns.adobe.com/camera-raw-saved-settings/1.0/",
+    "http://ns.adobe.com/lightroom/1.0/",
+    "http://ns.adobe.com/pdf/1.3/",
+    "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "http://ns.useplus.org/ldf/xmp/1.0/",
+    "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
+    "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "http://www.metadataworkinggroup.com/schemas/regions/",
+    "http://ns.google.com/photos/1.0/camera/",
+    "http://ns.google.com/photos/1.0/panorama/",
+    "http://ns.google.com/photos/1.0/container/",
+    "http://ns.google.com/photos/1.0/container/item/",
+    "http://ns.google.com/photos/dd/1.0/container/",
+    "http://ns.google.com/photos/dd/1.0/item/",
+    "http://ns.apple.com/HDRGainMap/1.0/",
+    "http://ns.apple.com/pixeldatainfo/1.0/",
 })  # fmt: skip
-"""Namespaces of which every property tells a location."""
+"""Namespaces of which it is known which properties tell a location; what others do is not."""
+
+_WITHOUT_NAMESPACE = frozenset({"about", "parseType", "resource"})
+"""Attributes of RDF that old programs write without a prefix."""
 
 _PLACES = frozenset({
     "city", "state", "country", "countrycode", "countryname", "provincestate", "province", "region",
-    "worldregion", "sublocation", "coverage", "spatial", "poi", "landmark", "where",
+    "worldregion", "sublocation", "coverage", "spatial", "poi", "landmark", "where", "place",
+    "placename", "event", "eventid", "eventname", "venue", "address", "street", "streetaddress",
+    "postalcode", "zip", "zipcode", "town", "village", "county", "district", "neighborhood",
+    "neighbourhood", "lat", "lon", "lng", "long", "coords", "coordinates", "geo", "elevation",
+    "posealtitude", "poseheadingdegrees",
 })  # fmt: skip
-"""Properties for a place by its name, in lower case (Photoshop, IPTC Core and Extension, DC)."""
+"""Properties for a place by its name, in lower case (Photoshop, IPTC Core and Extension, DC), and
+for the direction of a panorama, which EXIF counts among the GPS tags."""
 
 _PARTS = re.compile(r"^gps|location|locality|latitude|long(?:i|ti)tude|altitude|geotag|geohash")
 """What the name of a property for coordinates or a place begins with or contains."""
@@ -169,11 +215,16 @@ _BASE64_LINE = 40
 
 
 def names_location(name: Name) -> bool:
-    """Whether an XMP property of this name tells where the photo was taken."""
+    """Whether an XMP property of this name, in a known namespace, tells the location."""
     local = name.local.lower()
     if local in _NOT_PLACES:
         return False
-    return name.namespace in _NAMESPACES or local in _PLACES or _PARTS.search(local) is not None
+    return local in _PLACES or _PARTS.search(local) is not None
+
+
+def is_known(name: Name) -> bool:
+    """Whether it is known what an XMP property of this name means."""
+    return name.namespace in _KNOWN or (not name.namespace and name.local in _WITHOUT_NAMESPACE)
 
 
 def may_tell_location(text: str) -> bool:

@@ -81,12 +81,12 @@ def metadata_for_result(
     texts = found.texts if gps else png_texts.without_location(found.texts)
     comment = found.comment if gps or _is_harmless(found.comment) else None
     if len(texts) < len(found.texts) or comment != found.comment:
-        lost.append("texts that may tell the location were left out")
+        lost.append(xmp.TEXTS_LOST)
     records = found.iptc if gps or found.iptc is None else iptc.without_places(found.iptc)
     if found.iptc and not records:
         lost.append("its IPTC may tell the location and was left out")
     kept = replace(found, exif=block, xmp=packet, long_xmp=parts, iptc=records)
-    return replace(kept, texts=texts, comment=comment), tuple(lost)
+    return replace(kept, texts=texts, comment=comment), tuple(dict.fromkeys(lost))
 
 
 def _xmp_for_result(
@@ -97,7 +97,11 @@ def _xmp_for_result(
         return None, ()
     packet, parts = None, ()
     if xmp.is_readable(found.xmp):
-        packet, parts = extended_xmp.update_extension(found.xmp, found.long_xmp, size, gps=gps)
+        private: set[str] = set()
+        packet, parts = extended_xmp.update_extension(
+            found.xmp, found.long_xmp, size, gps=gps, lost=private
+        )
+        lost += sorted(private)
     if packet is None:
         lost.append("its XMP packet cannot be read and was left out")
     elif xmp.named_extension(found.xmp) and not parts:
