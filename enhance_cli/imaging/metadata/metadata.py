@@ -25,6 +25,8 @@ class Metadata:
         dpi: Dots per inch, horizontal and vertical.
         gain_map: Whether the file has an HDR gain map that was not read.
         video: Whether the file is a motion photo, with a video. Results have none.
+        credentials: Whether the file has content credentials (C2PA), which sign its pixels and so
+            cannot be those of a result.
         unreadable: A line for each part that could not be read.
     """
 
@@ -37,6 +39,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     gain_map: bool = False
     video: bool = False
+    credentials: bool = False
     unreadable: tuple[str, ...] = ()
 
     @property
@@ -48,6 +51,7 @@ class Metadata:
 NO_METADATA = Metadata()
 
 GAIN_MAP_LOST = "its HDR gain map was left out"
+CREDENTIALS_LOST = "its content credentials were left out"
 
 
 def metadata_for_result(
@@ -68,6 +72,7 @@ def metadata_for_result(
     """
     lost = [GAIN_MAP_LOST] if found.gain_map else []
     lost += ["its video was left out (a motion photo)"] if found.video else []
+    lost += [CREDENTIALS_LOST] if found.credentials else []
     if keep == "none":
         return NO_METADATA, tuple(lost)
     lost += found.unreadable

@@ -33,12 +33,16 @@ _GAIN_MAPS = frozenset({
 })  # fmt: skip
 """Namespaces of Adobe, Google and Apple that describe a gain map."""
 
+_PROVENANCE = Name("http://purl.org/dc/terms/", "provenance")
+"""The property that names the photo's content credentials (C2PA 2.1, 11.6)."""
+
 _ABSENT = frozenset({
+    _PROVENANCE,
     Name("http://ns.adobe.com/xap/1.0/", "Thumbnails"),
     Name(_GOOGLE_CONTAINER, "Directory"),
     Name("http://ns.google.com/photos/dd/1.0/container/", "Directory"),
 })  # fmt: skip
-"""Properties that hold or list pictures and videos, of which a result has none."""
+"""Properties that hold or list what a result has none of: thumbnails, videos, credentials."""
 
 _VIDEO = re.compile(r"MotionPhoto|MicroVideo")
 """Names of the properties of a motion photo, in the namespaces of Google and of phone makers."""
@@ -83,6 +87,13 @@ def names_video(packet: bytes) -> bool:
         value == "MotionPhoto" or (name.local in {"MotionPhoto", "MicroVideo"} and value == "1")
         for name, value in _properties(packet)
     )
+
+
+def names_credentials(packet: bytes) -> bool:
+    """Whether the packet names content credentials (C2PA), in the file or elsewhere."""
+    if _PROVENANCE.local.encode() not in packet:
+        return False
+    return any(name == _PROVENANCE for name, _ in _properties(packet))
 
 
 def named_extension(packet: bytes) -> bytes:
