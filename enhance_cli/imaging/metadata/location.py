@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from enhance_cli.imaging.metadata.xml_packet import Name
@@ -203,8 +204,8 @@ _SAME = str.maketrans({
 })  # fmt: skip
 """Signs that look alike, and the one of them that is looked for."""
 
-_LONGEST = 16_384
-"""Characters of the longest text that is looked at; no caption has more."""
+_LONGEST, _MOST_DIGITS = 65_536, 4096
+"""Characters and digits of the longest text that is looked at; no caption has more."""
 
 _EMBEDDED_FROM = 256
 """Length from which base64 is taken for a file in a text, which may have a location of its own."""
@@ -227,6 +228,7 @@ def is_known(name: Name) -> bool:
     return name.namespace in _KNOWN or (not name.namespace and name.local in _WITHOUT_NAMESPACE)
 
 
+@lru_cache(16)  # texts are decoded in several ways, mostly with one result
 def may_tell_location(text: str) -> bool:
     """Whether a text may tell where the photo was taken.
 
@@ -238,6 +240,8 @@ def may_tell_location(text: str) -> bool:
         known, if it contains an embedded file that may hold some, or if it is too long to tell.
     """
     if len(text) > _LONGEST or _is_embedded(text):
+        return True
+    if sum(map(text.count, "0123456789")) > _MOST_DIGITS:
         return True
     return any(_has_coordinates(form) for form in _forms(text))
 
