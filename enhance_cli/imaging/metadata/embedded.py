@@ -1,15 +1,16 @@
-"""What a file holds beside the photo: HDR gain maps and videos."""
+"""What a file holds beside the photo: HDR gain maps, videos and content credentials."""
 
 from __future__ import annotations
 
 import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 from PIL import Image
 
-from enhance_cli.imaging.codecs.isobmff.boxes import read_picture_boxes
+from enhance_cli.imaging.codecs.isobmff.boxes import boxes, read_picture_boxes
 from enhance_cli.imaging.gain_maps.multi_picture import (
     APP1,
     APP2,
@@ -31,6 +32,74 @@ _MAX_TRAILER = 2**16
 
 _HEIF_HEAD = 2**18
 """Bytes at the beginning of a HEIC in which its pictures are listed."""
+
+
+_CREDENTIALS = bytes.fromhex("6332706100110010800000aa00389b71")
+"""Type of the JUMBF box of C2PA's manifests (C2PA 2.1, 11.1.4.2)."""
+
+_CREDENTIALS_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+"""Type of the ``uuid`` box that holds them in files of boxes (C2PA 2.1, A.3)."""
+
+CREDENTIALS_TAG = 0xCD41
+"""TIFF tag that holds them (C2PA 2.1, A.4)."""
+
+_CREDENTIALS_HEAD = 2**10
+"""Bytes at the beginning of a JUMBF box in which its type stands."""
+
+
+def holds_credentials(block: bytes) -> bool:
+    """Whether a block of JUMBF holds content credentials (C2PA).
+
+    Args:
+        block: Content of an APP11 segment of a JPEG, of a ``caBX`` chunk of a PNG, of a ``C2PA``
+            chunk of a WebP, or a ``jumb`` box with or without its head.
+    """
+    return _CREDENTIALS in block[:_CREDENTIALS_HEAD]
+
+
+def credentials_in_boxes(content: bytes) -> bool:
+    """Whether the bytes of an AVIF, JPEG XL or JPEG 2000 hold content credentials."""
+    for kind, body in boxes(content):
+        if kind == b"uuid" and body.startswith(_CREDENTIALS_UUID):
+            return True
+        if kind == b"jumb" and holds_credentials(body):
+            return True
+        if kind == b"brob" and body.startswith(b"jumb"):  # photos have no other JUMBF
+            return True
+    return False
+
+
+def has_credentials(image: Image.Image) -> bool:
+    """Whether a file has content credentials (C2PA).
+
+    Args:
+        image: The file, opened by Pillow.
+    """
+    packet, path = image.info.get("xmp"), getattr(image, "filename", "")
+    packet = packet.encode() if isinstance(packet, str) else packet
+    if isinstance(packet, bytes) and xmp.names_credentials(packet):
+        return True
+    blocks = [content for name, content in getattr(image, "applist", ()) if name == "APP11"]
+    blocks += [chunk[1] for chunk in getattr(image, "private_chunks", ()) if chunk[0] == b"caBX"]
+    if any(holds_credentials(block) for block in blocks):
+        return True
+    if image.format == "TIFF":
+        return CREDENTIALS_TAG in getattr(image, "tag_v2", ())
+    if not path or image.format not in {"HEIF", "WEBP"}:
+        return False
+    content = Path(path).read_bytes()
+    return b"C2PA" in _chunks(content) if image.format == "WEBP" else credentials_in_boxes(content)
+
+
+def _chunks(content: bytes) -> set[bytes]:
+    """Names of the chunks of a RIFF file."""
+    found: set[bytes] = set()
+    at = 12
+    while at + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, at)
+        found.add(name)
+        at += 8 + size + size % 2
+    return found
 
 
 def has_gain_map(image: Image.Image) -> bool:

@@ -30,7 +30,7 @@ Parts = tuple[bytes, ...]
 
 
 def update_extension(
-    packet: bytes, parts: Parts, size: Size, *, gps: bool = True
+    packet: bytes, parts: Parts, size: Size, *, gps: bool = True, lost: set[str] | None = None
 ) -> tuple[bytes | None, Parts]:
     """Update a packet that has an extension, as :func:`update_packet` does, and the extension.
 
@@ -40,8 +40,8 @@ def update_extension(
     """
     name = named_extension(packet)
     extension = _joined(parts, name) if name else None
-    updated = update_packet(extension, size, gps=gps) if extension else None
-    main = update_packet(packet, size, gps=gps, extended=updated is not None)
+    updated = update_packet(extension, size, gps=gps, lost=lost) if extension else None
+    main = update_packet(packet, size, gps=gps, extended=updated is not None, lost=lost)
     if updated is None or main is None:
         return main, ()
     new_name = hashlib.md5(updated, usedforsecurity=False).hexdigest().upper().encode()

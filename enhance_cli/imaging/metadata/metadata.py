@@ -26,6 +26,8 @@ class Metadata:
         dpi: Dots per inch, horizontal and vertical.
         gain_map: Whether the file has an HDR gain map that was not read.
         video: Whether the file is a motion photo, with a video. Results have none.
+        credentials: Whether the file has content credentials (C2PA), which sign its pixels and so
+            cannot be those of a result.
         unreadable: A line for each part that could not be read.
     """
 
@@ -39,6 +41,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     gain_map: bool = False
     video: bool = False
+    credentials: bool = False
     unreadable: tuple[str, ...] = ()
 
     @property
@@ -50,6 +53,7 @@ class Metadata:
 NO_METADATA = Metadata()
 
 GAIN_MAP_LOST = "its HDR gain map was left out"
+CREDENTIALS_LOST = "its content credentials were left out"
 
 
 def metadata_for_result(
@@ -70,6 +74,7 @@ def metadata_for_result(
     """
     lost = [GAIN_MAP_LOST] if found.gain_map else []
     lost += ["its video was left out (a motion photo)"] if found.video else []
+    lost += [CREDENTIALS_LOST] if found.credentials else []
     if keep == "none":
         return NO_METADATA, tuple(lost)
     lost += found.unreadable
@@ -85,13 +90,13 @@ def metadata_for_result(
     earlier = tuple(one for one in found.earlier_comments if gps or _is_harmless(one))
     fewer = len(texts) < len(found.texts) or len(earlier) < len(found.earlier_comments)
     if fewer or comment != found.comment:
-        lost.append("texts that may tell the location were left out")
+        lost.append(xmp.TEXTS_LOST)
     records = found.iptc if gps or found.iptc is None else iptc.without_places(found.iptc)
     if found.iptc and not records:
         lost.append("its IPTC may tell the location and was left out")
     kept = replace(found, exif=block, xmp=packet, long_xmp=parts, iptc=records)
     kept = replace(kept, texts=texts, comment=comment, earlier_comments=earlier)
-    return kept, tuple(lost)
+    return kept, tuple(dict.fromkeys(lost))
 
 
 def _xmp_for_result(
@@ -102,7 +107,11 @@ def _xmp_for_result(
         return None, ()
     packet, parts = None, ()
     if xmp.is_readable(found.xmp):
-        packet, parts = extended_xmp.update_extension(found.xmp, found.long_xmp, size, gps=gps)
+        private: set[str] = set()
+        packet, parts = extended_xmp.update_extension(
+            found.xmp, found.long_xmp, size, gps=gps, lost=private
+        )
+        lost += sorted(private)
     if packet is None:
         lost.append("its XMP packet cannot be read and was left out")
     elif xmp.named_extension(found.xmp) and not parts:

@@ -8,7 +8,12 @@ import tifffile
 from PIL import Image
 
 from enhance_cli.imaging.metadata import exif, extended_xmp, iptc, xmp
-from enhance_cli.imaging.metadata.embedded import has_gain_map, has_video
+from enhance_cli.imaging.metadata.embedded import (
+    CREDENTIALS_TAG,
+    has_credentials,
+    has_gain_map,
+    has_video,
+)
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.png_texts import sort_texts
 
@@ -35,11 +40,15 @@ def read_tiff_metadata(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Meta
         page: The page whose pixels are read. What it does not state, the first page may.
     """
     records, resources = (_tag_bytes(tiff, page, tag) for tag in (TIFF_IPTC, _TIFF_PHOTOSHOP))
+    packet = _tag_bytes(tiff, page, TIFF_XMP)
+    signed = CREDENTIALS_TAG in page.tags or CREDENTIALS_TAG in tiff.pages.first.tags
     return Metadata(
-        xmp=_block(_tag_bytes(tiff, page, TIFF_XMP)),
+        xmp=_block(packet),
         iptc=_block(records or iptc.records_in(resources)),
         dpi=_dpi(_tiff_resolution(page)),
-        gain_map=xmp.names_gain_map(_tag_bytes(tiff, page, TIFF_XMP) or b""),
+        gain_map=xmp.names_gain_map(packet or b""),
+        video=xmp.names_video(packet or b""),
+        credentials=signed or xmp.names_credentials(packet or b""),
     )
 
 
@@ -57,6 +66,7 @@ def read_metadata(image: Image.Image) -> Metadata:
         dpi=_dpi(info.get("dpi")),
         gain_map=has_gain_map(image),
         video=has_video(image),
+        credentials=has_credentials(image),
     )
 
 

@@ -21,7 +21,7 @@ _SEPARATOR = "\n"
 """Between namespace and name in what Expat reports; neither can contain it."""
 
 _TAG_NAME = re.compile(rb"<[^\s/>]+")
-_ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_ATTRIBUTE = re.compile(rb"\s+([^\s=/>]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _TAG_END = re.compile(rb"\s*/?>")
 
 
@@ -104,6 +104,7 @@ class XmlPacket:
         self.bytes = content[max(0, content.find(b"<")) : content.rfind(b">") + 1]
         self.asides: list[Aside] = []
         self._open: list[Element] = []
+        self._texts: list[list[str]] = []  # of the open elements, joined when they end
         self._roots: list[Element] = []
         self._nodes = 0
         self._changes: list[tuple[int, int, bytes]] = []
@@ -186,9 +187,11 @@ class XmlPacket:
         self._count(1 + len(element.attributes) + len(element.prefixes))
         (self._open[-1].children if self._open else self._roots).append(element)
         self._open.append(element)
+        self._texts.append([])
 
     def _end(self, _name: str) -> None:
         element = self._open.pop()
+        element.text = "".join(self._texts.pop())
         if self.bytes[element.content - 2 : element.content] == b"/>":
             element.content_end, element.end = element.start, element.content
             return
@@ -196,7 +199,7 @@ class XmlPacket:
         element.end = self.bytes.index(b">", element.content_end) + 1
 
     def _characters(self, text: str) -> None:
-        self._open[-1].text += text
+        self._texts[-1].append(text)
 
     def _aside(self, target: str, closing: bytes) -> None:
         start = self._parser.CurrentByteIndex

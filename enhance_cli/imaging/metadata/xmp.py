@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from enhance_cli.imaging.metadata.location import may_tell_location, names_location
+from enhance_cli.imaging.metadata.location import is_known, may_tell_location, names_location
 from enhance_cli.imaging.metadata.xml_packet import Attribute, Element, Name, XmlError, XmlPacket
 from enhance_cli.imaging.resize import Size
 
@@ -33,12 +33,16 @@ _GAIN_MAPS = frozenset({
 })  # fmt: skip
 """Namespaces of Adobe, Google and Apple that describe a gain map."""
 
+_PROVENANCE = Name("http://purl.org/dc/terms/", "provenance")
+"""The property that names the photo's content credentials (C2PA 2.1, 11.6)."""
+
 _ABSENT = frozenset({
+    _PROVENANCE,
     Name("http://ns.adobe.com/xap/1.0/", "Thumbnails"),
     Name(_GOOGLE_CONTAINER, "Directory"),
     Name("http://ns.google.com/photos/dd/1.0/container/", "Directory"),
 })  # fmt: skip
-"""Properties that hold or list pictures and videos, of which a result has none."""
+"""Properties that hold or list what a result has none of: thumbnails, videos, credentials."""
 
 _VIDEO = re.compile(r"MotionPhoto|MicroVideo")
 """Names of the properties of a motion photo, in the namespaces of Google and of phone makers."""
@@ -47,6 +51,14 @@ _GAIN_MAP_VALUES = re.compile(r"hdrgainmap$|^GainMap$")
 _MAY_NAME_GAIN_MAP = re.compile(rb"gain-?map", re.IGNORECASE)
 _MAY_NAME_VIDEO = re.compile(rb"MotionPhoto|MicroVideo")
 """A first look: few packets need to be parsed for these."""
+
+_ITEM = Name(_RDF, "li")
+
+_LONGEST = 2**19
+"""Characters of all texts of a packet that are searched for coordinates."""
+
+TEXTS_LOST = "texts that may tell the location were left out"
+UNKNOWN_LOST = "XMP of unknown meaning was left out, as it may tell the location"
 
 _IDENTITIES = frozenset({Name(_RDF, "nodeID"), Name(_RDF, "ID")})
 """References between parts of a packet, which XMP does not allow."""
@@ -77,6 +89,13 @@ def names_video(packet: bytes) -> bool:
     )
 
 
+def names_credentials(packet: bytes) -> bool:
+    """Whether the packet names content credentials (C2PA), in the file or elsewhere."""
+    if _PROVENANCE.local.encode() not in packet:
+        return False
+    return any(name == _PROVENANCE for name, _ in _properties(packet))
+
+
 def named_extension(packet: bytes) -> bytes:
     """The digest by which a packet names its extension, in a JPEG; empty if it names none."""
     if HAS_EXTENSION.local.encode() not in packet:
@@ -94,43 +113,50 @@ def orientation_in(packet: bytes) -> int | None:
 
 
 def update_packet(
-    packet: bytes, size: Size, *, gps: bool = True, extended: bool = False
+    packet: bytes,
+    size: Size,
+    *,
+    gps: bool = True,
+    extended: bool = False,
+    lost: set[str] | None = None,
 ) -> bytes | None:
     """Update a packet to match the result.
 
     Args:
         packet: XMP packet in UTF-8.
         size: Width and height of the result.
-        gps: Whether to keep the location.
+        gps: Whether to keep the location. If not, all that is not known to be free of it goes.
         extended: Whether the result has the packet's extension too, in further JPEG segments.
+        lost: Gets a line for what was left out because it may tell the location.
 
     Returns:
         The packet with upright orientation and the result's width and height, without thumbnails
-        and references to gain maps and videos. None if it cannot be read, or if it cannot be told
-        what it says of the location.
+        and references to gain maps, videos and content credentials. None if it cannot be read, or
+        if it cannot be told what it says of the location.
     """
     try:
         xml = XmlPacket(packet)
     except XmlError:
         return None
+    if not gps:
+        if not _can_be_judged(xml):
+            return None
+        _cut_asides(xml)
+    lines = set() if lost is None else lost
     width, height = (str(side).encode() for side in size)
     values = {_ORIENTATION: b"1"}
     values |= dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
     for element in xml.walk():
-        if _is_lost(element.name, extended) or not (gps or _is_harmless(element)):
+        if _is_lost(element.name, extended) or not (gps or _is_harmless(element, lines)):
             xml.cut(element)
             continue
         if element.name in values:
             xml.set_text(element, values[element.name])
         for attribute in element.attributes:
-            if not gps and attribute.name in _IDENTITIES:
-                return None
-            if _is_lost(attribute.name, extended) or not (gps or _is_harmless(attribute)):
+            if _is_lost(attribute.name, extended) or not (gps or _is_harmless(attribute, lines)):
                 xml.cut(attribute)
             elif attribute.name in values:
                 xml.set_value(attribute, values[attribute.name])
-    if not gps:
-        _cut_asides(xml)
     return xml.changed()
 
 
@@ -154,10 +180,32 @@ def _is_lost(name: Name, extended: bool) -> bool:
     return name in _ABSENT or name.namespace in _GAIN_MAPS or _VIDEO.search(name.local) is not None
 
 
-def _is_harmless(part: Element | Attribute) -> bool:
-    """Whether a property, without those in it, does not tell the location."""
-    value = part.value if isinstance(part, Attribute) else part.text
-    return not (names_location(part.name) or may_tell_location(value))
+def _can_be_judged(xml: XmlPacket) -> bool:
+    """Whether a packet's parts are where they stand, and its texts are few enough to be read."""
+    length = 0
+    for element in xml.walk():
+        length += len(element.text) + sum(len(one.value) for one in element.attributes)
+        if any(attribute.name in _IDENTITIES for attribute in element.attributes):
+            return False
+    return length <= _LONGEST
+
+
+def _is_harmless(part: Element | Attribute, lost: set[str]) -> bool:
+    """Whether a property, without those in it, is known not to tell the location."""
+    if not is_known(part.name):
+        lost.add(UNKNOWN_LOST)
+        return False
+    if names_location(part.name):
+        return False
+    if isinstance(part, Attribute):
+        texts = [part.value]
+    else:
+        items = (child for child in part.children if child.name == _ITEM)
+        texts = [part.text, " ".join(item.text for item in items)]
+    if any(may_tell_location(text) for text in texts if text.strip()):
+        lost.add(TEXTS_LOST)
+        return False
+    return True
 
 
 def _cut_asides(xml: XmlPacket) -> None:

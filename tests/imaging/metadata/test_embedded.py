@@ -1,12 +1,17 @@
 """Gain maps and videos, in files as phones write them (CIPA DC-007, Google, Apple, Samsung)."""
 
 import struct
+import zlib
 from io import BytesIO
 
+import imagecodecs
+import numpy as np
 import pillow_heif
 import pytest
+import tifffile
 from pictures import smooth
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.open_image import open_image
@@ -154,3 +159,121 @@ def test_a_video_in_a_trailer_is_named(lost_from):
 @pytest.mark.parametrize("end", [b"", samsung(0x0A01), b"SEFT", b"\xff\xff\xff\xffSEFT"])
 def test_other_trailers_need_no_warning(lost_from, end):
     assert lost_from(jpeg() + end)[0] == ()
+
+
+def box(kind, content):
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def jumbf(purpose=b"c2pa"):
+    """A JUMBF superbox, as C2PA 2.1 (11.1.4.2) describes that of its manifests."""
+    uuid = purpose + bytes.fromhex("00110010800000aa00389b71")
+    return box(b"jumb", box(b"jumd", uuid + b"\x03c2pa\0") + box(b"cbor", b"\xa0"))
+
+
+PROPERTIES = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+ xmlns:dcterms="http://purl.org/dc/terms/" xmlns:GCamera="http://ns.google.com/photos/1.0/camera/"
+ xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4" {}/></rdf:RDF></x:xmpmeta>"""
+PROVENANCE = PROPERTIES.format('dcterms:provenance="self#jumbf=c2pa/urn:uuid:1"').encode()
+MOTION = PROPERTIES.format('GCamera:MotionPhoto="1"').encode()
+
+XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+FORMATS = ["jpg", "png", "png16", "webp", "heic", "avif", "jxl", "jp2", "tif"]
+
+
+def stored(suffix, packet=None):
+    """A small photo with this XMP."""
+    image = Image.new("RGB", (16, 16), (90, 120, 60))
+    levels = np.asarray(image)
+    if suffix == "png16":
+        content = imagecodecs.png_encode(levels.astype(np.uint16) * 257)
+        text = b"XML:com.adobe.xmp\0\0\0\0\0" + (packet or b"")
+        return content[:33] + (png_chunk(b"iTXt", text) if packet else b"") + content[33:]
+    if suffix == "jxl":
+        start = b"\0\0\0\x0cJXL \r\n\x87\n" + box(b"ftyp", b"jxl \0\0\0\0jxl ")
+        codestream = imagecodecs.jpegxl_encode(levels, lossless=True, usecontainer=False)
+        return start + box(b"jxlc", codestream) + (box(b"xml ", packet) if packet else b"")
+    if suffix == "jp2":
+        content = imagecodecs.jpeg2k_encode(levels, level=0)
+        return content + (box(b"uuid", XMP_UUID + packet) if packet else b"")
+    file = BytesIO()
+    if suffix == "tif":
+        tags = [(700, "B", len(packet), packet, True)] if packet else []
+        tifffile.imwrite(file, levels, photometric="rgb", extratags=tags, metadata=None)
+    elif suffix == "heic":
+        pillow_heif.from_pillow(image).save(file, xmp=packet)
+    else:
+        kind = {"jpg": "JPEG"}.get(suffix, suffix.upper())
+        if suffix == "png":
+            info = PngInfo()
+            if packet:
+                info.add_itxt("XML:com.adobe.xmp", packet.decode())
+            image.save(file, kind, pnginfo=info)
+        else:
+            image.save(file, kind, **({"xmp": packet} if packet else {}))
+    return file.getvalue()
+
+
+def png_chunk(name, content):
+    checked = name + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def signed(suffix, block):
+    """A small photo with content credentials, stored as C2PA 2.1 (appendix A) says."""
+    content = stored(suffix)
+    if suffix == "jpg":
+        part = b"JP" + struct.pack(">HI", 1, 1) + block
+        return content[:2] + b"\xff\xeb" + struct.pack(">H", 2 + len(part)) + part + content[2:]
+    if suffix in {"png", "png16"}:
+        return content[:33] + png_chunk(b"caBX", block) + content[33:]
+    if suffix == "webp":
+        more = content[12:] + b"C2PA" + struct.pack("<I", len(block)) + block
+        more += bytes(len(more) % 2)
+        return b"RIFF" + struct.pack("<I", 4 + len(more)) + b"WEBP" + more
+    if suffix in {"heic", "avif"}:
+        return content + box(b"uuid", C2PA_UUID + bytes(4) + b"manifest\0" + bytes(8) + block)
+    if suffix == "tif":
+        file, levels = BytesIO(), np.zeros((16, 16, 3), np.uint8)
+        tags = [(0xCD41, "B", len(block), block, True)]
+        tifffile.imwrite(file, levels, photometric="rgb", extratags=tags, metadata=None)
+        return file.getvalue()
+    return content + block
+
+
+def lines_for(tmp_path, suffix, content, **options):
+    """What is said of a photo's metadata, and the XMP of its result."""
+    path = tmp_path / f"a.{suffix.removesuffix('16')}"
+    path.write_bytes(content)
+    photo = decode(path)
+    metadata, lost = metadata_for_result(photo.metadata, photo.size, **options)
+    return lost, metadata.xmp
+
+
+@pytest.mark.parametrize("keep", ["all", "no-gps", "none"])
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_content_credentials_are_said_to_be_left_out(tmp_path, suffix, keep):
+    lost, _ = lines_for(tmp_path, suffix, signed(suffix, jumbf()), keep=keep)
+    assert lost == ("its content credentials were left out",)
+    assert lines_for(tmp_path, suffix, stored(suffix), keep=keep)[0] == ()
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_name_of_content_credentials_is_removed(tmp_path, suffix):
+    lost, packet = lines_for(tmp_path, suffix, stored(suffix, PROVENANCE))
+    assert lost == ("its content credentials were left out",)
+    assert b"self#jumbf" not in packet and b'xmp:Rating="4"' in packet
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "jxl", "jp2"])
+def test_other_jumbf_is_no_content_credentials(tmp_path, suffix):
+    assert lines_for(tmp_path, suffix, signed(suffix, jumbf(b"json")))[0] == ()
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_motion_photo_is_named_in_every_format(tmp_path, suffix):
+    lost, packet = lines_for(tmp_path, suffix, stored(suffix, MOTION))
+    assert lost == ("its video was left out (a motion photo)",)
+    assert b"MotionPhoto" not in packet

@@ -11,6 +11,8 @@ import piexif
 import pillow_heif
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -352,15 +354,88 @@ def test_what_tells_no_location_stays(tmp_path):
     assert b"Harbour" in metadata.xmp and lost == ()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("47.3769, 8.5417", "47.3769;8.5417", "N47°22'36\"", "+47.3769+008.5417/", "geo:47.4,8.5"),
-        *("GPS fix", "Latitude 47", "47,22.61N 8,32.5E"),
-    ],
+NOTATIONS = [
+    *("47.3769, 8.5417", "47.3769;8.5417", "N47°22'36\"", "+47.3769+008.5417/", "geo:47.4,8.5"),
+    *("GPS fix", "Latitude 47", "47,22.61N 8,32.5E"),
+    *("48 deg 51' 30.24\" N, 2 deg 17' 40.2\" E", "Taken at N48.8584 E2.2945", "48,51.507N"),
+    *("Lat: 48.8584 Lon: 2.2945", "lat=48&lon=2", '{"lat":48.8,"lng":2.2}', "long: 2.2945"),
+    *("48.8584 2.2945", "+48.8584 +2.2945", "48,8584; 2,2945", "48.8584%2C%202.2945"),
+    *("48.8584, 2", "(48.8584,2.2945,35)", "48.85 2.29", "2.2945 east of it, 48.8584"),
+    *("https://www.google.com/maps/@48.85,2.29,15z", "https://osm.org/#map=16/48.8/2.2"),
+    *("https://maps.app.goo.gl/AbCdE", "POINT(2.2945 48.8584)", '"coordinates": [2, 48]'),
+    *("N 48 51.507 E 002 17.670", "48 51 30.1 N 2 17 40.2 E", "48d51'30\"N 2d17'40\"E"),
+    *("48º51'30\"N", "48\u02da51\u2032", "48\u2218 51\u2019", "48&#176;51", "48\\u00b051"),
+    *("48 degrees north",),
+    *("$GPRMC,101112,A,4851.507,N,00217.670,E*6A", "4851.507,N,00217.670,E", "48 51' 30\" N"),
+    *("485130N 0021740E", "N485130 E0021740", "+4851.5+00217.6/", "+485130+0021740/"),
+    *("31U DQ 48251 11952", "31UDQ4825111952", "UTM 31N 448251 5411952", "31N 448251 5411952"),
+    *("448251mE 5411952mN", "8FW4V75V+8Q", "8fw4v75v+8q", "V75V+8Q Paris", "8FW40000+"),
+    *("///filled.count.soap", "what3words: filled.count.soap", "geohash u09tunqu"),
+    *("48/1 51/1 3024/100 2/1 17/1 402/10", "48:51:30.24, 2:17:40.2", "48 51 30.1, 2 17 40.2"),
+    *("٤٨\u066b٨٤٨٤ ٢\u066b٢٩٤٤", "\uff14\uff18.8584 2.2945", "48.8584\u200b, 2.2945"),
+    *("北纬48度 东经2度",),
+    *("33.8568 S", "W 2.2945", "S 33 51 24 E 151 12 55", "48.5 N, 2.25 O"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOTATIONS)
+@pytest.mark.parametrize("around", ["{}", "Eiffel Tower ({}), 2024", "12 photos\n{}\nby Zoe"])
+def test_coordinates_are_recognised(text, around):
+    assert may_tell_location(around.format(text))
+
+
+WRITTEN = {
+    "decimals": "{a:.{n}f}{by}{b:.{n}f}",
+    "longitude first": "{b:.{n}f}{by}{a:.{n}f}",
+    "signs": "{a:+.{n}f}{by}{b:+.{n}f}",
+    "letters behind": "{a_size:.{n}f}{ns}{by}{b_size:.{n}f}{ew}",
+    "letters in front": "{ns}{a_size:.{n}f}{by}{ew}{b_size:.{n}f}",
+    "minutes": "{ns} {a_deg} {a_min:.3f}{by}{ew} {b_deg} {b_min:.3f}",
+    "ExifTool": "{a_deg} deg {a_m}' {a_s:.2f}\" {ns}, {b_deg} deg {b_m}' {b_s:.2f}\" {ew}",
+    "seconds": "{a_deg} {a_m} {a_s:.1f} {ns}{by}{b_deg} {b_m} {b_s:.1f} {ew}",
+    "ISO 6709": "{a:+0{n_a}.{n}f}{b:+0{n_b}.{n}f}/",
+    "XMP": "{a_deg},{a_min:.4f}{ns}",
+    "NMEA": "{a_deg:02}{a_min:07.4f},{ns},{b_deg:03}{b_min:07.4f},{ew}",
+    "query": "lat={a:.{n}f}&lon={b:.{n}f}",
+    "JSON": '{{"lat": {a}, "lng": {b}}}',
+    "WKT": "POINT({b:.{n}f} {a:.{n}f})",
+    "URI": "geo:{a:.{n}f},{b:.{n}f}",
+    "map": "https://www.google.com/maps/@{a:.{n}f},{b:.{n}f},15z",
+    "degree signs": "{a:.{n}f}\u00ba{by}{b:.{n}f}\u00ba",
+}
+"""Notations: a latitude ``a``, a longitude ``b`` and their parts, with ``n`` decimals."""
+
+
+def parts(name, value):
+    """The size of an angle, and its degrees, minutes and seconds."""
+    degrees, rest = divmod(abs(value) * 60, 60)
+    whole, fraction = divmod(rest, 1)
+    return {
+        f"{name}_size": abs(value),
+        f"{name}_deg": int(degrees),
+        f"{name}_min": rest,
+        f"{name}_m": int(whole),
+        f"{name}_s": fraction * 60,
+    }
+
+
+@given(
+    st.floats(-89.9, 89.9),
+    st.floats(-179.9, 179.9),
+    st.sampled_from([" ", ", ", ",", "; ", " / ", "|", "\t", "\u00a0"]),
+    st.integers(3, 12),
+    st.sampled_from(sorted(WRITTEN)),
+    st.sampled_from(["{}", "Paris {}", "At {}, in May", "({})", "ISO 100\n{}\n"]),
 )
-def test_coordinates_are_recognised(text):
-    assert may_tell_location(text)
+def test_any_coordinates_are_recognised(latitude, longitude, between, digits, written, around):
+    text = WRITTEN[written].format(
+        **{"a": latitude, "b": longitude, "by": between, "n": digits},
+        **{"n_a": digits + 4, "n_b": digits + 5},
+        **{"ns": "NS"[latitude < 0], "ew": "EW"[longitude < 0]},
+        **parts("a", latitude),
+        **parts("b", longitude),
+    )
+    assert may_tell_location(around.format(text)), text
 
 
 @pytest.mark.parametrize(
@@ -368,10 +443,37 @@ def test_coordinates_are_recognised(text):
     [
         *("", "River at dawn", "f/2.8, 1/250 s", "2024:05:06 07:08:09", "20 °C", "1.5, 2.25"),
         *("Adobe Photoshop 25.4 (Windows)", "river " * 100, "35mm F1.4", "a" * 200),
+        *("1/250 s f/2.8 ISO 100", "Room 12, 3 people, 24 mm", "6000 x 4000 px, 300 dpi"),
+        *("2024-05-06T07:08:09.12+02:00", "06.05.2024, 12:30", "05/06/2024", "20240506_070809"),
+        *("EF24-70mm f/2.8L II USM", "E 18-135mm F3.5-5.6 OSS", "NIKKOR Z 24-70mm f/2.8 S"),
+        *("1/60 s, E 35mm F1.8", "240/10 700/10 28/10 28/10", "24/1 70/1 28/10 28/10"),
+        *("iPhone 13 Pro back triple camera 5.7mm f/1.5", "HDR+ 1.0.540104767zd", "DSC-RX100M7"),
+        *("xmp.iid:0d1f2a3b-4c5d-6e7f-8091-a2b3c4d5e6f7", "0d1f2a3b4c5d6e7f8091a2b3c4d5e6f7"),
+        *("(c) 2024 Zoe, +41 44 123 45 67", "https://example.com/photos/2024/05/06", "16.5.1"),
+        *("12.50 € and 18.75 €", "1,250 people and 3,500 dogs", "A long 30 s exposure", "3.14159"),
+        *("Room 12 North, 5 miles east", "-5 degrees, snow", "24.0-70.0 mm f/2.8", "10:30 - 11:45"),
+        *("The coordinator: Anna", "5' 10\" tall", "1º premio", "12, 34", "0.034251", "Ver.1.00"),
     ],
-)
+)  # fmt: skip
 def test_other_texts_are_not(text):
     assert not may_tell_location(text)
+
+
+@given(
+    st.datetimes(),
+    st.sampled_from(["%Y:%m:%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y, %H:%M", "%m/%d/%Y"]),
+)
+def test_no_date_is_taken_for_coordinates(moment, form):
+    assert not may_tell_location(moment.strftime(form))
+
+
+@given(st.integers(1, 8000), st.integers(10, 320), st.integers(50, 102_400), st.integers(8, 800))
+def test_no_exposure_is_taken_for_coordinates(speed, aperture, iso, length):
+    assert not may_tell_location(f"1/{speed} s f/{aperture / 10} ISO {iso} {length} mm")
+
+
+def test_a_text_that_is_too_long_to_be_read_is_not_taken_for_clean():
+    assert may_tell_location("river " * 2**16) and may_tell_location("5 of 12, " * 2000)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,26 @@ def test_four_megabytes_of_anything_take_seconds_at_most(part):
     assert time.process_time() - started < 20
 
 
+@pytest.mark.parametrize("part", [b"<b/>", b"<!---->", b"<?p?>", b"<b c=''/>", b"<b></b>", b"&lt;"])
+def test_pieces_of_a_text_are_joined_once(part):
+    """The characters that are copied grow like the packet, not like its square."""
+
+    def seconds(times):
+        started = time.process_time()
+        XmlPacket(b"<r>" + (b"x" * 30 + part) * times + b"</r>")
+        return time.process_time() - started
+
+    few, many = (min(seconds(times) for _ in range(2)) for times in (3_000, 48_000))
+    assert many < 16 * few * 4
+
+
+@pytest.mark.parametrize("text", ["b='1'", 'x="5" y="6"', "/b='1'"])
+def test_a_text_like_an_attribute_is_none(text):
+    xml = XmlPacket(f"<a ><c>{text}</c ><d e='f' >{text}</d></a>".encode())
+    assert [element.text for element in xml.walk()] == ["", text, text]
+    assert [len(element.attributes) for element in xml.walk()] == [0, 0, 1]
+
+
 @given(st.binary(max_size=60), st.integers(0, 200), st.integers(0, 60))
 def test_any_damage_is_an_xml_error_at_most(more, at, cut):
     damaged = DOCUMENT[:at] + more + DOCUMENT[at + cut :]

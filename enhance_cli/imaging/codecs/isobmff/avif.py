@@ -34,6 +34,7 @@ from enhance_cli.imaging.codecs.stored_image import (
     with_code_points,
 )
 from enhance_cli.imaging.metadata import xmp
+from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.exif import without_orientation
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import MAX_LENGTH
@@ -157,4 +158,10 @@ def _metadata_of(content: bytes, boxes: PictureBoxes) -> Metadata:
         elif item.kind == b"mime" and item.content_type == b"application/rdf+xml":
             packet = packet or body or None
     gain_map = boxes.has_gain_map or xmp.names_gain_map(packet or b"")
-    return Metadata(exif=exif, xmp=packet, gain_map=gain_map)
+    return Metadata(
+        exif=exif,
+        xmp=packet,
+        gain_map=gain_map,
+        video=xmp.names_video(packet or b""),
+        credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
+    )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from enhance_cli.imaging.codecs.isobmff.boxes import boxes
 from enhance_cli.imaging.metadata import iptc, xmp
+from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
 from enhance_cli.imaging.metadata.read import MAX_LENGTH
 from enhance_cli.imaging.resize import Size
@@ -105,6 +106,8 @@ def read_metadata(content: bytes) -> Metadata:
         xmp=packet,
         iptc=found.get(_IPTC) or iptc.records_in(found.get(_PHOTOSHOP)),
         gain_map=xmp.names_gain_map(packet or b""),
+        video=xmp.names_video(packet or b""),
+        credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
     )
 
 

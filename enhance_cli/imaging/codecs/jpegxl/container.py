@@ -9,6 +9,7 @@ import imagecodecs
 from enhance_cli.imaging.codecs.isobmff.boxes import boxes
 from enhance_cli.imaging.codecs.jpegxl.header import CODESTREAM
 from enhance_cli.imaging.metadata import xmp
+from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
 from enhance_cli.imaging.metadata.read import MAX_LENGTH
 
@@ -66,6 +67,8 @@ def read_contents(content: bytes) -> Contents:
         exif=exif[4 + int.from_bytes(exif[:4]) :] or None,
         xmp=packet or None,
         gain_map=gain_map or xmp.names_gain_map(packet or b""),
+        video=xmp.names_video(packet or b""),
+        credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
         unreadable=("its packed metadata is damaged and was left out",) if unreadable else (),
     )
     return Contents(codestream, metadata)
