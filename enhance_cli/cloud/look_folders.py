@@ -5,16 +5,50 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+from enhance_cli.batch.manifest import content_digest, folder_digest
 from enhance_cli.cloud.listing import Input
 from enhance_cli.cloud.local_folder import LocalFolder
+from enhance_cli.cloud.records import Record
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.config.look_files import NAME, Looks, find_look_files
 from enhance_cli.errors import UsageError
 
 _SIDE_BY_SIDE = 16
+
+
+class Source(NamedTuple):
+    """What a photo is known by.
+
+    Attributes:
+        name: Its URL or path as messages have it, which depends on what the user typed.
+        path: Its path, if it is on a disk of this machine.
+        folder: Digest of the path of its folder; empty if it is in an object store.
+    """
+
+    name: str
+    path: Path | None = None
+    folder: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, however that was typed."""
+        return self.name if self.path is None else f"{self.folder}/{self.path.name}"
+
+    @property
+    def content(self) -> str:
+        """Digest of a sample of its content; empty if it is in an object store."""
+        return "" if self.path is None else content_digest(self.path) or ""
+
+    def was_read_for(self, record: Record) -> bool:
+        """Whether a record is about a photo in the same place."""
+        if not record.folder or self.path is None:
+            return record.input == self.name
+        return (record.folder, Path(record.input).name) == (self.folder, self.path.name)
 
 
 class PhotoFiles:
@@ -35,6 +69,7 @@ class PhotoFiles:
         self.looks = looks
         looks.end_at(self._folder)
         self._looked_for: set[tuple[int, str]] = set()
+        self._digest_of = cache(lambda folder: folder_digest(folder / "photo"))
 
     def path(self, photo: CloudPhoto) -> Path:
         """The file of a photo, which may have to be fetched."""
@@ -46,6 +81,13 @@ class PhotoFiles:
     def name(self, photo: CloudPhoto) -> str:
         """A photo as messages name it."""
         return self._inputs[photo.source].store.name(photo.key)
+
+    def source(self, photo: CloudPhoto) -> Source:
+        """What a photo is known by."""
+        if not self._inputs[photo.source].store.is_local:
+            return Source(self.name(photo))
+        path = self.path(photo)
+        return Source(self.name(photo), path, self._digest_of(path.parent))
 
     def fetch(self, photo: CloudPhoto) -> StoredObject:
         """Fetch a photo.

@@ -205,10 +205,11 @@ class _Planning:
         run = self._run
         own = f"{run.folder}/done/{run.part[0]}-of-{run.part[1]}."
         others = f"-of-{run.part[1]}."
+        begun = f"{run.folder}/done/{run.plan}/"  # plans of other runs have the same name
         for page in self._out.pages(below=ROOT):
             for key in (one.key for one in page if "/done/" in one.key):
                 is_of_others = key.startswith(f"{run.folder}/") and others in key
-                if (key.startswith(own) or not is_of_others) and f"/{run.plan}/" not in key:
+                if (key.startswith(own) or not is_of_others) and not key.startswith(begun):
                     yield key
 
 

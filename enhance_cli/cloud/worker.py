@@ -230,7 +230,7 @@ class ShardWorker:
     def _decision(self, number: int, photo: CloudPhoto, judge: Judge) -> Decision:
         settings = self.run.settings + self._files.looks.digest(self._files.path(photo))
         return Decision(
-            number, photo, settings, judge.decide(photo, self._files.name(photo), settings)
+            number, photo, settings, judge.decide(photo, self._files.source(photo), settings)
         )
 
     @contextlib.contextmanager
@@ -258,11 +258,12 @@ class ShardWorker:
     def _skip(self, decision: Decision, judge: Judge, log: DoneLog) -> ShardOutcome:
         key, reason, _, record = decision.verdict
         name, photo = self._files.name(decision.photo), decision.photo
+        folder = self._files.source(photo).folder
         if reason is Reason.UP_TO_DATE and record is not None:
             log.add(replace(
-                record, photo=decision.number, input=name, wanted=photo.result, status="skipped",
-                reason=str(reason), error=None, seconds=0.0, warnings=(), ended=time.time(),
-                carried=False,
+                record, photo=decision.number, input=name, source=photo.version, folder=folder,
+                wanted=photo.result, status="skipped", reason=str(reason), error=None, seconds=0.0,
+                warnings=(), ended=time.time(), carried=False,
             ))  # fmt: skip
         else:
             self._carry(decision, judge, log)
@@ -275,6 +276,7 @@ class ShardWorker:
         try:
             try:
                 source = self._files.fetch(photo).version
+                content = self._files.source(photo).content
             except FileNotFoundError:
                 return self._fail(decision, judge, log, f"{name}: is not there any more", started)
             except OSError as problem:
@@ -295,7 +297,7 @@ class ShardWorker:
             lost = tuple(self._named(one, decision, result) for one in outcome.warnings)
             record = replace(
                 self._record(decision, "done", decision.verdict.reason, decision.verdict.key),
-                source=source, warnings=lost, size=result.stat().st_size,
+                source=source, content=content, warnings=lost, size=result.stat().st_size,
             )  # fmt: skip
             return self._store(decision, judge, log, record, result, started)
         finally:
@@ -341,9 +343,9 @@ class ShardWorker:
         result: Path,
         started: float,
     ) -> ShardOutcome:
-        name, settings = self._files.name(decision.photo), decision.settings
+        source, settings = self._files.source(decision.photo), decision.settings
         overwrite = self.run.config.on_conflict == "overwrite"
-        text = label(name, record.source, settings)
+        text = label(source, record.source, settings)
 
         def finished(version: str) -> Record:
             seconds = round(time.perf_counter() - started, 3)
@@ -361,7 +363,7 @@ class ShardWorker:
                 return self._fail(decision, judge, log, str(problem), started)
             except PlaceTakenError as problem:
                 judge.look_again(verdict.key)
-                verdict = judge.decide(decision.photo, name, settings)
+                verdict = judge.decide(decision.photo, source, settings)
                 decision = decision._replace(verdict=verdict)
                 if verdict.reason in SKIPPED and self.run.config.on_conflict == "skip":
                     return self._skip(decision, judge, log)
@@ -372,8 +374,8 @@ class ShardWorker:
             if not self._out.is_local:
                 log.add(done)
             return ShardOutcome(
-                decision.number, name, self._out.name(verdict.key), "done", str(verdict.reason),
-                None, done.seconds, done.warnings,
+                decision.number, source.name, self._out.name(verdict.key), "done",
+                str(verdict.reason), None, done.seconds, done.warnings,
             )  # fmt: skip
         raise AssertionError
 
@@ -390,12 +392,14 @@ class ShardWorker:
     def _record(
         self, decision: Decision, status: str, reason: Reason, output: str | None
     ) -> Record:
+        found = self._files.source(decision.photo)
         return Record(
             photo=decision.number,
-            input=self._files.name(decision.photo),
+            input=found.name,
             source=decision.photo.version,
             wanted=decision.photo.result,
             output=output,
+            folder=found.folder,
             settings=decision.settings,
             status=status,
             reason=str(reason),

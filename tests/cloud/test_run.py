@@ -1,6 +1,7 @@
 """Runs over stores give what runs over folders give."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -233,3 +234,90 @@ def test_every_format_comes_out_of_a_store_as_from_a_folder(
         kind = s3.head_object(Bucket=bucket[5:], Key=f"out/{key}")["ContentType"]
         known = {"jpg": "jpeg", "tif": "tiff"}
         assert kind == f"image/{known.get(key[-3:], key.rpartition('.')[2])}"
+
+
+def reasons(*words: object) -> set[str]:
+    """What a run says of its photos."""
+    told = apply(*words, "--json")
+    assert told.exit_code == 0, told.output
+    return {f"{one['status']}: {one['reason']}" for one in json.loads(told.stdout)["photos"]}
+
+
+@pytest.fixture
+def two_photos(tmp_path, write_photo, identity_weights, monkeypatch):
+    """The current folder, with two photos in ``photos``; runs use small weights."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENHANCE_WEIGHTS", str(identity_weights))
+    for name in ("a.jpg", "sub/b.png"):
+        write_photo(tmp_path / "photos" / name, size=(30, 20))
+    return tmp_path
+
+
+NEW, KEPT = {"done: new"}, {"skipped: up to date"}
+CHANGED = {"done: settings or weights have changed"}
+FOREIGN = {"skipped: output exists and was not written by enhance"}
+OTHERS = {"skipped: output exists and is that of another photo"}
+
+
+@pytest.mark.parametrize("typed", ["as before", "absolute", ".", "file", "renamed", "by a link"])
+def test_results_are_known_whatever_was_typed(typed, two_photos, monkeypatch):
+    out, photos = two_photos / "r", two_photos / "photos"
+    assert reasons("photos", "-o", "r", "--shard", "1/1") == NEW
+    if typed == "renamed":
+        photos = photos.rename(two_photos / "elsewhere")
+    elif typed == "by a link":
+        (two_photos / "link").symlink_to(photos)
+    elif typed == ".":
+        monkeypatch.chdir(photos)
+    inputs = {"as before": "photos", "file": f"file://{photos}", ".": ".", "by a link": "link"}
+    words = (inputs.get(typed, photos), "-o", out, "--shard", "1/1")
+    assert reasons(*words) == KEPT
+    assert reasons(*words, "--strength", "0.5") == CHANGED
+    assert reasons(*words, "--strength", "0.5") == KEPT
+    assert reasons("photos" if typed == "as before" else words[0], *words[1:]) == CHANGED
+
+
+@pytest.mark.usefixtures("two_photos")
+def test_parts_of_a_run_with_other_options_know_all_results():
+    for part in ("1/2", "2/2"):
+        apply("photos", "-o", "r", "--shard", part)
+    for part in ("2/2", "1/2", "1/1"):
+        found = reasons("photos", "-o", "r", "--shard", part, "--strength", "0.5")
+        assert found <= (KEPT if part == "1/1" else CHANGED)
+
+
+def test_a_copied_photo_is_known_by_its_content(two_photos):
+    """As in a run over folders: times change, and so does the place."""
+    apply("photos", "-o", "r", "--shard", "1/1")
+    for name in ("a.jpg", "sub/b.png"):
+        copy = two_photos / "copies" / "photos" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((two_photos / "photos" / name).read_bytes())
+        os.utime(copy, ns=(10**18, 10**18))
+    assert reasons("copies/photos", "-o", "r", "--shard", "1/1") == KEPT
+    assert reasons("copies/photos", "-o", "r", "--shard", "1/1") == KEPT
+    os.utime(copy, ns=(2 * 10**18, 2 * 10**18))
+    assert "done: the photo has changed" in reasons("copies/photos", "-o", "r", "--shard", "1/1")
+
+
+def test_another_photo_of_the_same_name_is_no_changed_one(two_photos, monkeypatch):
+    """Of equal size and time, and typed alike."""
+    apply("photos", "-o", two_photos / "r", "--shard", "1/1")
+    for name in ("a.jpg", "sub/b.png"):
+        original = two_photos / "photos" / name
+        other = two_photos / "day" / "photos" / name
+        other.parent.mkdir(parents=True, exist_ok=True)
+        content = bytearray(original.read_bytes())
+        content[-4] ^= 1
+        other.write_bytes(content)
+        os.utime(other, ns=(original.stat().st_mtime_ns,) * 2)
+    monkeypatch.chdir(two_photos / "day")
+    assert reasons("photos", "-o", two_photos / "r", "--shard", "1/1") == OTHERS
+
+
+def test_a_moved_folder_keeps_its_results_in_a_store(two_photos, bucket):
+    assert reasons("photos", "-o", f"{bucket}/out") == NEW
+    (two_photos / "photos").rename(two_photos / "moved")
+    words = (two_photos / "moved", "-o", f"{bucket}/out")
+    assert reasons(*words) == KEPT
+    assert reasons(*words, "--strength", "0.5") == CHANGED
