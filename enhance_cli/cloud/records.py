@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from enhance_cli.batch.manifest import SHARDS
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import Store, StoredObject
 
-ROOT = ".enhance"
+ROOT = SHARDS
 """Folder below the output for plans and done logs."""
 
 FLUSH_SECONDS = 3.0

@@ -211,7 +211,7 @@ class ShardWorker:
         if not isinstance(self._out, LocalFolder):
             return None
         manifest = Manifest(self._out.folder)
-        manifest.read()
+        manifest.read_own()  # the done logs are read shard by shard
         return manifest
 
     def _logs_of(self, shard: Shard) -> str:

@@ -321,3 +321,54 @@ def test_a_moved_folder_keeps_its_results_in_a_store(two_photos, bucket):
     words = (two_photos / "moved", "-o", f"{bucket}/out")
     assert reasons(*words) == KEPT
     assert reasons(*words, "--strength", "0.5") == CHANGED
+
+
+@pytest.mark.parametrize("words", [("--shard", "1/1"), ("--shard", "1/2"), ("file",)], ids=str)
+def test_a_run_over_folders_knows_the_results_of_parts(words, two_photos):
+    out = two_photos / "r"
+    if words == ("file",):
+        apply(f"file://{two_photos / 'photos'}", "-o", f"file://{out}")
+    else:
+        apply("photos", "-o", "r", *words)
+        apply("photos", "-o", "r", "--shard", "2/2")
+    assert len(results(out)) == 2
+    plain = ("photos", "-o", "r")
+    assert {one["reason"] for one in dry_run(*plain)} == {"up to date"}
+    changed = dry_run(*plain, "--strength", "0.5")
+    assert {one["reason"] for one in changed} == {"settings or weights have changed"}
+    (two_photos / "photos").rename(two_photos / "moved")
+    assert {one["reason"] for one in dry_run("moved", "-o", "r")} == {"up to date"}
+    (out / "a.jpg").write_bytes(b"edited")
+    (out / "sub" / "b.png").write_bytes(b"")
+    found = [one["reason"] for one in dry_run("moved", "-o", "r")]
+    assert found == ["output exists and was not written by enhance", "the result was empty"]
+
+
+def test_runs_over_folders_and_parts_of_runs_take_turns(two_photos):
+    for number in range(3):
+        strength = ("--strength", 0.1 * number)
+        expected = CHANGED if number else NEW
+        assert reasons("photos", "-o", "r", "--shard", "1/1", *strength) == expected
+        assert reasons("photos", "-o", "r", *strength) == KEPT
+        assert reasons("photos", "-o", "r", "--full-size", *strength) == CHANGED
+        assert reasons("photos", "-o", "r", "--full-size", *strength) == KEPT
+    kept = (two_photos / "r" / ".enhance-run.jsonl").read_bytes()
+    assert len(kept.splitlines()) == 6, "only what it did itself"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"records": 1}', '{"records": [1, {"version": []}]}', '"a"'], ids=str
+)
+def test_what_is_no_done_log_is_passed_over(text, two_photos):
+    log = two_photos / "r" / ".enhance" / "run" / "done" / "1-of-1.0001" / "0000001" / "all.json"
+    log.parent.mkdir(parents=True)
+    log.write_text(text)
+    os.mkfifo(log.with_name("pipe.json"))
+    assert {one["reason"] for one in dry_run("photos", "-o", "r")} == {"new"}
+
+
+def dry_run(*words: object) -> list[dict[str, str]]:
+    """What a run would do."""
+    told = apply(*words, "--dry-run", "--json")
+    assert told.exit_code == 0, told.output
+    return json.loads(told.stdout)["photos"]
