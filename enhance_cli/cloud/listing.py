@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
+from enhance_cli.batch.discovery import Exclusion, InputPhoto, Results, output_folders
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.places import local_path, open_store
 from enhance_cli.cloud.stores import Store, StoredObject
@@ -122,6 +122,7 @@ class Listing:
         patterns = tuple(_without_root(pattern, roots) for pattern in exclude)
         local = tuple(path for path in (local_path(one.place) for one in inputs) if path)
         self._exclusion = Exclusion(patterns, local) if exclude else None
+        self._results = Results()
         self.found = 0
         self.excluded = 0
         self.others: Counter[str] = Counter()
@@ -212,7 +213,7 @@ class Listing:
             if name != LOOK_FILE and not marks_folder:
                 self.others[suffix] += 1
             return None
-        if one.photo is None and not one.store.is_local and self._is_result(one, key):
+        if one.photo is None and self._is_result(one, key):
             return None
         if any(part in {"", ".", ".."} for part in key.split("/")) or "\0" in key:
             self.warnings.append(f"{one.store.name(key)}: cannot be used as a name; left out")
@@ -231,7 +232,9 @@ class Listing:
         )
 
     def _is_result(self, one: Input, key: str) -> bool:
-        """Whether an object is in the output, which is below the input."""
+        """Whether an object is in the output, or a file is the result of a photo beside it."""
+        if isinstance(one.store, LocalFolder):
+            return self._results.include(one.store.folder / key)
         is_below = self._out.url.startswith(f"{one.store.url}/")
         return is_below and one.store.name(key).startswith(f"{self._out.url}/")
 

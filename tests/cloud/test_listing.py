@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from pictures import smooth
 from stored import apply, upload
+
+from enhance_cli.imaging.codecs.encode import write_photo as encode
+from enhance_cli.imaging.photo import Photo
 
 TREE = (
     *(
@@ -116,3 +120,24 @@ def test_photos_that_come_while_parts_start_are_never_lost(
     names = [one.rpartition("/")[2] for one in done]
     assert len(names) == len(set(names)), "none is done twice"
     assert first <= set(names) <= came
+
+
+@pytest.mark.parametrize("shard", ["1/1", "2/2"])
+def test_results_beside_photos_are_no_photos_of_parts(shard, tree, tmp_path, identity_weights):
+    """As in runs over folders; what was edited since is none the less a result."""
+    photos = tmp_path / "photos"
+    for name in ("a.jpg", "sub/b.jpg"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        encode(Photo(smooth(30, 20)), photos / name)
+    assert apply(photos, "--suffix", "_e", "--weights", identity_weights).exit_code == 0
+    (photos / "sub" / "b_e.jpg").write_bytes(b"edited")
+    listed = []
+    for part in ["1/1"] if shard == "1/1" else ["1/2", "2/2"]:
+        words = ("--shard", part, "--dry-run", "--json")
+        told = apply(photos, tree / "one.nef", "-o", tmp_path / "r", *words)
+        listed += [one["output"] for one in json.loads(told.stdout)["photos"]]
+    assert sorted(listed) == [
+        str(tmp_path / "r" / name) for name in ("a.jpg", "one.jpg", "sub/b.jpg")
+    ]
+    given = apply(photos / "a_e.jpg", "-o", tmp_path / "r", "--shard", "1/1", "-n")
+    assert given.exit_code == 0 and "1 to write" in given.stderr
