@@ -19,17 +19,17 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import enhance_cli
 from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.output_paths import in_words
 from enhance_cli.batch.runner import refuse_missing_cenet
-from enhance_cli.cloud.listing import Input, Listing, open_inputs
+from enhance_cli.cloud.listing import Input, Listing, LocalOriginals, open_inputs
+from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.names import NameSettler
 from enhance_cli.cloud.places import open_store
 from enhance_cli.cloud.records import ROOT, RecordIndex
@@ -307,38 +307,44 @@ def _refuse_unsuitable(config: ApplyConfig) -> None:
 
 
 def _refuse_same(inputs: list[Input], out: Store) -> None:
-    places = {_address(one.store) for one in inputs if one.photo is None}
-    if _address(out) in places:
+    if isinstance(out, LocalFolder):
+        is_same = LocalOriginals(inputs, out.folder).are_in_out
+    else:
+        is_same = out.url in {one.store.url for one in inputs if one.photo is None}
+    if is_same:
         raise UsageError(
             f"--out {out.url}: holds the originals; choose a folder that does not hold the photos"
         )
 
 
-def _address(store: Store) -> str:
-    folder = getattr(store, "folder", None)
-    return str(folder.resolve()) if isinstance(folder, Path) else store.url
-
-
 def _refuse_originals(
     photos: Iterable[CloudPhoto], out: Store, inputs: list[Input]
 ) -> Iterator[CloudPhoto]:
-    """Refuse results in the places of originals, if an input lies below the output.
+    """Refuse results in the places of originals.
 
     Raises:
         UsageError: A result would replace an original.
     """
-    base = f"{_address(out)}/"
-    single = {f"{_address(one.store)}/{one.photo}" for one in inputs if one.photo is not None}
-    folders = [f"{_address(one.store)}/" for one in inputs if one.photo is None]
-    below = tuple(folder for folder in folders if folder.startswith(base))
+    if isinstance(out, LocalFolder):
+        would_lose = LocalOriginals(inputs, out.folder).would_lose
+    else:
+        would_lose = _loses_in_store(out, inputs)
     for photo in photos:
-        place = base + photo.result
-        if place in single or place.startswith(below or ("\0",)):
+        if would_lose(photo.result):
             raise UsageError(
                 f"--out would replace the original {out.name(photo.result)}; choose a folder that "
                 "does not hold the photos"
             )
         yield photo
+
+
+def _loses_in_store(out: Store, inputs: list[Input]) -> Callable[[str], bool]:
+    """Tell which results would come into the place of an original in an object store."""
+    base = f"{out.url}/"
+    single = {f"{one.store.url}/{one.photo}" for one in inputs if one.photo is not None}
+    folders = [f"{one.store.url}/" for one in inputs if one.photo is None]
+    below = tuple(folder for folder in folders if folder.startswith(base))
+    return lambda key: base + key in single or (base + key).startswith(below or ("\0",))
 
 
 def _in_shards(photos: Iterable[CloudPhoto]) -> Iterator[tuple[CloudPhoto, ...]]:

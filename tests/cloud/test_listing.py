@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from pictures import smooth
@@ -141,3 +142,72 @@ def test_results_beside_photos_are_no_photos_of_parts(shard, tree, tmp_path, ide
     ]
     given = apply(photos / "a_e.jpg", "-o", tmp_path / "r", "--shard", "1/1", "-n")
     assert given.exit_code == 0 and "1 to write" in given.stderr
+
+
+@pytest.fixture
+def names(tmp_path, monkeypatch):
+    """The current folder: one folder of photos under several names."""
+    for name in ("a.jpg", "b.jpg", "sub/c.jpg"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(name.encode())
+    (tmp_path / "alias").symlink_to("photos")
+    (tmp_path / "photos" / "link.jpg").symlink_to("b.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        ("photos",),
+        ("alias", "{}/photos"),
+        ("photos/sub", "alias"),
+        ("alias/a.jpg", "photos"),
+        ("photos", "{}/photos/a.jpg", "alias/b.jpg"),
+        ("photos/link.jpg", "alias"),
+        ("file://{}/photos", "photos"),
+        (".", "alias/sub"),
+    ],
+    ids=str,
+)
+def test_each_file_is_listed_once(inputs, names):
+    """As in runs over folders."""
+    words = [one.format(names) for one in inputs]
+    plain = [one.removeprefix("file://") for one in words]
+    options = ("-o", "r", "--dry-run", "--json")
+    expected = json.loads(apply(*plain, *options).stdout)["photos"]
+    told = json.loads(apply(*words, *options, "--shard", "1/1").stdout)["photos"]
+    outputs = [one["output"] for one in told]
+    assert sorted(outputs) == sorted(one["output"] for one in expected)
+    assert len(set(outputs)) == 3 == len(outputs)
+
+
+@pytest.mark.parametrize("kind", ["hard link", "link", "linked folder", "the same folder", "named"])
+@pytest.mark.parametrize("on_conflict", ["skip", "overwrite"])
+def test_no_original_is_replaced_under_another_name(kind, on_conflict, names):
+    out = names / "r"
+    if kind == "the same folder":
+        out.symlink_to("photos")
+    else:
+        out.mkdir()
+    if kind in {"hard link", "named"}:
+        os.link(names / "photos" / "a.jpg", out / "a.jpg")
+    elif kind == "link":
+        (out / "a.jpg").symlink_to(names / "photos" / "a.jpg")
+    elif kind == "linked folder":
+        (out / "sub").symlink_to(names / "photos" / "sub")
+    photos = "photos/a.jpg" if kind == "named" else "photos"
+    words = (photos, "-o", "r", "--on-conflict", on_conflict, "-n")
+    expected = apply(*words)
+    told = apply(*words, "--shard", "1/1")
+    assert told.exit_code == expected.exit_code
+    assert kind == "the same folder" or told.stderr == expected.stderr
+    assert told.exit_code == 2 and "original" in told.stderr
+
+
+def test_a_result_with_another_name_is_no_original(names):
+    (names / "r").mkdir()
+    (names / "mine.jpg").write_bytes(b"mine")
+    os.link(names / "mine.jpg", names / "r" / "a.jpg")
+    told = apply("photos", "-o", "r", "--on-conflict", "overwrite", "-n", "--shard", "1/1")
+    assert told.exit_code == 0 and "3 to write" in told.stderr
