@@ -81,6 +81,9 @@ class ShardWorker:
             threads; whoever watches this process from outside learns from it which photos were in
             progress when the process died.
 
+    Attributes:
+        look_read: Called with the name of each ``enhance.toml`` that says something.
+
     Raises:
         EnhanceError: An input or the output cannot be used.
     """
@@ -88,6 +91,7 @@ class ShardWorker:
     def __init__(self, run: CloudRun, begun: Callable[[int], None] = lambda _photo: None) -> None:
         self.run = run
         self._begun = begun
+        self.look_read: Callable[[str], None] = lambda _name: None
         self._out = open_store(run.out)
         self._folder = Path(tempfile.mkdtemp(prefix="enhance-"))
         config = run.config
@@ -220,7 +224,8 @@ class ShardWorker:
     def _decide(self, shard: Shard, photos: Sequence[int] | None, judge: Judge) -> list[Decision]:
         numbers = range(len(shard.photos)) if photos is None else photos
         with self._in_our_words():
-            self._files.read_looks(shard.photos[number] for number in numbers)
+            for name in self._files.read_looks(shard.photos[number] for number in numbers):
+                self.look_read(name)
             decisions = [self._decision(number, shard.photos[number], judge) for number in numbers]
         found = [one.verdict for one in decisions if one.verdict.reason in IN_THE_WAY]
         if found and self.run.config.on_conflict == "error":

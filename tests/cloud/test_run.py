@@ -372,3 +372,26 @@ def dry_run(*words: object) -> list[dict[str, str]]:
     told = apply(*words, "--dry-run", "--json")
     assert told.exit_code == 0, told.output
     return json.loads(told.stdout)["photos"]
+
+
+def test_a_part_says_which_settings_count(two_photos):
+    """And they count as in a run over folders."""
+    (two_photos / "photos" / "enhance.toml").write_text('format = "png"\nexposure = 1\n')
+    (two_photos / "photos" / "sub" / "enhance.toml").write_text('[camera."X"]\nwarmth = 1\n')
+    told = [f"settings from photos/{folder}enhance.toml (--no-toml" for folder in ("", "sub/")]
+    words = ("photos", "-o", "r", "--shard", "1/1")
+    for more in (("-n",), (), ()):
+        stderr = apply(*words, *more).stderr
+        assert [stderr.count(one) for one in told] == [1, 1]
+    plain = apply("photos", "-o", "plain")
+    assert all(one in plain.stderr for one in told)
+    assert results("r") == results("plain") and set(results("r")) == {"a.png", "sub/b.png"}
+    assert "settings from" not in apply(*words, "-q").stderr
+    assert "settings from" not in apply(*words, "-n", "--no-toml").stderr
+
+
+def test_the_settings_in_a_store_are_named(two_photos, s3, bucket):
+    (two_photos / "photos" / "sub" / "enhance.toml").write_text("exposure = 1\n")
+    upload(s3, two_photos / "photos", f"{bucket}/in")
+    told = apply(f"{bucket}/in", "-o", f"{bucket}/out", "-n").stderr
+    assert f"settings from {bucket}/in/sub/enhance.toml (--no-toml" in told
