@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import enhance_cli
@@ -31,7 +32,7 @@ from enhance_cli.batch.runner import refuse_missing_cenet
 from enhance_cli.cloud.listing import Input, Listing, LocalOriginals, open_inputs
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.names import NameSettler
-from enhance_cli.cloud.places import open_store
+from enhance_cli.cloud.places import open_store, url_of
 from enhance_cli.cloud.records import ROOT, RecordIndex
 from enhance_cli.cloud.shard import MAX_BYTES, MAX_PHOTOS, CloudPhoto, Shard
 from enhance_cli.cloud.stores import Store
@@ -295,8 +296,9 @@ def _refuse_unsuitable(config: ApplyConfig) -> None:
         "--lut": config.lut is not None,
     }
     if config.name is not None:
+        place = Path(config.out or "", config.name)
         raise UsageError(
-            f"--out {config.out}: names a file; with --shard and stores, name a folder"
+            f"--out {url_of(place) or place}: names a file; with --shard and stores, name a folder"
         )
     for option, is_wanted in wanted.items():
         if is_wanted:

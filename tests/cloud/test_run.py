@@ -395,3 +395,23 @@ def test_the_settings_in_a_store_are_named(two_photos, s3, bucket):
     upload(s3, two_photos / "photos", f"{bucket}/in")
     told = apply(f"{bucket}/in", "-o", f"{bucket}/out", "-n").stderr
     assert f"settings from {bucket}/in/sub/enhance.toml (--no-toml" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("photos/a.jpg", "-o", "x.jpg", "--shard", "1/2"), "--out x.jpg: names a file"),
+        (("photos/a.jpg", "-o", "r/x.jpg", "--shard", "1/2"), "--out r/x.jpg: names a file"),
+        (("file:///a.jpg", "-o", "file:///r/x.jpg"), "--out file:///r/x.jpg: names a file"),
+        (("-", "-o", "-", "--shard", "1/2"), "-, standard input and output, does not go with"),
+        (("-", "-o", "x.jpg", "--shard", "1/2"), "-, standard input and output, does not go with"),
+        (("photos/a.jpg", "-o", "-", "--shard", "1/2"), "-, standard input and output, does not"),
+        (("file:///a.jpg", "-o", "-"), "-, standard input and output, does not go with stores"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("two_photos")
+def test_what_parts_cannot_do_is_said_in_the_users_words(words, expected):
+    told = apply(*words)
+    assert told.exit_code == 2 and told.stderr.startswith(f"error: {expected}")
+    assert len(told.stderr.splitlines()) == 1

@@ -8,8 +8,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from enhance_cli.cli.apply.destination import STREAM
 from enhance_cli.cli.apply.progress import ApplyProgress, Verbosity, signals_stop
 from enhance_cli.cli.apply.report import MOST_NAMED, summary_lines
 from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
@@ -67,6 +69,11 @@ def apply_to_stores(
     if config.out is None:
         raise UsageError(
             "--out is missing: with stores and --shard, name the place for the results"
+        )
+    if Path(STREAM) in (*config.inputs, config.out):
+        raise UsageError(
+            "-, standard input and output, does not go with stores, --shard and --cluster; name "
+            "files and folders"
         )
     if shard is not None and cluster is not None:
         raise UsageError("--shard and --cluster: give one of the two")
