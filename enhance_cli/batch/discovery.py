@@ -82,7 +82,7 @@ def _candidates(
 ) -> Iterator[InputPhoto]:
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
-    results = _Results()
+    results = Results()
     for given in config.inputs:
         if _is_dir(given):
             for path in photos_below(given, written_to, warnings, left_out, others):
@@ -103,7 +103,7 @@ def _is_dir(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
-class _Results:
+class Results:
     """The results that earlier runs have put among the photos."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -26,11 +26,18 @@ from enhance_cli.errors import OutputError
 
 NAME = ".enhance-run.jsonl"
 
+SHARDS = ".enhance"
+"""Folder for what runs over stores, and parts of runs, note; :mod:`enhance_cli.cloud` fills it."""
+
 _SAMPLE = 2**16
 """Bytes at either end of a photo that tell it from others."""
 
 _SUPERSEDED = 64
 """Number of superseded records beyond which they are removed, if they are also the majority."""
+
+
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What something else than a record raises."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,9 @@ class Manifest:
             raise self._unwritable(problem) from problem
         try:
             self.unfinished.remove()
-            self.read()
+            self.read_own()
             self._compact()
+            self._add_those_of_shards()
             self._file = open_own_file(self._home / NAME, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             yield
         except OSError as problem:
@@ -202,8 +210,16 @@ class Manifest:
         Raises:
             OutputError: The records cannot be read.
         """
-        if self._file is not None:
-            return
+        if self._file is None:
+            self.read_own()
+            self._add_those_of_shards()
+
+    def read_own(self) -> None:
+        """Read the records of earlier runs, but for those that parts of runs have noted.
+
+        Raises:
+            OutputError: The records cannot be read.
+        """
         self._records, self._torn = {}, False
         for folder in dict.fromkeys((self.folder, self._home)):
             try:
@@ -213,6 +229,10 @@ class Manifest:
             self._torn = bool(content) and not content.endswith(b"\n")
             for record in filter(None, map(_parsed, content.split(b"\n"))):
                 self._records.setdefault(record.output, []).append(record)
+
+    def _add_those_of_shards(self) -> None:
+        for record in _of_shards(self.folder):
+            self._records.setdefault(record.output, []).append(record)
 
     def _append(self, line: bytes) -> None:
         """Append a line, on the disk before this returns; one that fails is ended by the next."""
@@ -279,6 +299,43 @@ def _content(folder: Path) -> bytes:
             return file.read()
     except FileNotFoundError:
         return b""
+
+
+def _of_shards(folder: Path) -> list[Record]:
+    """What parts of runs have noted of results in a folder, the oldest first."""
+    noted: list[dict[str, Any]] = []
+    for log in (folder / SHARDS).glob("*/done/*/*/*.json"):
+        with contextlib.suppress(OSError, *_MALFORMED):
+            content = log.read_bytes() if log.is_file() else b"{}"
+            noted += (one for one in json.loads(content)["records"] if one.get("version"))
+    with contextlib.suppress(*_MALFORMED):
+        noted.sort(key=lambda one: float(one.get("ended", 0)))
+    return [record for record in map(_of_shard, noted) if record is not None]
+
+
+def _of_shard(values: dict[str, Any]) -> Record | None:
+    """A record from a done log; None for one that describes no file."""
+    with contextlib.suppress(*_MALFORMED):
+        return _record(
+            {
+                "input": PurePath(values["input"]).name,
+                "folder": values.get("folder", ""),
+                "source": _noted(values["source"]),
+                "content": values.get("content"),
+                "settings": values["settings"],
+                "output": values["output"],
+                "result": _noted(values["version"]),
+            }
+        )
+    return None
+
+
+def _noted(version: str) -> dict[str, int] | None:
+    """The signature of a file from a done log; None if that is about an object in a store."""
+    size, _, modified = version.partition("-")
+    with contextlib.suppress(ValueError):
+        return {"size": int(size), "modified": int(modified)}
+    return None
 
 
 class _InRun(Publisher):
@@ -362,15 +419,19 @@ def _line(record: Record) -> bytes:
 def _parsed(line: bytes) -> Record | None:
     """Parse a record; None for a line that a killed run left incomplete, or that is none."""
     try:
-        values: Any = json.loads(line)
-        values["source"] = values["source"] and _signature(values["source"])
-        values["result"] = _signature(values["result"])
-        if "folder" not in values:  # an older record, with the path of the photo
-            photo = Path(values["input"])
-            values |= {"input": photo.name, "folder": folder_digest(photo), "content": None}
-        record = Record(**values)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return _record(json.loads(line))
+    except _MALFORMED:
         return None
+
+
+def _record(values: Any) -> Record | None:
+    """A record from its values; None, or any error of ``_MALFORMED``, for what is none."""
+    values["source"] = values["source"] and _signature(values["source"])
+    values["result"] = _signature(values["result"])
+    if "folder" not in values:  # an older record, with the path of the photo
+        photo = Path(values["input"])
+        values |= {"input": photo.name, "folder": folder_digest(photo), "content": None}
+    record = Record(**values)
     texts = (record.output, record.input, record.folder, record.settings, record.content or "")
     whole = all(isinstance(text, str) for text in texts)
     whole = whole and isinstance(record.inode, int | None) and isinstance(record.beside, bool)

@@ -61,12 +61,15 @@ def _totals(run: RunStatus) -> dict[str, Any]:
         status: sum(part.counts[status] for part in run.parts)
         for status in ("done", "failed", "skipped")
     }
+    in_the_way = total("in_the_way")
     return {
         "listed": all(part.is_listed for part in run.parts) and len(run.parts) == run.of,
         "shards": total("shards"),
         "complete_shards": total("complete_shards"),
         "photos": total("photos"),
         **counts,
+        "up_to_date": counts["skipped"] - in_the_way,
+        "in_the_way": in_the_way,
         "left": total("left"),
         "photos_per_second": round(sum(_rates(run.parts)), 3),
     }
@@ -81,18 +84,29 @@ def _lines(run: RunStatus) -> list[str]:
     totals = _totals(run)
     more = "" if totals["listed"] else " so far"
     lines = [
-        f"Run {run.run}: {totals['photos']} photos{more} in {totals['shards']} shards, "
-        f"{totals['complete_shards']} of them complete",
+        f"Run {run.run}: {_many(totals['photos'], 'photo')}{more} in "
+        f"{_many(totals['shards'], 'shard')}, {totals['complete_shards']} of them complete",
         f"  {totals['done']} done, {totals['failed']} failed, {totals['skipped']} skipped, "
         f"{totals['left']} left; {totals['photos_per_second']:.1f} photos/s",
     ]
+    if totals["in_the_way"]:
+        lines.append(
+            f"  skipped: {totals['up_to_date']} up to date, {totals['in_the_way']} with another "
+            "file in the place of the result; use --on-conflict overwrite or rename"
+        )
     failures = [error for part in run.parts for error in part.failures]
     lines += [f"  failed: {error}" for error in failures[:_MOST_LISTED]]
     if totals["failed"] > _MOST_LISTED:
         lines.append(f"  and {totals['failed'] - _MOST_LISTED} more; --json lists them")
     following = _next(run)
-    lines.append(f"  to go on: {following}" if following else "  complete")
+    but = ", but for what is in the way" if totals["in_the_way"] else ""
+    lines.append(f"  to go on: {following}" if following else f"  complete{but}")
     return lines
+
+
+def _many(number: int, what: str) -> str:
+    """``1 shard``, ``2 shards``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _next(run: RunStatus) -> str | None:

@@ -9,8 +9,8 @@ import threading
 from typing import NamedTuple
 
 from enhance_cli.batch.conflicts import IN_THE_WAY, Reason
-from enhance_cli.batch.manifest import Manifest, folder_digest
-from enhance_cli.cloud.places import local_path
+from enhance_cli.batch.manifest import Manifest
+from enhance_cli.cloud.look_folders import Source
 from enhance_cli.cloud.records import Record, Records
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import Store, StoredObject
@@ -59,18 +59,18 @@ class Judge:
         self._taken: dict[str, str] = {}
         self._deciding = threading.Lock()
 
-    def decide(self, photo: CloudPhoto, name: str, settings: str) -> Verdict:
+    def decide(self, photo: CloudPhoto, source: Source, settings: str) -> Verdict:
         """What to do with a photo.
 
         Args:
             photo: The photo.
-            name: Its URL or path.
+            source: What it is known by.
             settings: Digest of all that affects its result.
         """
         with self._deciding:
             if self._on_conflict == "rename":
-                return self._beside_others(photo, name, settings)
-            return self._look(photo.result, photo, name, settings)
+                return self._beside_others(photo, source, settings)
+            return self._look(photo.result, photo, source, settings)
 
     def look_again(self, key: str) -> None:
         """Look at a place anew, into which something has come meanwhile."""
@@ -81,26 +81,23 @@ class Judge:
             else:
                 self._present[key] = found
 
-    def _look(self, key: str, photo: CloudPhoto, name: str, settings: str) -> Verdict:
+    def _look(self, key: str, photo: CloudPhoto, source: Source, settings: str) -> Verdict:
         present = self._present.get(key)
         if present is None:
             return Verdict(key, Reason.NEW)
         if self._on_conflict == "overwrite":
             return Verdict(key, Reason.REPLACED, present)
-        record = self.records.of(present) or self._unnoted(present, photo, name)
+        record = self.records.of(present) or self._unnoted(present, photo, source)
         if record is None:
             emptied = not present.size and self.records.any_on(key)
             reason = Reason.RESULT_EMPTY if emptied else Reason.FOREIGN_FILE
-        elif not (record.input == name or record.source == photo.version):
-            reason = Reason.OTHER_PHOTO
-        elif record.source != photo.version:
-            reason = Reason.PHOTO_CHANGED
         else:
             same = record.settings == settings
-            reason = Reason.UP_TO_DATE if same else Reason.SETTINGS_CHANGED
+            kept = Reason.UP_TO_DATE if same else Reason.SETTINGS_CHANGED
+            reason = _difference(record, photo, source) or kept
         return Verdict(key, reason, present, record)
 
-    def _beside_others(self, photo: CloudPhoto, name: str, settings: str) -> Verdict:
+    def _beside_others(self, photo: CloudPhoto, source: Source, settings: str) -> Verdict:
         stem, dot, suffix = photo.result.rpartition(".")
         number, key = 0, photo.result
         while True:
@@ -108,64 +105,76 @@ class Judge:
                 found = self._out.head(key)
                 if found is not None:
                     self._present[key] = found
-            verdict = self._look(key, photo, name, settings)
+            verdict = self._look(key, photo, source, settings)
             free = verdict.reason not in IN_THE_WAY
             if free and self._taken.setdefault(key, photo.key) == photo.key:
                 return verdict
             number += 1
             key = f"{stem}-{number}{dot}{suffix}"
 
-    def _unnoted(self, present: StoredObject, photo: CloudPhoto, name: str) -> Record | None:
+    def _unnoted(self, present: StoredObject, photo: CloudPhoto, source: Source) -> Record | None:
         if self._manifest is not None:
-            return self._of_folder_run(self._manifest, present, photo, name)
-        return self._labelled(present, photo, name)
+            return self._of_folder_run(self._manifest, present, photo)
+        return self._labelled(present, photo, source)
 
     @staticmethod
     def _of_folder_run(
-        manifest: Manifest, present: StoredObject, photo: CloudPhoto, name: str
+        manifest: Manifest, present: StoredObject, photo: CloudPhoto
     ) -> Record | None:
         """A result of a run over folders."""
         found = manifest.lookup(manifest.folder / present.key)
         if found is None:
             return None
-        path = local_path(name)
-        same = path is not None and (found.input, found.folder) == (path.name, folder_digest(path))
         source = found.source
         return Record(
             photo=0,
-            input=name if same else "",
+            input=found.input,
             source=f"{source.size}-{source.modified}" if source else "",
             wanted=photo.result,
             output=present.key,
             size=present.size,
             version=present.version,
+            folder=found.folder,
+            content=found.content or "",
             settings=found.settings,
         )
 
-    def _labelled(self, present: StoredObject, photo: CloudPhoto, name: str) -> Record | None:
+    def _labelled(self, present: StoredObject, photo: CloudPhoto, source: Source) -> Record | None:
         """A result that a killed worker stored and did not note; the label beside it tells."""
         found = parse_label(self._out.label(present.key))
         if found is None:
             return None
-        made_from, source, settings = found
+        made_from, version, settings = found
         for one in self.records.any_on(present.key):
-            if (one.source, one.settings) == (source, settings):
+            if (one.source, one.settings) == (version, settings):
                 return None  # what was stored then was noted, and has been changed since
+        here = made_from == _digest(source.place)
         return Record(
             photo=0,
-            input=name if made_from == _digest(name) else made_from,
-            source=source,
+            input=source.name if here else made_from,
+            source=version,
             wanted=photo.result,
             output=present.key,
             size=present.size,
             version=present.version,
+            folder=source.folder if here else "",
             settings=settings,
         )
 
 
-def label(photo: str, source: str, settings: str) -> str:
+def _difference(record: Record, photo: CloudPhoto, source: Source) -> Reason | None:
+    """How a photo differs from that of a result; None if it does not, wherever it is now."""
+    same = record.source == photo.version
+    if source.was_read_for(record):
+        return None if same else Reason.PHOTO_CHANGED
+    if record.content and source.path is not None:
+        same = record.content == source.content
+    return None if same else Reason.OTHER_PHOTO
+
+
+def label(source: Source, version: str, settings: str) -> str:
     """What a store with metadata notes beside a result: short, and in ASCII."""
-    return json.dumps([_digest(photo), source, settings], separators=(",", ":"))
+    return json.dumps([_digest(source.place), version, settings], separators=(",", ":"))
 
 
 def _digest(name: str) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
+from enhance_cli.atomic_write import identity
+from enhance_cli.batch.discovery import Exclusion, InputPhoto, Results, output_folders
+from enhance_cli.batch.ownership import Originals
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.places import local_path, open_store
 from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS
+from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS, photos_below
 
 
 class Found(NamedTuple):
@@ -100,7 +105,7 @@ def _open(place: str) -> Input:
 
 
 class Listing:
-    """The photos of all inputs in the order of the inputs, and of their keys.
+    """The photos of all inputs in the order of the inputs, and of their keys, each once.
 
     Hidden files and folders are skipped, and so is what the run writes.
 
@@ -122,6 +127,9 @@ class Listing:
         patterns = tuple(_without_root(pattern, roots) for pattern in exclude)
         local = tuple(path for path in (local_path(one.place) for one in inputs) if path)
         self._exclusion = Exclusion(patterns, local) if exclude else None
+        self._results = Results()
+        self._identity = cache(identity)
+        self._first: dict[int, int] = {}
         self.found = 0
         self.excluded = 0
         self.others: Counter[str] = Counter()
@@ -189,6 +197,8 @@ class Listing:
 
     def _covered(self, number: int) -> list[Input]:
         """Earlier inputs whose photos this one may list again."""
+        if self._inputs[number].store.is_local:
+            return []  # see _is_repeated
         own = f"{self._inputs[number].store.url}/"
         earlier = ((one, f"{one.store.url}/") for one in self._inputs[:number])
         return [one for one, url in earlier if own.startswith(url) or url.startswith(own)]
@@ -212,7 +222,7 @@ class Listing:
             if name != LOOK_FILE and not marks_folder:
                 self.others[suffix] += 1
             return None
-        if one.photo is None and not one.store.is_local and self._is_result(one, key):
+        if self._is_result(one, key) or self._is_repeated(source, one, key):
             return None
         if any(part in {"", ".", ".."} for part in key.split("/")) or "\0" in key:
             self.warnings.append(f"{one.store.name(key)}: cannot be used as a name; left out")
@@ -225,15 +235,86 @@ class Listing:
                 return None
         return Found(source, stored, folder, name)
 
+    def _is_repeated(self, source: int, one: Input, key: str) -> bool:
+        """Whether a file was listed before, under whichever name its folder was given.
+
+        Only hashes are kept, since there may be millions.
+        """
+        if not isinstance(one.store, LocalFolder):
+            return False
+        path = one.store.folder / key
+        real = path.resolve() if path.is_symlink() else path
+        own = hash((source, key))
+        return self._first.setdefault(hash((self._identity(real.parent), real.name)), own) != own
+
     def _is_seen(self, folders: str) -> bool:
         return not (folders.startswith(".") or "/." in folders) and SYSTEM_FOLDERS.isdisjoint(
             folders.split("/")
         )
 
     def _is_result(self, one: Input, key: str) -> bool:
-        """Whether an object is in the output, which is below the input."""
+        """Whether an object is in the output, or a file is the result of a photo beside it."""
+        if one.photo is not None:
+            return False
+        if isinstance(one.store, LocalFolder):
+            return self._results.include(one.store.folder / key)
         is_below = self._out.url.startswith(f"{one.store.url}/")
         return is_below and one.store.name(key).startswith(f"{self._out.url}/")
+
+
+class LocalOriginals:
+    """The photos on this machine's disks, and where they are; told by device and inode.
+
+    Args:
+        inputs: The inputs; those in object stores do not count.
+        out: The folder for the results.
+    """
+
+    def __init__(self, inputs: list[Input], out: Path) -> None:
+        self._out = out
+        local = [
+            (one.store.folder, one.photo) for one in inputs if isinstance(one.store, LocalFolder)
+        ]
+        self._folders = [folder for folder, photo in local if photo is None]
+        self._roots = {identity(folder) for folder in self._folders} - {None}
+        self._named = Originals.only(folder / photo for folder, photo in local if photo is not None)
+        self._is_in_tree = cache(self._is_among)
+
+    @property
+    def are_in_out(self) -> bool:
+        """Whether the folder for the results is an input."""
+        return identity(self._out) in self._roots
+
+    def would_lose(self, key: str) -> bool:
+        """Whether a result would come into the place of an original, or into a folder of such."""
+        place = self._out / key
+        if self._is_in_tree(place.parent):
+            return True
+        try:
+            state = place.lstat()
+        except OSError:
+            return False
+        if self._named.include(place):
+            return True
+        has_other_names = stat.S_ISLNK(state.st_mode) or state.st_nlink > 1
+        return has_other_names and self._all.include(place)
+
+    def _is_among(self, folder: Path) -> bool:
+        """Whether a folder is an input or below one, and not because the output is."""
+        real, out = Path(os.path.realpath(folder)), Path(os.path.realpath(self._out))
+        for path in (real, *real.parents):
+            if identity(path) in self._roots:
+                return True
+            if path == out:  # which may not be there yet
+                return False
+        return False
+
+    @cached_property
+    def _all(self) -> Originals:
+        """All photos; listed only if the output holds files that may be among them."""
+        return Originals.only(
+            [path for folder in self._folders for path in photos_below(folder, [self._out])]
+        )
 
 
 def _without_root(pattern: str, roots: list[str]) -> str:

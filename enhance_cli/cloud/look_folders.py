@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+from enhance_cli.batch.manifest import content_digest, folder_digest
 from enhance_cli.cloud.listing import Input
 from enhance_cli.cloud.local_folder import LocalFolder
+from enhance_cli.cloud.records import Record
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.config.look_files import NAME, Looks, find_look_files
 from enhance_cli.errors import UsageError
 
 _SIDE_BY_SIDE = 16
+
+
+class Source(NamedTuple):
+    """What a photo is known by.
+
+    Attributes:
+        name: Its URL or path as messages have it, which depends on what the user typed.
+        path: Its path, if it is on a disk of this machine.
+        folder: Digest of the path of its folder; empty if it is in an object store.
+    """
+
+    name: str
+    path: Path | None = None
+    folder: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, however that was typed."""
+        return self.name if self.path is None else f"{self.folder}/{self.path.name}"
+
+    @property
+    def content(self) -> str:
+        """Digest of a sample of its content; empty if it is in an object store."""
+        return "" if self.path is None else content_digest(self.path) or ""
+
+    def was_read_for(self, record: Record) -> bool:
+        """Whether a record is about a photo in the same place."""
+        if not record.folder or self.path is None:
+            return record.input == self.name
+        return (record.folder, Path(record.input).name) == (self.folder, self.path.name)
 
 
 class PhotoFiles:
@@ -35,6 +69,8 @@ class PhotoFiles:
         self.looks = looks
         looks.end_at(self._folder)
         self._looked_for: set[tuple[int, str]] = set()
+        self._told: dict[str, None] = {}
+        self._digest_of = cache(lambda folder: folder_digest(folder / "photo"))
 
     def path(self, photo: CloudPhoto) -> Path:
         """The file of a photo, which may have to be fetched."""
@@ -46,6 +82,13 @@ class PhotoFiles:
     def name(self, photo: CloudPhoto) -> str:
         """A photo as messages name it."""
         return self._inputs[photo.source].store.name(photo.key)
+
+    def source(self, photo: CloudPhoto) -> Source:
+        """What a photo is known by."""
+        if not self._inputs[photo.source].store.is_local:
+            return Source(self.name(photo))
+        path = self.path(photo)
+        return Source(self.name(photo), path, self._digest_of(path.parent))
 
     def fetch(self, photo: CloudPhoto) -> StoredObject:
         """Fetch a photo.
@@ -76,14 +119,17 @@ class PhotoFiles:
             with contextlib.suppress(OSError):  # its name may be too long for this disk
                 self.path(photo).unlink(missing_ok=True)
 
-    def read_looks(self, photos: Iterable[CloudPhoto]) -> None:
+    def read_looks(self, photos: Iterable[CloudPhoto]) -> list[str]:
         """Read the files that count for some photos.
+
+        Returns:
+            The files that say something, as messages name them; each is returned once.
 
         Raises:
             UsageError: A file is wrong, or has options of the whole run.
         """
         if not self.looks.use_files:
-            return
+            return []
         photos = list(photos)
         wanted = dict.fromkeys(
             (photo.source, folder) for photo in photos for folder in _folders(photo.key)
@@ -99,9 +145,11 @@ class PhotoFiles:
         local = [photo for photo in photos if self._inputs[photo.source].store.is_local]
         stores = (one.store for one in self._inputs)
         places = [store.folder for store in stores if isinstance(store, LocalFolder)]
-        self.looks.read((self.path(photo) for photo in local), places)
-        for source, folder in missing:
-            self._refuse_options(self._folder / str(source) / folder)
+        read = [str(path) for path in self.looks.read(map(self.path, local), places)]
+        read += [name for place in missing for name in self._checked(*place)]
+        new = [name for name in dict.fromkeys(read) if name not in self._told]
+        self._told.update(dict.fromkeys(new))
+        return new
 
     def _fetch_look(self, place: tuple[int, str]) -> None:
         source, folder = place
@@ -112,13 +160,19 @@ class PhotoFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
 
-    def _refuse_options(self, folder: Path) -> None:
+    def _checked(self, source: int, key: str) -> Iterator[str]:
+        """The name of a file from an object store, if it says something; it has been fetched."""
+        folder = self._folder / str(source) / key
         for file in find_look_files(folder / "a") if (folder / NAME).is_file() else ():
-            if file.options and file.path.parent == folder:
+            if file.path.parent != folder:
+                continue
+            if file.options:
                 raise UsageError(
                     f"{file.path}: {next(iter(file.options))}: holds for the whole run, and is not "
                     "read from an object store; give it on the command line"
                 )
+            if any(file[1:]):
+                yield self.in_words(str(file.path))
 
     def in_words(self, text: str) -> str:
         """A message with the places of photos in it, instead of those of their copies."""

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from enhance_cli.batch.manifest import SHARDS
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import Store, StoredObject
 
-ROOT = ".enhance"
+ROOT = SHARDS
 """Folder below the output for plans and done logs."""
 
 FLUSH_SECONDS = 3.0
@@ -43,6 +44,8 @@ class Record:
         output: Key of its result; None if there is none.
         size: Size of the result.
         version: Version of the result; empty if there is none.
+        folder: Digest of the path of the photo's folder, if that is on a disk; else empty.
+        content: Digest of a sample of the photo's content, likewise.
         settings: Digest of all that affects the result.
         status: ``done``, ``failed`` or ``skipped``.
         reason: Why it was retouched or skipped.
@@ -60,6 +63,8 @@ class Record:
     output: str | None
     size: int = 0
     version: str = ""
+    folder: str = ""
+    content: str = ""
     settings: str = ""
     status: str = "done"
     reason: str = ""

@@ -19,7 +19,7 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +29,10 @@ import enhance_cli
 from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.output_paths import in_words
 from enhance_cli.batch.runner import refuse_missing_cenet
-from enhance_cli.cloud.listing import Input, Listing, open_inputs
+from enhance_cli.cloud.listing import Input, Listing, LocalOriginals, open_inputs
+from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.names import NameSettler
-from enhance_cli.cloud.places import open_store
+from enhance_cli.cloud.places import open_store, url_of
 from enhance_cli.cloud.records import ROOT, RecordIndex
 from enhance_cli.cloud.shard import MAX_BYTES, MAX_PHOTOS, CloudPhoto, Shard
 from enhance_cli.cloud.stores import Store
@@ -205,10 +206,11 @@ class _Planning:
         run = self._run
         own = f"{run.folder}/done/{run.part[0]}-of-{run.part[1]}."
         others = f"-of-{run.part[1]}."
+        begun = f"{run.folder}/done/{run.plan}/"  # plans of other runs have the same name
         for page in self._out.pages(below=ROOT):
             for key in (one.key for one in page if "/done/" in one.key):
                 is_of_others = key.startswith(f"{run.folder}/") and others in key
-                if (key.startswith(own) or not is_of_others) and f"/{run.plan}/" not in key:
+                if (key.startswith(own) or not is_of_others) and not key.startswith(begun):
                     yield key
 
 
@@ -294,8 +296,9 @@ def _refuse_unsuitable(config: ApplyConfig) -> None:
         "--lut": config.lut is not None,
     }
     if config.name is not None:
+        place = Path(config.out or "", config.name)
         raise UsageError(
-            f"--out {config.out}: names a file; with --shard and stores, name a folder"
+            f"--out {url_of(place) or place}: names a file; with --shard and stores, name a folder"
         )
     for option, is_wanted in wanted.items():
         if is_wanted:
@@ -306,38 +309,44 @@ def _refuse_unsuitable(config: ApplyConfig) -> None:
 
 
 def _refuse_same(inputs: list[Input], out: Store) -> None:
-    places = {_address(one.store) for one in inputs if one.photo is None}
-    if _address(out) in places:
+    if isinstance(out, LocalFolder):
+        is_same = LocalOriginals(inputs, out.folder).are_in_out
+    else:
+        is_same = out.url in {one.store.url for one in inputs if one.photo is None}
+    if is_same:
         raise UsageError(
             f"--out {out.url}: holds the originals; choose a folder that does not hold the photos"
         )
 
 
-def _address(store: Store) -> str:
-    folder = getattr(store, "folder", None)
-    return str(folder.resolve()) if isinstance(folder, Path) else store.url
-
-
 def _refuse_originals(
     photos: Iterable[CloudPhoto], out: Store, inputs: list[Input]
 ) -> Iterator[CloudPhoto]:
-    """Refuse results in the places of originals, if an input lies below the output.
+    """Refuse results in the places of originals.
 
     Raises:
         UsageError: A result would replace an original.
     """
-    base = f"{_address(out)}/"
-    single = {f"{_address(one.store)}/{one.photo}" for one in inputs if one.photo is not None}
-    folders = [f"{_address(one.store)}/" for one in inputs if one.photo is None]
-    below = tuple(folder for folder in folders if folder.startswith(base))
+    if isinstance(out, LocalFolder):
+        would_lose = LocalOriginals(inputs, out.folder).would_lose
+    else:
+        would_lose = _loses_in_store(out, inputs)
     for photo in photos:
-        place = base + photo.result
-        if place in single or place.startswith(below or ("\0",)):
+        if would_lose(photo.result):
             raise UsageError(
                 f"--out would replace the original {out.name(photo.result)}; choose a folder that "
                 "does not hold the photos"
             )
         yield photo
+
+
+def _loses_in_store(out: Store, inputs: list[Input]) -> Callable[[str], bool]:
+    """Tell which results would come into the place of an original in an object store."""
+    base = f"{out.url}/"
+    single = {f"{one.store.url}/{one.photo}" for one in inputs if one.photo is not None}
+    folders = [f"{one.store.url}/" for one in inputs if one.photo is None]
+    below = tuple(folder for folder in folders if folder.startswith(base))
+    return lambda key: base + key in single or (base + key).startswith(below or ("\0",))
 
 
 def _in_shards(photos: Iterable[CloudPhoto]) -> Iterator[tuple[CloudPhoto, ...]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from enhance_cli.batch.conflicts import IN_THE_WAY
 from enhance_cli.cloud.places import open_store
 from enhance_cli.cloud.records import ROOT, LogDocument, Record, read_logs, read_many
 from enhance_cli.cloud.stores import Store
@@ -30,6 +31,7 @@ class PartStatus:
         complete_shards: Number of those that are complete.
         photos: Number of photos planned.
         counts: Number of photos done, failed and skipped.
+        in_the_way: Number of those that were skipped because of what is in the place of the result.
         failures: Photos that failed, at most ``MOST_FAILURES``, and why.
         began: When the plan was begun, in seconds since 1970.
         updated: When a done log was stored last.
@@ -42,6 +44,7 @@ class PartStatus:
     complete_shards: int = 0
     photos: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    in_the_way: int = 0
     failures: list[str] = field(default_factory=list)
     began: float = 0.0
     updated: float = 0.0
@@ -154,6 +157,7 @@ def _add_shard(status: PartStatus, logs: list[LogDocument]) -> float:
             latest[record.photo] = record
     for record in latest.values():
         status.counts[record.status] += 1
+        status.in_the_way += record.status == "skipped" and record.reason in IN_THE_WAY
         if record.error is not None and len(status.failures) < MOST_FAILURES:
             status.failures.append(record.error)
     status.complete_shards += all(log.complete for log in logs)

@@ -81,6 +81,9 @@ class ShardWorker:
             threads; whoever watches this process from outside learns from it which photos were in
             progress when the process died.
 
+    Attributes:
+        look_read: Called with the name of each ``enhance.toml`` that says something.
+
     Raises:
         EnhanceError: An input or the output cannot be used.
     """
@@ -88,6 +91,7 @@ class ShardWorker:
     def __init__(self, run: CloudRun, begun: Callable[[int], None] = lambda _photo: None) -> None:
         self.run = run
         self._begun = begun
+        self.look_read: Callable[[str], None] = lambda _name: None
         self._out = open_store(run.out)
         self._folder = Path(tempfile.mkdtemp(prefix="enhance-"))
         config = run.config
@@ -211,7 +215,7 @@ class ShardWorker:
         if not isinstance(self._out, LocalFolder):
             return None
         manifest = Manifest(self._out.folder)
-        manifest.read()
+        manifest.read_own()  # the done logs are read shard by shard
         return manifest
 
     def _logs_of(self, shard: Shard) -> str:
@@ -220,7 +224,8 @@ class ShardWorker:
     def _decide(self, shard: Shard, photos: Sequence[int] | None, judge: Judge) -> list[Decision]:
         numbers = range(len(shard.photos)) if photos is None else photos
         with self._in_our_words():
-            self._files.read_looks(shard.photos[number] for number in numbers)
+            for name in self._files.read_looks(shard.photos[number] for number in numbers):
+                self.look_read(name)
             decisions = [self._decision(number, shard.photos[number], judge) for number in numbers]
         found = [one.verdict for one in decisions if one.verdict.reason in IN_THE_WAY]
         if found and self.run.config.on_conflict == "error":
@@ -230,7 +235,7 @@ class ShardWorker:
     def _decision(self, number: int, photo: CloudPhoto, judge: Judge) -> Decision:
         settings = self.run.settings + self._files.looks.digest(self._files.path(photo))
         return Decision(
-            number, photo, settings, judge.decide(photo, self._files.name(photo), settings)
+            number, photo, settings, judge.decide(photo, self._files.source(photo), settings)
         )
 
     @contextlib.contextmanager
@@ -258,11 +263,12 @@ class ShardWorker:
     def _skip(self, decision: Decision, judge: Judge, log: DoneLog) -> ShardOutcome:
         key, reason, _, record = decision.verdict
         name, photo = self._files.name(decision.photo), decision.photo
+        folder = self._files.source(photo).folder
         if reason is Reason.UP_TO_DATE and record is not None:
             log.add(replace(
-                record, photo=decision.number, input=name, wanted=photo.result, status="skipped",
-                reason=str(reason), error=None, seconds=0.0, warnings=(), ended=time.time(),
-                carried=False,
+                record, photo=decision.number, input=name, source=photo.version, folder=folder,
+                wanted=photo.result, status="skipped", reason=str(reason), error=None, seconds=0.0,
+                warnings=(), ended=time.time(), carried=False,
             ))  # fmt: skip
         else:
             self._carry(decision, judge, log)
@@ -275,6 +281,7 @@ class ShardWorker:
         try:
             try:
                 source = self._files.fetch(photo).version
+                content = self._files.source(photo).content
             except FileNotFoundError:
                 return self._fail(decision, judge, log, f"{name}: is not there any more", started)
             except OSError as problem:
@@ -295,7 +302,7 @@ class ShardWorker:
             lost = tuple(self._named(one, decision, result) for one in outcome.warnings)
             record = replace(
                 self._record(decision, "done", decision.verdict.reason, decision.verdict.key),
-                source=source, warnings=lost, size=result.stat().st_size,
+                source=source, content=content, warnings=lost, size=result.stat().st_size,
             )  # fmt: skip
             return self._store(decision, judge, log, record, result, started)
         finally:
@@ -341,9 +348,9 @@ class ShardWorker:
         result: Path,
         started: float,
     ) -> ShardOutcome:
-        name, settings = self._files.name(decision.photo), decision.settings
+        source, settings = self._files.source(decision.photo), decision.settings
         overwrite = self.run.config.on_conflict == "overwrite"
-        text = label(name, record.source, settings)
+        text = label(source, record.source, settings)
 
         def finished(version: str) -> Record:
             seconds = round(time.perf_counter() - started, 3)
@@ -361,7 +368,7 @@ class ShardWorker:
                 return self._fail(decision, judge, log, str(problem), started)
             except PlaceTakenError as problem:
                 judge.look_again(verdict.key)
-                verdict = judge.decide(decision.photo, name, settings)
+                verdict = judge.decide(decision.photo, source, settings)
                 decision = decision._replace(verdict=verdict)
                 if verdict.reason in SKIPPED and self.run.config.on_conflict == "skip":
                     return self._skip(decision, judge, log)
@@ -372,8 +379,8 @@ class ShardWorker:
             if not self._out.is_local:
                 log.add(done)
             return ShardOutcome(
-                decision.number, name, self._out.name(verdict.key), "done", str(verdict.reason),
-                None, done.seconds, done.warnings,
+                decision.number, source.name, self._out.name(verdict.key), "done",
+                str(verdict.reason), None, done.seconds, done.warnings,
             )  # fmt: skip
         raise AssertionError
 
@@ -390,12 +397,14 @@ class ShardWorker:
     def _record(
         self, decision: Decision, status: str, reason: Reason, output: str | None
     ) -> Record:
+        found = self._files.source(decision.photo)
         return Record(
             photo=decision.number,
-            input=self._files.name(decision.photo),
+            input=found.name,
             source=decision.photo.version,
             wanted=decision.photo.result,
             output=output,
+            folder=found.folder,
             settings=decision.settings,
             status=status,
             reason=str(reason),

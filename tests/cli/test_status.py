@@ -28,7 +28,7 @@ def test_a_complete_run_and_its_failures(photos, tmp_path, identity_weights, mon
     assert run(*words, "--shard", "1/1").exit_code == 3
     told = run("status", out)
     assert told.exit_code == 0
-    assert "7 photos in 1 shards, 1 of them complete" in told.stdout
+    assert "7 photos in 1 shard, 1 of them complete" in told.stdout
     assert "6 done, 1 failed, 0 skipped, 0 left" in told.stdout
     assert "bad.jpg: not a photo" in told.stdout
     (found,) = json.loads(run("status", out, "--json").stdout)["runs"]
@@ -61,6 +61,30 @@ def test_a_run_that_was_cut_short_has_photos_left(photos, tmp_path, identity_wei
     run("apply", photos, "-o", out, "--weights", identity_weights, "--shard", "1/1")
     told = run("status", out)
     assert "0 done, 0 failed, 0 skipped, 7 left" in told.stdout and "to go on:" in told.stdout
+
+
+def test_files_in_the_way_are_not_up_to_date(photos, tmp_path, identity_weights):
+    """Of six photos four are done; then a result is edited, and two strangers' files were there."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (photos / "bad.jpg").unlink()
+    for name in ("0.jpg", "1.jpg"):
+        (out / name).write_bytes(b"a stranger's")
+    words = ("apply", photos, "-o", out, "--weights", identity_weights, "--shard", "1/1")
+    assert run(*words).exit_code == 0
+    told = run("status", out).stdout
+    assert "4 done, 0 failed, 2 skipped" in told
+    assert "0 up to date, 2 with another file in the place of the result" in told
+    (out / "2.jpg").write_bytes(b"edited")
+    assert run(*words).exit_code == 0
+    told = run("status", out).stdout
+    assert "3 up to date, 3 with another file" in told and "--on-conflict" in told
+    assert "complete, but for what is in the way" in told
+    (found,) = json.loads(run("status", out, "--json").stdout)["runs"]
+    assert (found["skipped"], found["up_to_date"], found["in_the_way"]) == (6, 3, 3)
+    assert run(*words, "--on-conflict", "overwrite").exit_code == 0
+    told = run("status", out).stdout
+    assert "in the way" not in told and "up to date" not in told
 
 
 def test_an_output_without_runs(tmp_path):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+from pictures import smooth
 from stored import apply, upload
+
+from enhance_cli.imaging.codecs.encode import write_photo as encode
+from enhance_cli.imaging.photo import Photo
 
 TREE = (
     *(
@@ -116,3 +121,93 @@ def test_photos_that_come_while_parts_start_are_never_lost(
     names = [one.rpartition("/")[2] for one in done]
     assert len(names) == len(set(names)), "none is done twice"
     assert first <= set(names) <= came
+
+
+@pytest.mark.parametrize("shard", ["1/1", "2/2"])
+def test_results_beside_photos_are_no_photos_of_parts(shard, tree, tmp_path, identity_weights):
+    """As in runs over folders; what was edited since is none the less a result."""
+    photos = tmp_path / "photos"
+    for name in ("a.jpg", "sub/b.jpg"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        encode(Photo(smooth(30, 20)), photos / name)
+    assert apply(photos, "--suffix", "_e", "--weights", identity_weights).exit_code == 0
+    (photos / "sub" / "b_e.jpg").write_bytes(b"edited")
+    listed = []
+    for part in ["1/1"] if shard == "1/1" else ["1/2", "2/2"]:
+        words = ("--shard", part, "--dry-run", "--json")
+        told = apply(photos, tree / "one.nef", "-o", tmp_path / "r", *words)
+        listed += [one["output"] for one in json.loads(told.stdout)["photos"]]
+    assert sorted(listed) == [
+        str(tmp_path / "r" / name) for name in ("a.jpg", "one.jpg", "sub/b.jpg")
+    ]
+    given = apply(photos / "a_e.jpg", "-o", tmp_path / "r", "--shard", "1/1", "-n")
+    assert given.exit_code == 0 and "1 to write" in given.stderr
+
+
+@pytest.fixture
+def names(tmp_path, monkeypatch):
+    """The current folder: one folder of photos under several names."""
+    for name in ("a.jpg", "b.jpg", "sub/c.jpg"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(name.encode())
+    (tmp_path / "alias").symlink_to("photos")
+    (tmp_path / "photos" / "link.jpg").symlink_to("b.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        ("photos",),
+        ("alias", "{}/photos"),
+        ("photos/sub", "alias"),
+        ("alias/a.jpg", "photos"),
+        ("photos", "{}/photos/a.jpg", "alias/b.jpg"),
+        ("photos/link.jpg", "alias"),
+        ("file://{}/photos", "photos"),
+        (".", "alias/sub"),
+    ],
+    ids=str,
+)
+def test_each_file_is_listed_once(inputs, names):
+    """As in runs over folders."""
+    words = [one.format(names) for one in inputs]
+    plain = [one.removeprefix("file://") for one in words]
+    options = ("-o", "r", "--dry-run", "--json")
+    expected = json.loads(apply(*plain, *options).stdout)["photos"]
+    told = json.loads(apply(*words, *options, "--shard", "1/1").stdout)["photos"]
+    outputs = [one["output"] for one in told]
+    assert sorted(outputs) == sorted(one["output"] for one in expected)
+    assert len(set(outputs)) == 3 == len(outputs)
+
+
+@pytest.mark.parametrize("kind", ["hard link", "link", "linked folder", "the same folder", "named"])
+@pytest.mark.parametrize("on_conflict", ["skip", "overwrite"])
+def test_no_original_is_replaced_under_another_name(kind, on_conflict, names):
+    out = names / "r"
+    if kind == "the same folder":
+        out.symlink_to("photos")
+    else:
+        out.mkdir()
+    if kind in {"hard link", "named"}:
+        os.link(names / "photos" / "a.jpg", out / "a.jpg")
+    elif kind == "link":
+        (out / "a.jpg").symlink_to(names / "photos" / "a.jpg")
+    elif kind == "linked folder":
+        (out / "sub").symlink_to(names / "photos" / "sub")
+    photos = "photos/a.jpg" if kind == "named" else "photos"
+    words = (photos, "-o", "r", "--on-conflict", on_conflict, "-n")
+    expected = apply(*words)
+    told = apply(*words, "--shard", "1/1")
+    assert told.exit_code == expected.exit_code
+    assert kind == "the same folder" or told.stderr == expected.stderr
+    assert told.exit_code == 2 and "original" in told.stderr
+
+
+def test_a_result_with_another_name_is_no_original(names):
+    (names / "r").mkdir()
+    (names / "mine.jpg").write_bytes(b"mine")
+    os.link(names / "mine.jpg", names / "r" / "a.jpg")
+    told = apply("photos", "-o", "r", "--on-conflict", "overwrite", "-n", "--shard", "1/1")
+    assert told.exit_code == 0 and "3 to write" in told.stderr

@@ -1,6 +1,7 @@
 """Runs over stores give what runs over folders give."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -233,3 +234,184 @@ def test_every_format_comes_out_of_a_store_as_from_a_folder(
         kind = s3.head_object(Bucket=bucket[5:], Key=f"out/{key}")["ContentType"]
         known = {"jpg": "jpeg", "tif": "tiff"}
         assert kind == f"image/{known.get(key[-3:], key.rpartition('.')[2])}"
+
+
+def reasons(*words: object) -> set[str]:
+    """What a run says of its photos."""
+    told = apply(*words, "--json")
+    assert told.exit_code == 0, told.output
+    return {f"{one['status']}: {one['reason']}" for one in json.loads(told.stdout)["photos"]}
+
+
+@pytest.fixture
+def two_photos(tmp_path, write_photo, identity_weights, monkeypatch):
+    """The current folder, with two photos in ``photos``; runs use small weights."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENHANCE_WEIGHTS", str(identity_weights))
+    for name in ("a.jpg", "sub/b.png"):
+        write_photo(tmp_path / "photos" / name, size=(30, 20))
+    return tmp_path
+
+
+NEW, KEPT = {"done: new"}, {"skipped: up to date"}
+CHANGED = {"done: settings or weights have changed"}
+FOREIGN = {"skipped: output exists and was not written by enhance"}
+OTHERS = {"skipped: output exists and is that of another photo"}
+
+
+@pytest.mark.parametrize("typed", ["as before", "absolute", ".", "file", "renamed", "by a link"])
+def test_results_are_known_whatever_was_typed(typed, two_photos, monkeypatch):
+    out, photos = two_photos / "r", two_photos / "photos"
+    assert reasons("photos", "-o", "r", "--shard", "1/1") == NEW
+    if typed == "renamed":
+        photos = photos.rename(two_photos / "elsewhere")
+    elif typed == "by a link":
+        (two_photos / "link").symlink_to(photos)
+    elif typed == ".":
+        monkeypatch.chdir(photos)
+    inputs = {"as before": "photos", "file": f"file://{photos}", ".": ".", "by a link": "link"}
+    words = (inputs.get(typed, photos), "-o", out, "--shard", "1/1")
+    assert reasons(*words) == KEPT
+    assert reasons(*words, "--strength", "0.5") == CHANGED
+    assert reasons(*words, "--strength", "0.5") == KEPT
+    assert reasons("photos" if typed == "as before" else words[0], *words[1:]) == CHANGED
+
+
+@pytest.mark.usefixtures("two_photos")
+def test_parts_of_a_run_with_other_options_know_all_results():
+    for part in ("1/2", "2/2"):
+        apply("photos", "-o", "r", "--shard", part)
+    for part in ("2/2", "1/2", "1/1"):
+        found = reasons("photos", "-o", "r", "--shard", part, "--strength", "0.5")
+        assert found <= (KEPT if part == "1/1" else CHANGED)
+
+
+def test_a_copied_photo_is_known_by_its_content(two_photos):
+    """As in a run over folders: times change, and so does the place."""
+    apply("photos", "-o", "r", "--shard", "1/1")
+    for name in ("a.jpg", "sub/b.png"):
+        copy = two_photos / "copies" / "photos" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((two_photos / "photos" / name).read_bytes())
+        os.utime(copy, ns=(10**18, 10**18))
+    assert reasons("copies/photos", "-o", "r", "--shard", "1/1") == KEPT
+    assert reasons("copies/photos", "-o", "r", "--shard", "1/1") == KEPT
+    os.utime(copy, ns=(2 * 10**18, 2 * 10**18))
+    assert "done: the photo has changed" in reasons("copies/photos", "-o", "r", "--shard", "1/1")
+
+
+def test_another_photo_of_the_same_name_is_no_changed_one(two_photos, monkeypatch):
+    """Of equal size and time, and typed alike."""
+    apply("photos", "-o", two_photos / "r", "--shard", "1/1")
+    for name in ("a.jpg", "sub/b.png"):
+        original = two_photos / "photos" / name
+        other = two_photos / "day" / "photos" / name
+        other.parent.mkdir(parents=True, exist_ok=True)
+        content = bytearray(original.read_bytes())
+        content[-4] ^= 1
+        other.write_bytes(content)
+        os.utime(other, ns=(original.stat().st_mtime_ns,) * 2)
+    monkeypatch.chdir(two_photos / "day")
+    assert reasons("photos", "-o", two_photos / "r", "--shard", "1/1") == OTHERS
+
+
+def test_a_moved_folder_keeps_its_results_in_a_store(two_photos, bucket):
+    assert reasons("photos", "-o", f"{bucket}/out") == NEW
+    (two_photos / "photos").rename(two_photos / "moved")
+    words = (two_photos / "moved", "-o", f"{bucket}/out")
+    assert reasons(*words) == KEPT
+    assert reasons(*words, "--strength", "0.5") == CHANGED
+
+
+@pytest.mark.parametrize("words", [("--shard", "1/1"), ("--shard", "1/2"), ("file",)], ids=str)
+def test_a_run_over_folders_knows_the_results_of_parts(words, two_photos):
+    out = two_photos / "r"
+    if words == ("file",):
+        apply(f"file://{two_photos / 'photos'}", "-o", f"file://{out}")
+    else:
+        apply("photos", "-o", "r", *words)
+        apply("photos", "-o", "r", "--shard", "2/2")
+    assert len(results(out)) == 2
+    plain = ("photos", "-o", "r")
+    assert {one["reason"] for one in dry_run(*plain)} == {"up to date"}
+    changed = dry_run(*plain, "--strength", "0.5")
+    assert {one["reason"] for one in changed} == {"settings or weights have changed"}
+    (two_photos / "photos").rename(two_photos / "moved")
+    assert {one["reason"] for one in dry_run("moved", "-o", "r")} == {"up to date"}
+    (out / "a.jpg").write_bytes(b"edited")
+    (out / "sub" / "b.png").write_bytes(b"")
+    found = [one["reason"] for one in dry_run("moved", "-o", "r")]
+    assert found == ["output exists and was not written by enhance", "the result was empty"]
+
+
+def test_runs_over_folders_and_parts_of_runs_take_turns(two_photos):
+    for number in range(3):
+        strength = ("--strength", 0.1 * number)
+        expected = CHANGED if number else NEW
+        assert reasons("photos", "-o", "r", "--shard", "1/1", *strength) == expected
+        assert reasons("photos", "-o", "r", *strength) == KEPT
+        assert reasons("photos", "-o", "r", "--full-size", *strength) == CHANGED
+        assert reasons("photos", "-o", "r", "--full-size", *strength) == KEPT
+    kept = (two_photos / "r" / ".enhance-run.jsonl").read_bytes()
+    assert len(kept.splitlines()) == 6, "only what it did itself"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"records": 1}', '{"records": [1, {"version": []}]}', '"a"'], ids=str
+)
+def test_what_is_no_done_log_is_passed_over(text, two_photos):
+    log = two_photos / "r" / ".enhance" / "run" / "done" / "1-of-1.0001" / "0000001" / "all.json"
+    log.parent.mkdir(parents=True)
+    log.write_text(text)
+    os.mkfifo(log.with_name("pipe.json"))
+    assert {one["reason"] for one in dry_run("photos", "-o", "r")} == {"new"}
+
+
+def dry_run(*words: object) -> list[dict[str, str]]:
+    """What a run would do."""
+    told = apply(*words, "--dry-run", "--json")
+    assert told.exit_code == 0, told.output
+    return json.loads(told.stdout)["photos"]
+
+
+def test_a_part_says_which_settings_count(two_photos):
+    """And they count as in a run over folders."""
+    (two_photos / "photos" / "enhance.toml").write_text('format = "png"\nexposure = 1\n')
+    (two_photos / "photos" / "sub" / "enhance.toml").write_text('[camera."X"]\nwarmth = 1\n')
+    told = [f"settings from photos/{folder}enhance.toml (--no-toml" for folder in ("", "sub/")]
+    words = ("photos", "-o", "r", "--shard", "1/1")
+    for more in (("-n",), (), ()):
+        stderr = apply(*words, *more).stderr
+        assert [stderr.count(one) for one in told] == [1, 1]
+    plain = apply("photos", "-o", "plain")
+    assert all(one in plain.stderr for one in told)
+    assert results("r") == results("plain") and set(results("r")) == {"a.png", "sub/b.png"}
+    assert "settings from" not in apply(*words, "-q").stderr
+    assert "settings from" not in apply(*words, "-n", "--no-toml").stderr
+
+
+def test_the_settings_in_a_store_are_named(two_photos, s3, bucket):
+    (two_photos / "photos" / "sub" / "enhance.toml").write_text("exposure = 1\n")
+    upload(s3, two_photos / "photos", f"{bucket}/in")
+    told = apply(f"{bucket}/in", "-o", f"{bucket}/out", "-n").stderr
+    assert f"settings from {bucket}/in/sub/enhance.toml (--no-toml" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("photos/a.jpg", "-o", "x.jpg", "--shard", "1/2"), "--out x.jpg: names a file"),
+        (("photos/a.jpg", "-o", "r/x.jpg", "--shard", "1/2"), "--out r/x.jpg: names a file"),
+        (("file:///a.jpg", "-o", "file:///r/x.jpg"), "--out file:///r/x.jpg: names a file"),
+        (("-", "-o", "-", "--shard", "1/2"), "-, standard input and output, does not go with"),
+        (("-", "-o", "x.jpg", "--shard", "1/2"), "-, standard input and output, does not go with"),
+        (("photos/a.jpg", "-o", "-", "--shard", "1/2"), "-, standard input and output, does not"),
+        (("file:///a.jpg", "-o", "-"), "-, standard input and output, does not go with stores"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("two_photos")
+def test_what_parts_cannot_do_is_said_in_the_users_words(words, expected):
+    told = apply(*words)
+    assert told.exit_code == 2 and told.stderr.startswith(f"error: {expected}")
+    assert len(told.stderr.splitlines()) == 1

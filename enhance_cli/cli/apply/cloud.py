@@ -8,8 +8,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from enhance_cli.cli.apply.destination import STREAM
 from enhance_cli.cli.apply.progress import ApplyProgress, Verbosity, signals_stop
 from enhance_cli.cli.apply.report import MOST_NAMED, summary_lines
 from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
@@ -68,6 +70,11 @@ def apply_to_stores(
         raise UsageError(
             "--out is missing: with stores and --shard, name the place for the results"
         )
+    if Path(STREAM) in (*config.inputs, config.out):
+        raise UsageError(
+            "-, standard input and output, does not go with stores, --shard and --cluster; name "
+            "files and folders"
+        )
     if shard is not None and cluster is not None:
         raise UsageError("--shard and --cluster: give one of the two")
     inputs = [url_of(place) or str(place) for place in config.inputs]
@@ -77,12 +84,13 @@ def apply_to_stores(
     if dry_run:
         run = prepare_run(config, inputs, out, part)
         with closing(ShardWorker(run)) as worker:
+            worker.look_read = _say_settings
             _show_plan(run, worker, as_json or json_lines)
         return Counter(), False
     with _connected(cluster):
         run = begin_run(prepare_run(config, inputs, out, part, _command()))
         outcomes = _Outcomes(run, config, as_json, json_lines)
-        with _workers(run, cluster) as workers:
+        with _workers(run, cluster, verbosity) as workers:
             interrupted = _work(run, workers, verbosity, begun, outcomes.add)
     outcomes.show(interrupted, quiet=verbosity is Verbosity.QUIET)
     return outcomes.counts, interrupted
@@ -111,12 +119,14 @@ def _connected(cluster: str | None) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _workers(run: CloudRun, cluster: str | None) -> Generator[_Workers]:
+def _workers(run: CloudRun, cluster: str | None, verbosity: Verbosity) -> Generator[_Workers]:
     if cluster is None:
         from enhance_cli.cloud.machine import work_through
         from enhance_cli.cloud.worker import ShardWorker
 
         with closing(ShardWorker(run)) as worker:
+            if verbosity is not Verbosity.QUIET:
+                worker.look_read = _say_settings
             yield _Workers(worker, work_through(run, worker))
         return
     from enhance_cli.cloud.cluster.cluster_run import cluster_engine, work_through_cluster
@@ -124,6 +134,10 @@ def _workers(run: CloudRun, cluster: str | None) -> Generator[_Workers]:
     engine = cluster_engine(run, say_warning)
     with closing(work_through_cluster(run, engine)) as outcomes:
         yield _Workers(engine, outcomes, lambda: _status(engine))
+
+
+def _say_settings(file: str) -> None:
+    say(f"settings from {file} (--no-toml ignores it)")
 
 
 def _status(engine: ClusterEngine) -> str:
