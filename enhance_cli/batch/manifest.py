@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -159,6 +159,12 @@ class Manifest:
     def records(self, output: Path) -> list[Record]:
         """All records of an output, the latest last; none if no run ever wrote it."""
         return self._records.get(self._key(output), [])
+
+    def each(self) -> Iterator[tuple[Path, Record]]:
+        """All records, each with the path of its output."""
+        for output, records in self._records.items():
+            path = self.folder / output
+            yield from ((path, record) for record in records)
 
     def has_records_below(self, folder: Path) -> bool:
         """Whether a run has ever written an output into a folder or its subfolders."""

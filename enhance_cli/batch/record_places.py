@@ -12,7 +12,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -114,6 +114,11 @@ class FolderRecords(Manifest):
     def records(self, output: Path) -> list[Record]:
         """See :meth:`Manifest.records`."""
         return self.of(output).records(output)
+
+    def each(self) -> Iterator[tuple[Path, Record]]:
+        """See :meth:`Manifest.each`."""
+        for records in self._of.values():
+            yield from records.each()
 
     def has_records_below(self, folder: Path) -> bool:
         """See :meth:`Manifest.has_records_below`."""

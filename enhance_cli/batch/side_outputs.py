@@ -13,7 +13,12 @@ from enhance_cli.atomic_write import ANYTHING, Publisher, identity
 from enhance_cli.batch.conflicts import SidePlace, free_path, refuse_original
 from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
 from enhance_cli.batch.manifest import Manifest, Origin
-from enhance_cli.batch.output_paths import Job, lut_name, refuse_folder_of_originals
+from enhance_cli.batch.output_paths import (
+    Job,
+    comparison_name,
+    lut_name,
+    refuse_folder_of_originals,
+)
 from enhance_cli.batch.ownership import Claim, Owner, Ownership
 from enhance_cli.batch.record_places import records_for
 from enhance_cli.config.apply import ApplyConfig
@@ -91,7 +96,7 @@ class Comparison:
 
     def path(self, relative: Path) -> Path:
         """See :meth:`SideOutput.path`; the name keeps its suffix, so that no two are equal."""
-        return self.folder / relative.with_name(f"{relative.name}.jpg")
+        return self.folder / comparison_name(relative)
 
     def write(
         self,
