@@ -267,11 +267,16 @@ def results_among_photos(folder: Path) -> frozenset[str]:
     Returns:
         Their paths below the folder.
     """
+    return frozenset(record.output for record in records_in(folder) if record.beside)
+
+
+def records_in(folder: Path) -> list[Record]:
+    """The records that lie in a folder; none if they cannot be read."""
     try:
         lines = _content(folder).split(b"\n")
     except OSError:
-        return frozenset()
-    return frozenset(one.output for one in map(_parsed, lines) if one is not None and one.beside)
+        return []
+    return [record for record in map(_parsed, lines) if record is not None]
 
 
 def _content(folder: Path) -> bytes:

@@ -72,7 +72,8 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     refuse_missing_encoder(config.format)
     left_out: list[Path] = []
     others: Counter[str] = Counter()
-    found, warnings = discover_photos(config, left_out, others)
+    results: list[Path] = []
+    found, warnings = discover_photos(config, left_out, others, results)
     jobs = _jobs(found, config)
     photos = [photo.path for photo in found]
     if config.name is not None:  # a file that the user has named may stand beside its photo
@@ -83,7 +84,7 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     if config.out is not None:
         _refuse_replacing(originals, jobs, "choose a folder that does not hold the photos")
         refuse_folder_of_originals("--out" if config.pictures else "--lut", config.out, originals)
-    return Plan(tuple(jobs), tuple(warnings), originals, in_words(others))
+    return Plan(tuple(jobs), tuple(warnings), originals, _passed_over(others, len(results)))
 
 
 def _jobs(found: list[InputPhoto], config: ApplyConfig) -> list[Job]:
@@ -113,6 +114,13 @@ def _side_file(name: Path, config: ApplyConfig) -> Path | None:
     if config.lut is not None:
         return config.lut / lut_name(name, config.lut_format)
     return config.compare / comparison_name(name) if config.compare is not None else None
+
+
+def _passed_over(others: Counter[str], results: int) -> str:
+    """What the input folders hold besides photos, in words."""
+    many = "results of earlier runs were" if results > 1 else "result of an earlier run was"
+    ours = f"{results} {many} passed over" if results else ""
+    return "; ".join(filter(None, (in_words(others), ours)))
 
 
 def in_words(others: Counter[str]) -> str:

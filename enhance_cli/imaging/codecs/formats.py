@@ -105,6 +105,7 @@ def photos_below(
     warnings: list[str] | None = None,
     left_out: list[Path] | None = None,
     others: Counter[str] | None = None,
+    walked: list[Path] | None = None,
 ) -> Iterator[Path]:
     """Find the photos in a folder and its subfolders, ordered by name.
 
@@ -116,6 +117,7 @@ def photos_below(
         warnings: Gets a line for each folder that cannot be read.
         left_out: Gets those of ``without`` that are there.
         others: Counts files that are no photos by their suffixes; not hidden ones, nor our own.
+        walked: Gets the folder and those below it that were looked at.
 
     Yields:
         The photos of a folder before those of its subfolders.
@@ -128,6 +130,8 @@ def photos_below(
     skipped = {identity(path) for path in without} - {None}
     for root, folders, files in os.walk(folder, onerror=unreadable):
         here = Path(root)
+        if walked is not None:
+            walked.append(here)
         own = {name for name in folders if skipped and identity(here / name) in skipped}
         if left_out is not None:
             left_out += (here / name for name in own)
