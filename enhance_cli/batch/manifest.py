@@ -365,6 +365,9 @@ def settings_digest(config: ApplyConfig, weights: Path) -> str:
 def _line(record: Record) -> bytes:
     """A record in ASCII: names that are not UTF-8, and separators of lines, are escaped."""
     values = asdict(record)
+    for signature in (values["source"], values["result"]):
+        if signature is not None and signature["inode"] is None:
+            del signature["inode"]
     if not record.beside:
         del values["beside"]  # so that earlier versions understand it
     return json.dumps(values).encode("ascii") + b"\n"
@@ -389,10 +392,11 @@ def _parsed(line: bytes) -> Record | None:
 
 
 def _signature(values: dict[str, Any]) -> FileSignature:
-    size, modified = values["size"], values["modified"]
-    if not (isinstance(size, int) and isinstance(modified, int)):
+    size, modified, inode = values["size"], values["modified"], values.get("inode")
+    numbers = isinstance(size, int) and isinstance(modified, int) and isinstance(inode, int | None)
+    if not numbers:
         raise TypeError("not a number")
-    return FileSignature(size, modified)
+    return FileSignature(size, modified, inode)
 
 
 def _sync(file: int) -> None:
