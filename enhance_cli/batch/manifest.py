@@ -145,16 +145,7 @@ class Manifest:
 
     def lookup(self, output: Path) -> Record | None:
         """The record that describes the file in an output's place, or None."""
-        try:
-            state = output.lstat()
-        except OSError:
-            return None
-        if not stat.S_ISREG(state.st_mode):
-            return None
-        found = FileSignature(state.st_size, state.st_mtime_ns)
-        fitting = [record for record in self.records(output) if record.result == found]
-        same_inode = [record for record in fitting if record.inode == state.st_ino]
-        return (same_inode or fitting or [None])[-1]
+        return fitting(output, self.records(output))
 
     def records(self, output: Path) -> list[Record]:
         """All records of an output, the latest last; none if no run ever wrote it."""
@@ -259,6 +250,20 @@ class Manifest:
                 "move it away, or choose another folder"
             )
         return OutputError(f"{self._told}: {problem.strerror or problem}; choose another folder")
+
+
+def fitting(output: Path, records: list[Record]) -> Record | None:
+    """The last record of an output that describes the file in its place, or None."""
+    try:
+        state = output.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(state.st_mode):
+        return None
+    found = FileSignature(state.st_size, state.st_mtime_ns)
+    equal = [record for record in records if record.result == found]
+    same_inode = [record for record in equal if record.inode == state.st_ino]
+    return (same_inode or equal or [None])[-1]
 
 
 def results_among_photos(folder: Path) -> frozenset[str]:
