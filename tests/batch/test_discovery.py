@@ -130,6 +130,30 @@ def test_what_is_no_file_is_called_so_at_once(tmp_path, kind):
         discover_photos(ApplyConfig((path,), tmp_path / "out"))
 
 
+class TestLinkedFolders:
+    def test_a_folder_elsewhere_is_told_of(self, touch, tmp_path):
+        root = touch("a.jpg", "day/b.jpg")
+        more = tmp_path / "more"
+        (more / "deep").mkdir(parents=True)
+        (more / "deep" / "c.jpg").write_bytes(b"x")
+        for link in (root / "more", root / "day" / "more"):
+            link.symlink_to(more, target_is_directory=True)
+        photos, warnings = discover_photos(ApplyConfig((root,), tmp_path / "out"))
+        assert [photo.path.name for photo in photos] == ["a.jpg", "b.jpg"]
+        told = [line.partition(":")[0] for line in warnings]
+        assert told == [str(root / "more"), str(root / "day" / "more")]
+        photos, _ = discover_photos(ApplyConfig((root, root / "more"), tmp_path / "out"))
+        assert [photo.path.name for photo in photos] == ["a.jpg", "b.jpg", "c.jpg"]
+
+    def test_what_is_done_anyway_or_left_out_causes_no_warning(self, touch, tmp_path):
+        root = touch("a.jpg", "day/b.jpg", "../out/a.jpg")
+        for name, target in (("again", root), ("b", root / "day"), ("out", tmp_path / "out"),
+                             (".hidden", tmp_path)):  # fmt: skip
+            (root / name).symlink_to(target, target_is_directory=True)
+        photos, warnings = discover_photos(ApplyConfig((root,), tmp_path / "out"))
+        assert len(photos) == 2 and not warnings
+
+
 class TestResultsAmongThePhotos:
     """What an earlier run has written below the input is no photo, whatever this run writes."""
 
