@@ -9,7 +9,7 @@ import os
 import stat
 import uuid
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 try:
@@ -43,10 +43,18 @@ def identity(path: Path) -> Identity | None:
 
 @dataclass(frozen=True)
 class FileSignature:
-    """Size and modification time, to detect changes."""
+    """Size and modification time, to detect changes.
+
+    Attributes:
+        size: Bytes.
+        modified: Time in ns.
+        inode: Number of the inode, which tells two files of equal size and time apart; None if it
+            is not known. It does not count when signatures are compared.
+    """
 
     size: int
     modified: int
+    inode: int | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, path: Path) -> FileSignature | None:
@@ -55,7 +63,11 @@ class FileSignature:
             state = path.stat()
         except OSError:
             return None
-        return cls(state.st_size, state.st_mtime_ns)
+        return cls(state.st_size, state.st_mtime_ns, state.st_ino)
+
+    def may_be_another(self, other: FileSignature) -> bool:
+        """Whether two equal signatures are known to be of two files."""
+        return None not in (self.inode, other.inode) and self.inode != other.inode
 
 
 class Publisher:

@@ -63,6 +63,7 @@ def decide(
     on_conflict: OnConflict,
     ownership: Ownership | None = None,
     side_places: Callable[[Job], Iterable[SidePlace]] = lambda _job: (),
+    passed_over: list[Path] | None = None,
 ) -> tuple[Decision, ...]:
     """Decide what to do with every photo, before the first one is read.
 
@@ -79,6 +80,8 @@ def decide(
         on_conflict: What to do about foreign files.
         ownership: Tells whose a file is; None goes by the manifest alone.
         side_places: Returns the places of a photo's side outputs.
+        passed_over: Gets those of them in which files are in the way of photos that are skipped;
+            who writes the others will find them.
 
     Raises:
         UsageError: There are foreign files, and ``on_conflict`` is ``"error"``; or an original
@@ -91,12 +94,16 @@ def decide(
     for index, (job, reason) in enumerate(decisions):
         if reason in IN_THE_WAY:
             continue
+        blocked: list[Path] = []
         for place in side_places(job):
             needed = _side_reason(place, job, owners, settings)
             if needed in IN_THE_WAY:
-                in_the_way.append(place.path)
+                blocked.append(place.path)
             elif needed is not Reason.UP_TO_DATE and reason is Reason.UP_TO_DATE:
                 decisions[index] = Decision(job, Reason.SIDE_OUTPUT_MISSING)
+        in_the_way += blocked
+        if passed_over is not None and decisions[index].skipped:
+            passed_over += blocked
     if in_the_way and on_conflict == "error":
         raise already_there(in_the_way)
     return tuple(decisions)

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.atomic_write import Identity, identity
-from enhance_cli.batch.manifest import results_among_photos
+from enhance_cli.atomic_write import FileSignature, Identity, identity
+from enhance_cli.batch.manifest import Record, records_in
 from enhance_cli.config.apply import ApplyConfig, RawPairs
 from enhance_cli.errors import NoPhotosError, UsageError
 from enhance_cli.imaging.codecs.formats import HEIF, JPEG, is_raw, photos_below
@@ -24,7 +24,10 @@ class InputPhoto(NamedTuple):
 
 
 def discover_photos(
-    config: ApplyConfig, left_out: list[Path] | None = None, others: Counter[str] | None = None
+    config: ApplyConfig,
+    left_out: list[Path] | None = None,
+    others: Counter[str] | None = None,
+    results: list[Path] | None = None,
 ) -> tuple[list[InputPhoto], list[str]]:
     """Find all photos, each file once.
 
@@ -32,6 +35,7 @@ def discover_photos(
         config: The run's settings.
         left_out: Gets the folders among the inputs that the run writes to, which are left out.
         others: Counts the other files in the input folders by their suffixes.
+        results: Gets the results of earlier runs among the photos, which are left out, too.
 
     Returns:
         The photos, and a line for each folder that cannot be read and for each pattern to exclude
@@ -42,7 +46,9 @@ def discover_photos(
         NoPhotosError: There is no photo.
     """
     warnings: list[str] = []
-    found = list(_without_repeats(_candidates(config, warnings, left_out, others)))
+    left_out = [] if left_out is None else left_out
+    results = [] if results is None else results
+    found = list(_without_repeats(_candidates(config, warnings, left_out, others, results)))
     exclusion = Exclusion(config.exclude, config.inputs)
     included = [photo for photo in found if not exclusion.fits(photo)]
     warnings += exclusion.unused()
@@ -50,7 +56,7 @@ def discover_photos(
     if kept:
         return kept, warnings
     looked_in = ", ".join(str(path) for path in config.inputs)
-    if config.out is None and not found and any(map(os.path.isfile, config.inputs)):
+    if results and not found:
         raise NoPhotosError(f"{looked_in}: results of earlier runs; give the photos themselves")
     if found:
         raise NoPhotosError(f"{looked_in}: --exclude leaves none of {len(found)} photos")
@@ -77,20 +83,31 @@ def _without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
 def _candidates(
     config: ApplyConfig,
     warnings: list[str],
-    left_out: list[Path] | None,
+    left_out: list[Path],
     others: Counter[str] | None,
+    results: list[Path],
 ) -> Iterator[InputPhoto]:
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
-    results = Results()
+    beside: dict[Path, _Results] = {}
     for given in config.inputs:
         if _is_dir(given):
-            for path in photos_below(given, written_to, warnings, left_out, others):
-                if not results.include(path):
+            folders: list[Path] = []
+            found = list(photos_below(given, written_to, warnings, left_out, others, folders))
+            earlier = _Results(given, [*folders, *left_out], config.out)
+            for path in found:
+                if earlier.include(path):
+                    results.append(path)
+                else:
                     yield InputPhoto(path, prefixes[given] / path.relative_to(given))
         elif os.path.isfile(given):  # noqa: PTH113, see below
             # Shells name all files of a folder; who wants one result in another folder names it.
-            if config.out is not None or not results.include(given):
+            folder = given.parent
+            if config.out is None and folder not in beside:
+                beside[folder] = _Results(folder)
+            if config.out is None and beside[folder].include(given):
+                results.append(given)
+            else:
                 yield InputPhoto(given, Path(given.name))
         else:
             there = os.path.lexists(given)
@@ -103,24 +120,66 @@ def _is_dir(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
-class Results:
-    """The results that earlier runs have put among the photos."""
+class _Results:
+    """The results that earlier runs have put among the photos, or that were moved there since.
 
-    def __init__(self) -> None:
-        self._in: dict[Path, frozenset[str]] = {}
-        self._at_or_above: dict[Path, list[Path]] = {}
+    Who names the folder of a run's results as an input wants them to be retouched. Only results
+    beside their photos, and what was written for these, are none of the photos even then.
+
+    Args:
+        given: The input folder.
+        folders: The folders below it, and itself.
+        out: The output folder of the run, whose records tell of comparisons elsewhere.
+    """
+
+    def __init__(self, given: Path, folders: Iterable[Path] = (), out: Path | None = None) -> None:
+        self._real: dict[Path, str] = {}
+        self._at: dict[str, list[Record]] = {}
+        self._states: set[tuple[int, int, int]] = set()
+        for folder in (given, *given.parents):
+            self._add(folder, [record for record in records_in(folder) if record.beside])
+        for folder in folders:
+            if folder != given:
+                self._add(folder, records_in(folder))
+        if out is not None and not self._is_below(given, out):
+            self._add(out, records_in(out))
 
     def include(self, path: Path) -> bool:
-        """Whether a file is such a result; one that was edited since is none the less."""
-        if path.parent not in self._at_or_above:
-            self._at_or_above[path.parent] = list(filter(self._results, path.parents))
-        recorded = self._at_or_above[path.parent]
-        return any(path.relative_to(one).as_posix() in self._results(one) for one in recorded)
+        """Whether a file is such a result.
 
-    def _results(self, folder: Path) -> frozenset[str]:
-        if folder not in self._in:
-            self._in[folder] = results_among_photos(folder)
-        return self._in[folder]
+        One that was edited since is none the less if it stands beside its photo; in another folder,
+        it is somebody's photo.
+        """
+        if not self._at:
+            return False
+        recorded = self._at.get(f"{self._real_path(path.parent)}{os.sep}{path.name}", ())
+        if any(record.beside for record in recorded):
+            return True
+        try:
+            state = path.stat()
+        except OSError:
+            return False
+        found = FileSignature(state.st_size, state.st_mtime_ns)
+        if any(record.result == found for record in recorded):
+            return True
+        return (state.st_size, state.st_mtime_ns, state.st_ino) in self._states
+
+    def _add(self, folder: Path, records: Iterable[Record]) -> None:
+        real = self._real_path(folder)
+        for record in records:
+            place = f"{real}{os.sep}{record.output}"
+            self._at.setdefault(os.path.normpath(place), []).append(record)
+            if record.inode is not None:
+                self._states.add((record.result.size, record.result.modified, record.inode))
+
+    def _is_below(self, path: Path, folder: Path) -> bool:
+        real = self._real_path(folder)
+        return f"{self._real_path(path)}{os.sep}".startswith(f"{real}{os.sep}")
+
+    def _real_path(self, folder: Path) -> str:
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder).rstrip(os.sep)
+        return self._real[folder]
 
 
 def _prefixes(folders: list[Path]) -> dict[Path, Path]:

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
@@ -153,20 +153,17 @@ class Manifest:
 
     def lookup(self, output: Path) -> Record | None:
         """The record that describes the file in an output's place, or None."""
-        try:
-            state = output.lstat()
-        except OSError:
-            return None
-        if not stat.S_ISREG(state.st_mode):
-            return None
-        found = FileSignature(state.st_size, state.st_mtime_ns)
-        fitting = [record for record in self.records(output) if record.result == found]
-        same_inode = [record for record in fitting if record.inode == state.st_ino]
-        return (same_inode or fitting or [None])[-1]
+        return fitting(output, self.records(output))
 
     def records(self, output: Path) -> list[Record]:
         """All records of an output, the latest last; none if no run ever wrote it."""
         return self._records.get(self._key(output), [])
+
+    def each(self) -> Iterator[tuple[Path, Record]]:
+        """All records, each with the path of its output."""
+        for output, records in self._records.items():
+            path = self.folder / output
+            yield from ((path, record) for record in records)
 
     def has_records_below(self, folder: Path) -> bool:
         """Whether a run has ever written an output into a folder or its subfolders."""
@@ -275,17 +272,36 @@ class Manifest:
         return OutputError(f"{self._told}: {problem.strerror or problem}; choose another folder")
 
 
+def fitting(output: Path, records: list[Record]) -> Record | None:
+    """The last record of an output that describes the file in its place, or None."""
+    try:
+        state = output.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(state.st_mode):
+        return None
+    found = FileSignature(state.st_size, state.st_mtime_ns)
+    equal = [record for record in records if record.result == found]
+    same_inode = [record for record in equal if record.inode == state.st_ino]
+    return (same_inode or equal or [None])[-1]
+
+
 def results_among_photos(folder: Path) -> frozenset[str]:
     """Files in or below a folder of photos that are results of photos beside them, or show such.
 
     Returns:
         Their paths below the folder.
     """
+    return frozenset(record.output for record in records_in(folder) if record.beside)
+
+
+def records_in(folder: Path) -> list[Record]:
+    """The records that lie in a folder; none if they cannot be read."""
     try:
         lines = _content(folder).split(b"\n")
     except OSError:
-        return frozenset()
-    return frozenset(one.output for one in map(_parsed, lines) if one is not None and one.beside)
+        return []
+    return [record for record in map(_parsed, lines) if record is not None]
 
 
 def _content(folder: Path) -> bytes:
@@ -411,6 +427,9 @@ def settings_digest(config: ApplyConfig, weights: Path) -> str:
 def _line(record: Record) -> bytes:
     """A record in ASCII: names that are not UTF-8, and separators of lines, are escaped."""
     values = asdict(record)
+    for signature in (values["source"], values["result"]):
+        if signature is not None and signature["inode"] is None:
+            del signature["inode"]
     if not record.beside:
         del values["beside"]  # so that earlier versions understand it
     return json.dumps(values).encode("ascii") + b"\n"
@@ -439,10 +458,11 @@ def _record(values: Any) -> Record | None:
 
 
 def _signature(values: dict[str, Any]) -> FileSignature:
-    size, modified = values["size"], values["modified"]
-    if not (isinstance(size, int) and isinstance(modified, int)):
+    size, modified, inode = values["size"], values["modified"], values.get("inode")
+    numbers = isinstance(size, int) and isinstance(modified, int) and isinstance(inode, int | None)
+    if not numbers:
         raise TypeError("not a number")
-    return FileSignature(size, modified)
+    return FileSignature(size, modified, inode)
 
 
 def _sync(file: int) -> None:

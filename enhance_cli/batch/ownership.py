@@ -192,9 +192,13 @@ class Ownership:
         return _is_same_path(record, photo) or _is_same_content(record, photo)
 
     def has_changed(self, record: Record, photo: Path) -> bool:
-        """Whether the photo of an output has been changed since; one that was moved was not."""
-        if record.source == FileSignature.of(photo):
-            return False
+        """Whether the photo of an output has been changed since; one that was moved was not.
+
+        Photos of a burst may have one size and time, and may have been renamed since.
+        """
+        now = FileSignature.of(photo)
+        if record.source is not None and record.source == now:
+            return record.source.may_be_another(now) and not _is_same_content(record, photo)
         return _is_same_path(record, photo) or not _is_same_content(record, photo)
 
     def is_in_the_way(self, path: Path, photo: Path) -> bool:

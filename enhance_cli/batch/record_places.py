@@ -12,13 +12,13 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from enhance_cli.batch.manifest import Manifest, Origin, Record
+from enhance_cli.batch.manifest import Manifest, Origin, Record, fitting, records_in
 from enhance_cli.batch.unfinished import UnfinishedFiles
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError
@@ -50,7 +50,7 @@ def records_for(config: ApplyConfig, outputs: Iterable[Path]) -> Manifest:
         return FolderRecords(dict.fromkeys(folders))
     if config.name is not None:
         return Manifest(config.out, _home_of(config.out / config.name))
-    return Manifest(config.out)
+    return _RecordsOfFolder(config.out)
 
 
 def _home_of(result: Path) -> Path | None:
@@ -61,6 +61,24 @@ def _home_of(result: Path) -> Path | None:
         return None
     place = Path(os.path.realpath(result.parent), result.name)
     return cache / "results" / hashlib.sha256(os.fsencode(place)).hexdigest()[:24]
+
+
+class _RecordsOfFolder(Manifest):
+    """The records of a folder of results, some of which may have been asked for one by one."""
+
+    def lookup(self, output: Path) -> Record | None:
+        """See :meth:`Manifest.lookup`."""
+        return super().lookup(output) or fitting(output, _single_records(output))
+
+    def records(self, output: Path) -> list[Record]:
+        """See :meth:`Manifest.records`."""
+        return super().records(output) or _single_records(output)
+
+
+def _single_records(output: Path) -> list[Record]:
+    home = _home_of(output)
+    found = records_in(home) if home is not None else []
+    return [record for record in found if record.output == output.name]
 
 
 class FolderRecords(Manifest):
@@ -114,6 +132,11 @@ class FolderRecords(Manifest):
     def records(self, output: Path) -> list[Record]:
         """See :meth:`Manifest.records`."""
         return self.of(output).records(output)
+
+    def each(self) -> Iterator[tuple[Path, Record]]:
+        """See :meth:`Manifest.each`."""
+        for records in self._of.values():
+            yield from records.each()
 
     def has_records_below(self, folder: Path) -> bool:
         """See :meth:`Manifest.has_records_below`."""

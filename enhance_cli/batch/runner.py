@@ -165,7 +165,8 @@ class BatchRunner:
         common = self.plan.jobs, self._manifest, self._settings_of, self.config.on_conflict
         if self._side_outputs is None:
             return decide(*common, self._ownership)
-        return decide(*common, self._ownership, self._side_outputs.places)
+        passed_over = self._side_outputs.passed_over = []
+        return decide(*common, self._ownership, self._side_outputs.places, passed_over)
 
     def __iter__(self) -> Iterator[PhotoOutcome]:
         """Retouch every photo; one that cannot be read or written does not stop the others.

@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from enhance_cli.atomic_write import ANYTHING, Publisher, identity
-from enhance_cli.batch.conflicts import SidePlace, free_path, refuse_original
+from enhance_cli.batch.conflicts import SidePlace, free_path, listed, refuse_original
 from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
 from enhance_cli.batch.manifest import Manifest, Origin
-from enhance_cli.batch.output_paths import Job, lut_name, refuse_folder_of_originals
+from enhance_cli.batch.output_paths import (
+    Job,
+    comparison_name,
+    lut_name,
+    refuse_folder_of_originals,
+)
 from enhance_cli.batch.ownership import Claim, Owner, Ownership
 from enhance_cli.batch.record_places import records_for
 from enhance_cli.config.apply import ApplyConfig
@@ -91,7 +96,7 @@ class Comparison:
 
     def path(self, relative: Path) -> Path:
         """See :meth:`SideOutput.path`; the name keeps its suffix, so that no two are equal."""
-        return self.folder / relative.with_name(f"{relative.name}.jpg")
+        return self.folder / comparison_name(relative)
 
     def write(
         self,
@@ -188,6 +193,9 @@ class SideOutputs:
         ownership: Tells whose a file is.
         photos: Number of photos in the run; the more, the smaller the pictures in the gallery.
 
+    Attributes:
+        passed_over: Places of side outputs of skipped photos in which others' files are.
+
     Raises:
         UsageError: One of them would be among the originals or the results, or is not an HTML file.
     """
@@ -212,6 +220,7 @@ class SideOutputs:
         self._gallery_claim: Claim | None = None
         self._renamed: dict[Path, Path] = {}
         self._warnings: list[str] = []
+        self.passed_over: list[Path] = []
         if config.gallery and config.gallery.suffix.lower() not in {".html", ".htm"}:
             raise UsageError(f"--gallery {config.gallery}: give the name of an .html file")
         for option, folder in self._folders():
@@ -305,6 +314,13 @@ class SideOutputs:
     def take_warnings(self) -> list[str]:
         """Take the warnings of the whole run that have not been reported yet."""
         warnings, self._warnings = self._warnings, []
+        left, self.passed_over = self.passed_over, []
+        if left:
+            warnings.append(
+                f"{len(left)} comparisons or look-up tables were not written, since files are "
+                "there that enhance did not write for these photos into this --out; use "
+                f"--on-conflict overwrite or rename: {listed(left)}"
+            )
         return warnings
 
     def preview(self, photo: Photo) -> Photo | None:

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from enhance_cli.atomic_write import identity
-from enhance_cli.batch.discovery import Exclusion, InputPhoto, Results, output_folders
+from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
+from enhance_cli.batch.manifest import results_among_photos
 from enhance_cli.batch.ownership import Originals
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.places import local_path, open_store
@@ -127,7 +128,7 @@ class Listing:
         patterns = tuple(_without_root(pattern, roots) for pattern in exclude)
         local = tuple(path for path in (local_path(one.place) for one in inputs) if path)
         self._exclusion = Exclusion(patterns, local) if exclude else None
-        self._results = Results()
+        self._results = _ResultsBesidePhotos()
         self._identity = cache(identity)
         self._first: dict[int, int] = {}
         self.found = 0
@@ -260,6 +261,26 @@ class Listing:
             return self._results.include(one.store.folder / key)
         is_below = self._out.url.startswith(f"{one.store.url}/")
         return is_below and one.store.name(key).startswith(f"{self._out.url}/")
+
+
+class _ResultsBesidePhotos:
+    """The results that earlier runs have put beside their photos."""
+
+    def __init__(self) -> None:
+        self._in: dict[Path, frozenset[str]] = {}
+        self._at_or_above: dict[Path, list[Path]] = {}
+
+    def include(self, path: Path) -> bool:
+        """Whether a file is such a result; one that was edited since is none the less."""
+        if path.parent not in self._at_or_above:
+            self._at_or_above[path.parent] = list(filter(self._results, path.parents))
+        recorded = self._at_or_above[path.parent]
+        return any(path.relative_to(one).as_posix() in self._results(one) for one in recorded)
+
+    def _results(self, folder: Path) -> frozenset[str]:
+        if folder not in self._in:
+            self._in[folder] = results_among_photos(folder)
+        return self._in[folder]
 
 
 class LocalOriginals:

@@ -1,6 +1,8 @@
 """Results that already exist: who wrote them, and whether they are up to date."""
 
+import json
 import os
+import shutil
 
 import pytest
 
@@ -83,6 +85,46 @@ def test_two_photos_never_get_the_same_name(photo, tmp_path):
     with manifest.locked():
         decisions = decide(planned, manifest, lambda _photo: "one", "rename")
     assert [one.job.output.name for one in decisions] == ["a-2.jpg", "a-1.jpg"]
+
+
+class TestPhotosOfEqualSizeAndTime:
+    """Uncompressed frames of a burst, on a disk that notes times in steps of two seconds."""
+
+    @pytest.fixture
+    def frames(self, photo):
+        jobs = (photo, Job(photo.input.with_name("b.jpg"), photo.output.with_name("b.jpg")))
+        for text, job in zip(("one", "two"), jobs, strict=True):
+            job.input.write_text(text)
+            os.utime(job.input, ns=(0, 10**18))
+            write(job)
+        return jobs
+
+    def test_they_are_swapped(self, frames):
+        assert [reason(job) for job in frames] == [Reason.UP_TO_DATE] * 2
+        one, two = (job.input for job in frames)
+        one.rename(one.with_name("c.jpg"))
+        two.rename(one)
+        one.with_name("c.jpg").rename(two)
+        assert [reason(job) for job in frames] == [Reason.PHOTO_CHANGED] * 2
+
+    def test_one_takes_the_place_of_the_other(self, frames):
+        frames[1].input.rename(frames[0].input)
+        assert reason(frames[0]) is Reason.PHOTO_CHANGED
+
+    def test_a_photo_that_was_restored_is_the_same(self, frames):
+        path = frames[0].input
+        copy = path.with_name("copy")
+        shutil.copy2(path, copy)
+        copy.rename(path)
+        assert reason(frames[0]) is Reason.UP_TO_DATE
+
+    def test_older_records_without_the_inode_stay_valid(self, frames):
+        records = frames[0].output.parent / NAME
+        lines = [json.loads(line) for line in records.read_text().splitlines()]
+        for line in lines:
+            del line["source"]["inode"]
+        records.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        assert [reason(job) for job in frames] == [Reason.UP_TO_DATE] * 2
 
 
 class TestManifest:

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from enhance_cli.atomic_write import FileSignature
 from enhance_cli.batch.discovery import discover_photos
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 
@@ -126,3 +128,82 @@ def test_what_is_no_file_is_called_so_at_once(tmp_path, kind):
         path.symlink_to("/dev/zero" if kind == "device" else "nowhere")
     with pytest.raises(UsageError, match="neither a file nor a folder"):
         discover_photos(ApplyConfig((path,), tmp_path / "out"))
+
+
+class TestLinkedFolders:
+    def test_a_folder_elsewhere_is_told_of(self, touch, tmp_path):
+        root = touch("a.jpg", "day/b.jpg")
+        more = tmp_path / "more"
+        (more / "deep").mkdir(parents=True)
+        (more / "deep" / "c.jpg").write_bytes(b"x")
+        for link in (root / "more", root / "day" / "more"):
+            link.symlink_to(more, target_is_directory=True)
+        photos, warnings = discover_photos(ApplyConfig((root,), tmp_path / "out"))
+        assert [photo.path.name for photo in photos] == ["a.jpg", "b.jpg"]
+        told = [line.partition(":")[0] for line in warnings]
+        assert told == [str(root / "more"), str(root / "day" / "more")]
+        photos, _ = discover_photos(ApplyConfig((root, root / "more"), tmp_path / "out"))
+        assert [photo.path.name for photo in photos] == ["a.jpg", "b.jpg", "c.jpg"]
+
+    def test_what_is_done_anyway_or_left_out_causes_no_warning(self, touch, tmp_path):
+        root = touch("a.jpg", "day/b.jpg", "../out/a.jpg")
+        for name, target in (("again", root), ("b", root / "day"), ("out", tmp_path / "out"),
+                             (".hidden", tmp_path)):  # fmt: skip
+            (root / name).symlink_to(target, target_is_directory=True)
+        photos, warnings = discover_photos(ApplyConfig((root,), tmp_path / "out"))
+        assert len(photos) == 2 and not warnings
+
+
+class TestResultsAmongThePhotos:
+    """What an earlier run has written below the input is no photo, whatever this run writes."""
+
+    def record(self, folder: Path, *names: str, beside: bool = False) -> None:
+        """Write files as a run does whose records lie in a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        records = Manifest(folder, beside=beside)
+        with records.locked():
+            for number, name in enumerate(names):
+                path = Path(os.path.normpath(folder / name))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(b"result" * (number + 2))
+                photo = folder.parent / "photo.jpg"
+                records.add(photo, FileSignature(1, 1), path, "settings")
+
+    def found_with(self, root: Path, out: Path) -> tuple[list[str], int]:
+        results: list[Path] = []
+        config = ApplyConfig((root,), out)
+        photos, _ = discover_photos(config, None, None, results)
+        return sorted(one.relative.as_posix() for one in photos), len(results)
+
+    def test_the_output_folder_of_another_run(self, touch, tmp_path):
+        root = touch("a.jpg", "day/b.jpg")
+        self.record(root / "retouched", "a.jpg", "day/b.jpg")
+        assert self.found_with(root, tmp_path / "full") == (["a.jpg", "day/b.jpg"], 2)
+        (root / "retouched" / "a.jpg").write_bytes(b"edited by hand")
+        assert self.found_with(root, tmp_path / "full")[1] == 1, "an edited one is a photo"
+
+    def test_it_was_renamed_since(self, touch):
+        root = touch("a.jpg")
+        self.record(root / "out", "a.jpg", "day/b.jpg")
+        (root / "out").rename(root / "best")
+        assert self.found_with(root, root / "out") == (["a.jpg"], 2)
+
+    def test_comparisons_and_haldcluts_of_this_output_folder(self, touch, tmp_path):
+        root = touch("a.jpg")
+        self.record(tmp_path / "r", "a.jpg", "../in/cmp/a.jpg.jpg", "../in/luts/a.jpg.hald.png")
+        assert self.found_with(root, tmp_path / "r") == (["a.jpg"], 2)
+
+    @pytest.mark.parametrize("beside", [False, True])
+    def test_results_that_were_moved_elsewhere_among_the_photos(self, touch, tmp_path, beside):
+        root = touch("a.jpg", "keep/c.jpg")
+        folder = root if beside else root / "out"
+        self.record(folder, "a_x.jpg", beside=beside)
+        (folder / "a_x.jpg").rename(root / "keep" / "b.jpg")
+        assert self.found_with(root, tmp_path / "r") == (["a.jpg", "keep/c.jpg"], 1)
+
+    def test_a_folder_of_results_as_the_input(self, touch, tmp_path):
+        root = touch("a.jpg")
+        self.record(root / "retouched", "a.jpg", "day/b.jpg")
+        retouched = root / "retouched"
+        assert self.found_with(retouched, tmp_path / "r") == (["a.jpg", "day/b.jpg"], 0)
+        assert self.found_with(retouched / "day", tmp_path / "r") == (["b.jpg"], 0)

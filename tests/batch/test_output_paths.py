@@ -1,9 +1,12 @@
 import time
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from enhance_cli.atomic_write import FileSignature
 from enhance_cli.batch.output_paths import plan_outputs
+from enhance_cli.batch.record_places import records_for
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 
@@ -148,3 +151,83 @@ def test_what_was_passed_over_is_told_by_kind(touch):
     said = "4 files are no photos and were passed over: 2 .mp4, 1 without a suffix, 1 .txt"
     assert sorted(plan.passed_over) == sorted(said) and plan.passed_over.startswith(said[:48])
     assert plan_outputs(ApplyConfig((touch("x/d.jpg") / "x",), Path("out"))).passed_over == ""
+
+
+class TestNamesStay:
+    """Photos come, go and are named in another order; each finds its own result."""
+
+    @pytest.fixture
+    def out(self, tmp_path) -> Path:
+        return tmp_path / "out"
+
+    def run(self, out: Path, *inputs: Path, **options) -> dict[str, str]:
+        """Plan a run, and leave a result and a record where there is none as that run would."""
+        config = ApplyConfig(tuple(inputs), None if "suffix" in options else out, **options)
+        plan = plan_outputs(config)
+        records = records_for(config, [job.output for job in plan.jobs])
+        for folder in {job.output.parent for job in plan.jobs}:
+            folder.mkdir(parents=True, exist_ok=True)
+        with records.locked():
+            for job in plan.jobs:
+                if not job.output.exists():
+                    job.output.write_text(f"result of {job.input}")
+                    source = FileSignature.of(job.input)
+                    records.add(job.input, source, job.output, "settings")
+        root = out.parent
+        return {
+            job.input.relative_to(root).as_posix(): job.output.relative_to(root).as_posix()
+            for job in plan.jobs
+        }
+
+    @pytest.mark.parametrize("raw", ["a.jp2", "a.nef", "a.heic"])
+    def test_a_raw_that_came_before_its_jpeg(self, touch, out, raw):
+        root = touch(f"p/{raw}")
+        assert self.run(out, root / "p") == {f"p/{raw}": "out/a.jpg"}
+        touch("p/a.jpg")
+        for _ in range(2):
+            names = self.run(out, root / "p")
+            assert names[f"p/{raw}"] == "out/a.jpg" and names["p/a.jpg"] == "out/a-2.jpg"
+        (root / "p" / raw).unlink()
+        assert self.run(out, root / "p") == {"p/a.jpg": "out/a-2.jpg"}
+
+    def test_beside_the_photos_and_for_tables_alone(self, touch, out):
+        root = touch("p/a.nef", "q/a.nef")
+        tables = {"pictures": False, "lut": out}
+        assert self.run(out, root / "p", suffix="_x") == {"p/a.nef": "p/a_x.jpg"}
+        assert self.run(out, root / "q", **tables) == {"q/a.nef": "out/a.jpg.cube"}
+        touch("p/a.jpg", "q/a.jpg")
+        names = self.run(out, root / "p", suffix="_x")
+        assert names == {"p/a.nef": "p/a_x.jpg", "p/a.jpg": "p/a-2_x.jpg"}
+        names = self.run(out, root / "q", **tables)
+        assert names == {"q/a.nef": "out/a.jpg.cube", "q/a.jpg": "out/a-2.jpg.cube"}
+
+    def test_the_order_of_arguments(self, touch, out):
+        root = touch(*(f"c{number}/I.jpg" for number in range(4)))
+        for number in range(4):
+            (root / f"c{number}" / "I.jpg").write_text(f"photo {number}")
+        photos = [root / f"c{number}" / "I.jpg" for number in range(4)]
+        first = self.run(out, *photos[:3])
+        assert first == {"c0/I.jpg": "out/I.jpg", "c1/I.jpg": "out/I-2.jpg",
+                         "c2/I.jpg": "out/I-3.jpg"}  # fmt: skip
+        for order in permutations(photos[:3]):
+            assert self.run(out, *order) == first
+        for photo in photos[1:3]:
+            assert self.run(out, photo).items() <= first.items()
+        new = self.run(out, photos[3], photos[0])
+        assert new == {"c0/I.jpg": "out/I.jpg", "c3/I.jpg": "out/I-4.jpg"}
+
+    def test_folders_that_have_been_moved_since(self, touch, out):
+        root = touch("c1/I.jpg", "c2/I.jpg")
+        (root / "c2" / "I.jpg").write_text("another photo")
+        self.run(out, root / "c1/I.jpg", root / "c2/I.jpg")
+        for number in (1, 2):
+            (root / f"c{number}").rename(root / f"d{number}")
+        names = self.run(out, root / "d2/I.jpg", root / "d1/I.jpg")
+        assert names == {"d1/I.jpg": "out/I.jpg", "d2/I.jpg": "out/I-2.jpg"}
+
+    def test_a_result_that_was_removed_leaves_its_name_free(self, touch, out):
+        root = touch("p/a.nef")
+        self.run(out, root / "p")
+        (out / "a.jpg").unlink()
+        touch("p/a.jpg")
+        assert self.run(out, root / "p") == {"p/a.nef": "out/a.nef.jpg", "p/a.jpg": "out/a.jpg"}

@@ -177,6 +177,14 @@ class TestStrangersBesideTheResults:
         assert len(warned) == 1 and str(strangers[1]) in warned[0]
         assert "not write" in warned[0]
 
+    def test_nor_are_they_passed_over_in_silence_later(self, tmp_path, photos, run, strangers):
+        options = self.options(tmp_path, strangers)
+        run(photos, **options)
+        outcomes = run(photos, **options)
+        assert {one.status for one in outcomes} == {Status.SKIPPED}
+        warned = [line for one in outcomes for line in one.warnings]
+        assert len(warned) == 1 and str(strangers[1]) in warned[0] and "not writ" in warned[0]
+
     def test_an_error_comes_before_any_photo(self, tmp_path, photos, run, strangers):
         with pytest.raises(UsageError, match="already exists"):
             run(photos, on_conflict="error", **self.options(tmp_path, strangers))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from enhance_cli.batch import record_places
+from enhance_cli.batch.conflicts import Reason
 from enhance_cli.batch.manifest import NAME, Manifest, results_among_photos
 from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.runner import BatchRunner
@@ -83,3 +84,14 @@ def test_records_of_a_single_file_name_no_folder(photos, run, tmp_path, monkeypa
     run(photos / "a.jpg", out=tmp_path / "r", name="b.jpg", suffix="")
     (records,) = (tmp_path / "cache").rglob(NAME)
     assert str(tmp_path) not in records.read_text()
+
+
+def test_a_result_that_was_asked_for_alone_is_known_in_its_folder(photos, run, tmp_path):
+    options = {"out": tmp_path / "r", "suffix": ""}
+    run(photos / "a.jpg", name="a.jpg", **options)
+    reasons = {one.input.name: one.reason for one in run(photos, **options)}
+    assert reasons == {"a.jpg": Reason.UP_TO_DATE, "b.jpg": Reason.NEW, "c.jpg": Reason.NEW}
+    run(photos / "a.jpg", name="a.jpg", strength=0.5, **options)
+    assert run(photos, **options)[0].reason is Reason.SETTINGS_CHANGED, "it is not a stranger's"
+    (tmp_path / "r" / "a.jpg").write_bytes(b"edited")
+    assert run(photos, **options)[0].reason is Reason.FOREIGN_FILE

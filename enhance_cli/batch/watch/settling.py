@@ -57,8 +57,9 @@ class Settling:
             if signature is None:  # removed a moment ago
                 continue
             known = before.get(path)
-            fresh = known is None or known.signature != signature
-            self._seen[path] = _Seen(signature, now) if fresh or known is None else known
+            if known is None or _differ(known.signature, signature):
+                known = _Seen(signature, now)
+            self._seen[path] = known
         return frozenset(
             path for path, seen in self._seen.items() if not seen.done and self._due(seen) <= now
         )
@@ -88,3 +89,7 @@ class Settling:
 
     def _due(self, seen: _Seen) -> float:
         return seen.since + self._seconds * (PATIENCE if seen.attempts else 1)
+
+
+def _differ(one: FileSignature, other: FileSignature) -> bool:
+    return one != other or one.may_be_another(other)

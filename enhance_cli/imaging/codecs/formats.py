@@ -105,17 +105,20 @@ def photos_below(
     warnings: list[str] | None = None,
     left_out: list[Path] | None = None,
     others: Counter[str] | None = None,
+    walked: list[Path] | None = None,
 ) -> Iterator[Path]:
     """Find the photos in a folder and its subfolders, ordered by name.
 
-    Hidden folders and those of ``SYSTEM_FOLDERS`` are skipped.
+    Hidden folders and those of ``SYSTEM_FOLDERS`` are skipped. So are links to folders elsewhere:
+    whoever follows them may find results, or folders without end.
 
     Args:
         folder: The folder.
         without: Subfolders to skip as well, under whichever name they are found.
-        warnings: Gets a line for each folder that cannot be read.
+        warnings: Gets a line for each folder that cannot be read, or is a link to one elsewhere.
         left_out: Gets those of ``without`` that are there.
         others: Counts files that are no photos by their suffixes; not hidden ones, nor our own.
+        walked: Gets the folder and those below it that were looked at.
 
     Yields:
         The photos of a folder before those of its subfolders.
@@ -126,8 +129,11 @@ def photos_below(
             warnings.append(f"{problem.filename}: folder cannot be read ({problem.strerror})")
 
     skipped = {identity(path) for path in without} - {None}
+    real = Path(os.path.realpath(folder))
     for root, folders, files in os.walk(folder, onerror=unreadable):
         here = Path(root)
+        if walked is not None:
+            walked.append(here)
         own = {name for name in folders if skipped and identity(here / name) in skipped}
         if left_out is not None:
             left_out += (here / name for name in own)
@@ -136,6 +142,12 @@ def photos_below(
             for name in folders
             if not name.startswith(".") and name not in SYSTEM_FOLDERS and name not in own
         )
+        for name in folders if warnings is not None else ():
+            if (here / name).is_symlink() and not _is_within(here / name, real):
+                warnings.append(
+                    f"{here / name}: folder passed over, since it is a link; give it as an input "
+                    "as well to have its photos"
+                )
         for name in sorted(files):
             try:
                 found = is_photo(here / name)
@@ -146,3 +158,8 @@ def photos_below(
                 yield here / name
             elif others is not None and not name.startswith(".") and name != LOOK_FILE:
                 others[Path(name).suffix.lower()] += 1
+
+
+def _is_within(link: Path, real: Path) -> bool:
+    """Whether a link leads into a folder, whose real path is given."""
+    return Path(os.path.realpath(link)).is_relative_to(real)
