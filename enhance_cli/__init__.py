@@ -17,6 +17,7 @@ from enhance_cli.errors import (
     OutputError,
     PairsError,
     PhotoError,
+    PictureError,
     PlaceTakenError,
     RetouchError,
     TrainingError,
@@ -38,6 +39,7 @@ __all__ = [
     "PairsError",
     "Photo",
     "PhotoError",
+    "PictureError",
     "PlaceTakenError",
     "Retouch",
     "RetouchError",
@@ -71,13 +73,17 @@ def open_photo(path: Path | str, long_edge: int | None = None) -> "Photo":
         uint8, or uint16 if the file has more than 8 bits per channel.
 
     Raises:
-        PhotoError: The file cannot be read.
-        UsageError: ``long_edge`` is not a whole number above 0.
+        PhotoError: The file cannot be read, or is a folder.
+        UsageError: ``path`` is no path, or ``long_edge`` is not a whole number above 0.
     """
     from enhance_cli.config.apply import check_long_edge
     from enhance_cli.imaging.codecs.decode import decode
 
     check_long_edge(long_edge)
+    if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UsageError(f"path = {path!r}: must be the path of a photo")
+    if Path(path).is_dir():
+        raise PhotoError(f"{path}: is a folder; give the path of a photo")
     return decode(Path(path), long_edge)
 
 

@@ -13,6 +13,10 @@ class UsageError(EnhanceError):
     """The command line, a recipe or an argument asks for something impossible."""
 
 
+class PictureError(UsageError, TypeError):
+    """An argument is of another kind than is taken: no picture, or one of another shape or type."""
+
+
 class NoPhotosError(UsageError):
     """There is no photo among the inputs."""
 

@@ -61,13 +61,16 @@ def flattened(photo: NDArray[np.float32]) -> NDArray[np.float32]:
     return (0.04 + 0.6 * pale).astype(np.float32)
 
 
-def write_sheet(outcomes: list[PhotoOutcome], path: Path, results: Path) -> None:
+def write_sheet(outcomes: list[PhotoOutcome], path: Path, results: Path) -> bool:
     """Write inputs and results side by side.
 
     Args:
         outcomes: The photos; those are left out whose result is somebody else's file.
         path: The file.
         results: Folder of the results, whose records tell an earlier sheet from other files.
+
+    Returns:
+        Whether there was anything to show, and the file was written.
 
     Raises:
         PlaceTakenError: A file is there that enhance did not write.
@@ -79,8 +82,9 @@ def write_sheet(outcomes: list[PhotoOutcome], path: Path, results: Path) -> None
         if photo.output is not None and photo.reason not in IN_THE_WAY
     ]
     if not pairs:
-        return
+        return False
     sheet, manifest = Photo(before_after_sheet(pairs)), Manifest(results)
     with manifest.locked():
         claim = Ownership(manifest).claim(Origin("", "", None, None, ""))
         write_photo(sheet, path, Encoding(quality=90), publisher=claim)
+    return True

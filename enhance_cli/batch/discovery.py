@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -211,46 +211,84 @@ class Exclusion:
 
     As in a shell or a ``.gitignore``, a pattern fits a name, a path below an input folder, or a
     path as it was given; what fits a folder leaves out all that is in it. ``**/`` stands for any
-    number of folders, also none.
+    number of folders, also none. A name or path that is written out is fitted as well, whatever
+    signs it has.
     """
 
     def __init__(self, patterns: tuple[str, ...], inputs: tuple[Path, ...]) -> None:
-        folders = [path if _is_dir(path) else path.parent for path in inputs]
-        roots = {
-            folder.as_posix() for one in folders for folder in (one, one.absolute(), one.resolve())
+        folders = {path if _is_dir(path) else path.parent for path in inputs}
+        self._patterns = {pattern: _variants(_plain(pattern)) for pattern in patterns}
+        self._below = {
+            folder: {pattern: _variants_below(folder, pattern) for pattern in patterns}
+            for folder in folders
         }
-        self._patterns = {pattern: _variants(pattern, roots) for pattern in patterns}
         self._unused = dict.fromkeys(patterns)
 
     def fits(self, photo: InputPhoto) -> bool:
         """Whether a pattern fits a photo."""
         names = [photo.relative.as_posix(), *photo.relative.parts]
         names += [folder.as_posix() for folder in photo.relative.parents]
+        roots = [folder for folder in photo.path.parents if folder in self._below]
         fitting = [
             pattern
             for pattern, variants in self._patterns.items()
-            if any(fnmatchcase(name, variant) for name in names for variant in variants)
+            if _any_fits(variants, names) or self._fits_below(pattern, photo.path, roots, names)
         ]
         for pattern in fitting:
             self._unused.pop(pattern, None)
         return bool(fitting)
+
+    def _fits_below(self, pattern: str, photo: Path, roots: list[Path], names: list[str]) -> bool:
+        """Whether a path as it was given fits a photo."""
+        if not roots:  # its path is that in a store
+            below = set().union(*(variants[pattern] for variants in self._below.values()))
+            return _any_fits(below - {"."}, names)
+        for root in roots:
+            variants = self._below[root][pattern]
+            if variants:
+                relative = photo.relative_to(root)
+                paths = [path.as_posix() for path in (relative, *relative.parents)]
+                if _any_fits(variants, paths):
+                    return True
+        return False
 
     def unused(self) -> Iterator[str]:
         """A line for each pattern that has fitted nothing."""
         return (f"--exclude {pattern}: fits no photo and no folder" for pattern in self._unused)
 
 
-def _variants(pattern: str, roots: Iterable[str]) -> set[str]:
-    """The forms of a pattern that are compared with paths below the input folders."""
-    plain = pattern.rstrip("/") or pattern
-    below = {plain.removeprefix("./")}
-    for root in roots:
-        if plain.removeprefix("./").startswith(f"{root}/"):
-            below.add(plain.removeprefix("./")[len(root) + 1 :])
-    for variant in tuple(below):
-        while "**/" in variant:
-            variant = variant.replace("**/", "", 1)  # noqa: PLW2901
-            below.add(variant)
+def _any_fits(variants: Iterable[str], names: Collection[str]) -> bool:
+    return any(name == one or fnmatchcase(name, one) for one in variants for name in names)
+
+
+def _plain(pattern: str) -> str:
+    return (pattern.rstrip("/") or pattern).removeprefix("./")
+
+
+def _variants(pattern: str) -> set[str]:
+    """A pattern with all its ``**/``, and with fewer."""
+    variants = {pattern}
+    while "**/" in pattern:
+        pattern = pattern.replace("**/", "", 1)
+        variants.add(pattern)
+    return variants
+
+
+def _variants_below(folder: Path, pattern: str) -> set[str]:
+    """The forms in which a pattern that begins with an input folder fits paths below it."""
+    plain = _plain(pattern)
+    written = {plain, Path(os.path.abspath(plain)).as_posix()}  # noqa: PTH100, as it is typed
+    if os.path.lexists(plain):
+        written.add(Path(os.path.realpath(plain)).as_posix())
+    roots = {one.as_posix() for one in (folder, folder.absolute(), folder.resolve())}
+    roots.add(Path(os.path.abspath(folder)).as_posix())  # noqa: PTH100, without ..
+    below: set[str] = set()
+    for path in written:
+        for root in roots:
+            if path == root:
+                below.add(".")
+            elif path.startswith(f"{root.rstrip('/')}/"):
+                below |= _variants(path[len(root.rstrip("/")) + 1 :])
     return below
 
 

@@ -134,11 +134,23 @@ class BatchRunner:
     def decisions(self) -> tuple[Decision, ...]:
         """What a run would do with each photo; nothing is written.
 
+        What else a run would warn of is added to the plan's warnings.
+
         Raises:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
         """
         with self._networks() as start:
-            return self._decide(start)
+            decisions = self._decide(start)
+        if self._side_outputs is not None:
+            self._side_outputs.rehearse()
+            warnings = (*self.plan.warnings, *self._side_outputs.take_warnings())
+            self.plan = replace(self.plan, warnings=warnings)
+        return decisions
+
+    @property
+    def gallery(self) -> Path | None:
+        """The gallery that the last iteration has written; None if it has written none."""
+        return self._side_outputs.gallery if self._side_outputs is not None else None
 
     def series_of(self, job: Job) -> int | None:
         """Number of the series whose look a photo shares; None if it has its own.

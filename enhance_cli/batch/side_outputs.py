@@ -198,6 +198,9 @@ class SideOutputs:
 
     Raises:
         UsageError: One of them would be among the originals or the results, or is not an HTML file.
+
+    Attributes:
+        gallery: The gallery that the last run has written; None if it has written none.
     """
 
     def __init__(
@@ -216,6 +219,7 @@ class SideOutputs:
         edges += [self._picture_edge] if config.gallery else []
         self._preview_edge = max(edges, default=None)
         self._gallery_path = config.gallery
+        self.gallery: Path | None = None
         self._gallery: Gallery | None = None
         self._gallery_claim: Claim | None = None
         self._renamed: dict[Path, Path] = {}
@@ -241,7 +245,8 @@ class SideOutputs:
         for file in self._files:
             with _errors_reported(file.option, file.folder):
                 _try_folder(file.folder, self._owners.manifest)
-        if self._gallery_path is None or not self._claim_gallery():
+        self.gallery = None
+        if self._gallery_path is None or not self._claim_gallery("was not written"):
             yield
             return
         with _errors_reported("--gallery", self._gallery_path):
@@ -253,12 +258,26 @@ class SideOutputs:
             try:
                 with _errors_reported("--gallery", self._gallery_path):
                     self._gallery.close()
+                self.gallery = self._gallery_path
             finally:
                 self._gallery.discard()
                 self._gallery = None
 
-    def _claim_gallery(self) -> bool:
+    def rehearse(self) -> None:
+        """Raise what keeps a run from its gallery, or warn of it; for dry runs.
+
+        Raises:
+            UsageError: A file is in the gallery's place, and that is an error; or it is an
+                original.
+        """
+        if self._gallery_path is not None:
+            self._claim_gallery("would not be written")
+
+    def _claim_gallery(self, what_happens: str) -> bool:
         """Whether the gallery can be written; if not, a warning says so.
+
+        Args:
+            what_happens: To a gallery in whose place a file is.
 
         Raises:
             UsageError: A file is in its place, and that is an error; or it is an original.
@@ -281,7 +300,7 @@ class SideOutputs:
                 f"--gallery {path}: already exists; choose another name or another --on-conflict"
             )
         self._warnings.append(
-            f"--gallery {path}: was not written, since a file is there that enhance did not "
+            f"--gallery {path}: {what_happens}, since a file is there that enhance did not "
             "write; choose another name or another --on-conflict"
         )
         return False

@@ -33,19 +33,21 @@ def demo(
     photos, retouched, sheet = folder / "photos", folder / "retouched", folder / SHEET
     inputs = tuple(write_demo_photos(photos))
     say(f"{len(inputs)} photos are in {photos}")
-    outcomes, interrupted = run_batch(ApplyConfig(inputs=inputs, out=retouched, device=device))
+    outcomes, interrupted, _ = run_batch(ApplyConfig(inputs=inputs, out=retouched, device=device))
     if interrupted:
         raise KeyboardInterrupt
     for outcome in outcomes:
         if outcome.reason in IN_THE_WAY:
             say_warning(f"{outcome.output}: {outcome.reason}; it was left as it is")
+    shown = False
     try:
-        write_sheet(outcomes, sheet, retouched)
+        shown = write_sheet(outcomes, sheet, retouched)
     except PlaceTakenError as taken:
         say_warning(str(taken))
+    retouched_some = any(one.output and one.reason not in IN_THE_WAY for one in outcomes)
     say_result(
-        f"Retouched photos are in {retouched}",
-        f"Before and after, side by side: {sheet}",
+        *([f"Retouched photos are in {retouched}"] if retouched_some else []),
+        *([f"Before and after, side by side: {sheet}"] if shown else []),
         f"Your own: enhance apply {photos} --out {retouched}",
     )
     if any(outcome.error for outcome in outcomes):

@@ -93,18 +93,18 @@ def device_option(**options: Any) -> Any:
 
 
 def with_options_of(
-    command: Callable[..., Any], without: Iterable[str]
+    command: Callable[..., Any], only: Iterable[str]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of another one, in front of its own; its own count more.
+    """Give a command options of another one, in front of its own; its own count more.
 
     Args:
         command: The other command.
-        without: Names of its parameters that are left out.
+        only: Names of those of its parameters that are taken.
 
     Returns:
         A decorator for a function that takes them as ``**options``.
     """
-    left_out = frozenset(without)
+    taken = frozenset(only)
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(function, eval_str=True)
@@ -112,7 +112,7 @@ def with_options_of(
         positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
         first = {name: own.pop(name) for name in list(own) if own[name].kind is positional}
         shared = inspect.signature(command, eval_str=True).parameters
-        left = {name: one for name, one in shared.items() if name not in left_out | first.keys()}
+        left = {name: one for name, one in shared.items() if name in taken - first.keys()}
         parameters = [*first.values(), *(left | own).values()]
         vars(function)["__signature__"] = signature.replace(parameters=parameters)
         return function

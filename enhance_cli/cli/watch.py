@@ -49,12 +49,25 @@ enhance watch ./card --suffix _enhanced --poll
 
 _WITHOUT_EFFECT = ("gallery", "no_pictures", "dry_run", "as_json")
 
-_OF_ONE_RUN = ("inputs", "from_list", "series", "series_gap", *_WITHOUT_EFFECT)
+OF_ONE_RUN = (
+    *("inputs", "from_list", "series", "series_gap", "shard", "cluster"),
+    *_WITHOUT_EFFECT,
+)
 """Parameters of ``enhance apply`` that need all photos at once, or end with the run."""
+
+SHARED = (
+    *("context", "exclude", "pairs", "max_pixels"),
+    *("out", "suffix", "full_size", "long_edge", "result_format", "quality", "subsampling"),
+    *("bit_depth", "srgb", "on_conflict", "compare", "lut", "lut_format", "lut_size"),
+    *("strength", "exposure", "warmth", "tint", "contrast", "saturation", "coarse_only"),
+    *("sync_from", "weights", "new_times", "strip_gps", "strip_metadata"),
+    *("device", "no_toml", "jobs", "json_lines", "quiet", "verbose"),
+)
+"""Parameters of ``enhance apply`` that hold for each photo as it comes; no others are taken."""
 
 
 @partial(error_boundary, complete=with_options_from_files)
-@with_options_of(apply, without=_OF_ONE_RUN)
+@with_options_of(apply, only=SHARED)
 def watch(
     context: typer.Context,
     inputs: Annotated[

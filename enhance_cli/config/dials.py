@@ -55,6 +55,12 @@ class Dials:
         return ", ".join(f"{name} {value:+g}" for name, value in turned if value) or "neutral"
 
 
+def check_dials(dials: Any) -> None:
+    """Raise a UsageError for dials that are none."""
+    if not isinstance(dials, Dials):
+        raise UsageError(f"dials = {dials!r}: must be Dials, such as Dials(exposure=0.5)")
+
+
 def _is_number(value: Any) -> bool:
     return type(value) is not bool and isinstance(value, Real) and math.isfinite(float(value))
 

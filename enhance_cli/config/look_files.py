@@ -33,6 +33,13 @@ NAME = "enhance.toml"
 
 CAMERA = "camera"
 
+RUN_OPTIONS = (
+    *("exclude", "pairs", "max-pixels", "full-size", "long-edge", "format", "quality"),
+    *("subsampling", "bit-depth", "srgb", "coarse-only", "weights", "new-times", "strip-gps"),
+    *("strip-metadata", "device"),
+)
+"""Options of the whole run that a file may set. Places of outputs belong to the command line."""
+
 MAX_BYTES = 2**20
 """A larger file is none of ours."""
 
@@ -122,7 +129,9 @@ def read_look_file(path: Path) -> LookFile:
         raise UsageError(f"{path}: not TOML: {problem}") from problem
     tables: dict[str, dict[str, float]] = {}
     for name, table in _tables(document.pop(CAMERA, {}), path).items():
-        tables[_key(name)] = _checked(table, path, f'{CAMERA}."{name}".')
+        prefix = f'{CAMERA}."{name}".'
+        _refuse_run_options(table, path, prefix)
+        tables[_key(name)] = _checked(table, path, prefix)
     own = {name: value for name, value in document.items() if name in LOOK}
     options = {name: value for name, value in document.items() if name not in LOOK}
     return LookFile(path, options, _checked(own, path, ""), tables)
@@ -133,6 +142,15 @@ def _tables(value: object, path: Path) -> dict[str, dict[str, object]]:
     if not all(isinstance(one, dict) for one in tables.values()):
         raise UsageError(f'{path}: {CAMERA}: must be tables like [{CAMERA}."FUJIFILM X-T5"]')
     return cast("dict[str, dict[str, object]]", tables)
+
+
+def _refuse_run_options(table: Mapping[str, object], path: Path, prefix: str) -> None:
+    for name in table:
+        if name in RUN_OPTIONS:
+            raise UsageError(
+                f"{path}: {prefix}{name}: unknown key in this table, since {name} holds for the "
+                "whole run; write it above the tables"
+            )
 
 
 def _checked(table: Mapping[str, object], path: Path, prefix: str) -> dict[str, float]:
@@ -260,6 +278,6 @@ def shown(path: Path) -> Path:
     return path
 
 
-def unknown_option(file: LookFile, name: str, known: Iterable[str]) -> UsageError:
+def unknown_option(file: LookFile, name: str) -> UsageError:
     """The error for an option that an ``enhance.toml`` cannot set."""
-    return UsageError(unknown_key(str(file.path), name, [*LOOK, *known, CAMERA]))
+    return UsageError(unknown_key(str(file.path), name, [*LOOK, *RUN_OPTIONS, CAMERA]))

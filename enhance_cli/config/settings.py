@@ -59,9 +59,7 @@ def updated(settings: Settings, values: Mapping[str, object], where: str, prefix
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in fields:
-            raise UsageError(
-                unknown_key(where, prefix + name, [prefix + known for known in fields])
-            )
+            raise UsageError(unknown_key(where, name, list(fields), prefix))
         hint, limits = hints[name], fields[name].metadata
         if not _fits(value, hint, limits):
             expected = _expectation(hint, limits)
@@ -70,11 +68,19 @@ def updated(settings: Settings, values: Mapping[str, object], where: str, prefix
     return dataclasses.replace(settings, **checked)  # type: ignore[type-var]
 
 
-def unknown_key(where: str, key: str, known: list[str]) -> str:
-    """Return the message for an unknown key, which suggests the closest known key."""
+def unknown_key(where: str, key: str, known: list[str], prefix: str = "") -> str:
+    """Return the message for an unknown key, which suggests the closest known key.
+
+    Args:
+        where: Source of the key: a file or an option.
+        key: The key, without its prefix.
+        known: The known keys, without theirs.
+        prefix: Prefix of all of them in the message, which makes no two keys alike.
+    """
     close = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known keys are {', '.join(known)}"
-    return f"{where}: {key}: unknown key; {hint}"
+    names = [prefix + name for name in (close or known)]
+    hint = f"did you mean {names[0]}?" if close else f"known keys are {', '.join(names)}"
+    return f"{where}: {prefix}{key}: unknown key; {hint}"
 
 
 def _fits(value: object, hint: Any, limits: Mapping[str, Any]) -> bool:

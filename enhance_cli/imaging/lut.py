@@ -52,7 +52,8 @@ def _cube(colors: Floats, title: str, size: int) -> bytes:
     Values outside [0, 1] are kept, as the format allows, so that what an editor interpolates
     between grid points stays correct.
     """
-    quoted = title.replace('"', "'").encode("ascii", "replace").decode()
+    line = "".join(sign if sign.isprintable() else " " for sign in title)
+    quoted = line.replace('"', "'").encode("ascii", "replace").decode()
     header = f'TITLE "{quoted}"\nLUT_3D_SIZE {size}\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1 1 1\n'
     rows = "%.6f %.6f %.6f\n" * len(colors) % tuple(colors.ravel().tolist())
     return (header + rows).encode("ascii")

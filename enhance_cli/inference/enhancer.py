@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from enhance_cli.config.apply import check_long_edge, check_strength
-from enhance_cli.config.dials import NEUTRAL, Dials
+from enhance_cli.config.dials import NEUTRAL, Dials, check_dials
 from enhance_cli.config.model import ModelConfig
-from enhance_cli.errors import RetouchError
+from enhance_cli.errors import PictureError, RetouchError, UsageError
 from enhance_cli.imaging.codecs.pillow_image import PillowImage
 from enhance_cli.imaging.color_loop import ColorCoefficients
 from enhance_cli.imaging.photo import Photo
@@ -82,6 +82,10 @@ class Enhancer:
         Raises:
             EnhanceError: The weights or the device are not available.
         """
+        if not isinstance(device, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise UsageError(f"device = {device!r}: must be auto, cpu, cuda, cuda:N or mps")
+        if not isinstance(weights, str | Path | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise UsageError(f"weights = {weights!r}: must be the path of a weights file, or None")
         chosen = pick_device(device)
         path = find_weights(Path(weights) if weights is not None else None)
         model = fuse_batch_norm(load_weights(path, chosen).model)
@@ -109,10 +113,10 @@ class Enhancer:
         Args:
             photo: A :class:`Photo`, as ``enhance_cli.open_photo`` reads it from a file; or a Pillow
                 image, whose color profile and orientation are honoured and whose result has 8 bits
-                per channel; or an array, ``(H, W, 3)``, ``(H, W, 1)`` or ``(H, W)``; or a tensor,
-                ``(3, H, W)``, ``(1, H, W)`` or a batch of these, ``(B, ...)``. Arrays and tensors
-                are uint8, uint16, or floats of any precision in [0, 1], in sRGB. Floats are
-                computed in single precision.
+                per channel, or 16 in the modes ``I;16`` and ``I``; or an array, ``(H, W, 3)``,
+                ``(H, W, 1)`` or ``(H, W)``; or a tensor, ``(3, H, W)``, ``(1, H, W)`` or a batch of
+                these, ``(B, ...)``. Arrays and tensors are uint8, uint16, or floats of any
+                precision in [0, 1], in sRGB. Floats are computed in single precision.
             long_edge: Longer edge of the result, in pixels, to which larger photos are downscaled;
                 None keeps the full size.
             coarse_only: Use CENet alone, without PRNet.
@@ -125,13 +129,14 @@ class Enhancer:
             A photo of the type, dtype, device and number of channels of ``photo``.
 
         Raises:
-            TypeError: The photo is none of these.
-            UsageError: The photo is empty, its floats are not in [0, 1], or ``long_edge`` or
-                ``strength`` is out of range.
+            PictureError: The photo is none of these; it is a UsageError and a TypeError.
+            UsageError: The photo is empty, its floats are not in [0, 1], ``long_edge`` or
+                ``strength`` is out of range, or ``dials`` are none.
             RetouchError: The networks' result is not finite, or memory runs out.
         """
         check_strength(strength)
         check_long_edge(long_edge)
+        check_dials(dials)
 
         def run(decoded: Photo) -> Photo:
             fitting = decoded.fit_within(long_edge)
@@ -155,7 +160,7 @@ class Enhancer:
             a look-up table.
 
         Raises:
-            TypeError: The photo is of another type.
+            PictureError: The photo is of another type.
             UsageError: The photo is empty, or its floats are not in [0, 1].
             RetouchError: The networks' result is not finite, or memory runs out.
         """
@@ -205,6 +210,9 @@ class Enhancer:
             RetouchError: Memory runs out.
         """
         check_strength(strength)
+        check_dials(dials)
+        if not isinstance(photo, Photo):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise PictureError(f"{type(photo).__name__}: give a Photo, or use enhance()")
         if retouch is None and dials.are_neutral:
             return photo
         with memory_errors_reported():

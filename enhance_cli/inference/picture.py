@@ -10,10 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import PictureError, UsageError
 from enhance_cli.imaging.codecs.pillow_image import (
     PillowImage,
+    deep_image_from_photo,
     image_from_photo,
+    is_deep,
+    photo_from_deep_image,
     photo_from_image,
 )
 from enhance_cli.imaging.photo import Photo, has_no_color
@@ -43,16 +46,20 @@ def through_photo(
 
     Returns:
         A picture of the type, dtype, device and number of channels of ``picture``, which never
-        shares memory with it. A Pillow image has 8 bits per channel.
+        shares memory with it. A Pillow image has 8 bits per channel, or 16 if it is grey and has
+        them (modes ``I;16`` and ``I``).
 
     Raises:
-        TypeError: It is none of these.
+        PictureError: It is none of these.
         UsageError: It is empty, or its floats are not in [0, 1].
     """
     if isinstance(picture, Photo):
         return change(picture)
     if isinstance(picture, PillowImage):
-        return image_from_photo(change(_photo_from_pillow(picture, long_edge)))
+        result = change(_photo_from_pillow(picture, long_edge))
+        return (
+            deep_image_from_photo(result, picture) if is_deep(picture) else image_from_photo(result)
+        )
     if isinstance(picture, np.ndarray):
         result = change(_photo_from_array(picture)).pixels
         result = result if picture.ndim == 3 and picture.shape[2] == 3 else result[..., :1]
@@ -67,14 +74,14 @@ def through_photo(
         channels_first = torch.from_numpy(result[..., : len(picture)]).permute(2, 0, 1)
         same = np.may_share_memory(result, _memory(picture))
         return (channels_first.clone() if same else channels_first).to(picture)
-    raise TypeError(f"{type(picture).__name__}: {KINDS}")
+    raise PictureError(f"{type(picture).__name__}: {KINDS}")
 
 
 def photo_of(picture: Photo | PillowImage | NDArray[Any] | Tensor) -> Photo:
     """Convert one picture of any kind to a photo, as :func:`through_photo` does.
 
     Raises:
-        TypeError: It is of another kind, or a batch.
+        PictureError: It is of another kind, or a batch.
         UsageError: It is empty, or its floats are not in [0, 1].
     """
     if isinstance(picture, Photo):
@@ -85,22 +92,22 @@ def photo_of(picture: Photo | PillowImage | NDArray[Any] | Tensor) -> Photo:
         return _photo_from_array(picture)
     if isinstance(picture, Tensor):
         return _photo_from_tensor(picture)
-    raise TypeError(f"{type(picture).__name__}: {KINDS}")
+    raise PictureError(f"{type(picture).__name__}: {KINDS}")
 
 
 def _photo_from_pillow(image: PillowImage, long_edge: int | None) -> Photo:
     if image.mode == "F":
-        raise TypeError("a Pillow image of mode F: give another mode, or a float32 array")
+        raise PictureError("a Pillow image of mode F: give another mode, or a float32 array")
     _refuse_empty(image.size)
-    return photo_from_image(image, long_edge)
+    return photo_from_deep_image(image) if is_deep(image) else photo_from_image(image, long_edge)
 
 
 def _photo_from_array(array: NDArray[Any]) -> Photo:
     if array.dtype not in _DTYPES:
-        raise TypeError(f"{array.dtype} pixels: give uint8, uint16 or floats in [0, 1]")
+        raise PictureError(f"{array.dtype} pixels: give uint8, uint16 or floats in [0, 1]")
     pixels = array[..., None] if array.ndim == 2 else array
     if pixels.ndim != 3 or pixels.shape[2] not in {1, 3}:
-        raise TypeError(f"an array of shape {array.shape}: give (H, W, 3), (H, W, 1) or (H, W)")
+        raise PictureError(f"an array of shape {array.shape}: give (H, W, 3), (H, W, 1) or (H, W)")
     _refuse_empty(pixels.shape[:2])
     _refuse_other_range(pixels)
     if not np.issubdtype(pixels.dtype, np.integer):
@@ -114,7 +121,7 @@ def _photo_from_tensor(tensor: Tensor) -> Photo:
     floats, dtypes = tensor.is_floating_point(), (torch.uint8, torch.uint16)
     fits = tensor.ndim == 3 and len(tensor) in {1, 3} and (floats or tensor.dtype in dtypes)
     if not fits:
-        raise TypeError(
+        raise PictureError(
             f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}: give uint8, uint16 or "
             "floats in [0, 1], (3, H, W) or (1, H, W), or a batch of these to enhance()"
         )

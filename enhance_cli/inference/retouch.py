@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from enhance_cli.config.apply import CUBE_SIZE, HALD_SIZE, LutFormat, check_strength
-from enhance_cli.config.dials import NEUTRAL, Dials
+from enhance_cli.config.dials import NEUTRAL, Dials, check_dials
 from enhance_cli.errors import RetouchError, UsageError
 from enhance_cli.imaging.affine_grid import AffineGrid, affine_grid_delta, apply_affine_grid
 from enhance_cli.imaging.codecs.encode import write_errors_reported
@@ -84,10 +84,11 @@ class Retouch:
             A picture of the type, dtype, device and number of channels of ``picture``.
 
         Raises:
-            TypeError: The picture is of another type.
-            UsageError: The picture is empty, or its floats are not in [0, 1].
+            PictureError: The picture is of another type.
+            UsageError: The picture is empty, its floats are not in [0, 1], or ``dials`` are none.
             RetouchError: Memory runs out.
         """
+        check_dials(dials)
         with memory_errors_reported():
             return through_photo(
                 picture, lambda photo: apply_retouch(photo, self, srgb=srgb, dials=dials)

@@ -78,6 +78,44 @@ class TestExclude:
             left = set(found(folder, exclude=(pattern,)))
             assert left == {"a.jpg", "a_edit.jpg", "old/b.jpg"}, pattern
 
+    @pytest.mark.parametrize(
+        "pattern",
+        [
+            "photos/day [1]/F.JPG", "./photos/day [1]/F.JPG", "../{here}/photos/day [1]/F.JPG",
+            "{root}/photos/day [1]/F.JPG", "photos/../photos/day [1]", "day [1]", "day [1]/F.JPG",
+            "link/day [1]", "photos/day ?1?/F.*", "../{here}/photos/day*/F.JPG", "photos//day [1]/",
+        ],
+    )  # fmt: skip
+    def test_a_path_as_it_was_typed(self, touch, pattern, monkeypatch):
+        root = touch("photos/a.jpg", "photos/day [1]/F.JPG", "photos/day 2/G.JPG")
+        (root / "link").symlink_to(root / "photos")
+        monkeypatch.chdir(root)
+        pattern = pattern.format(here=root.name, root=root)
+        for given in ("photos", "./photos", root / "photos", f"../{root.name}/photos"):
+            config = ApplyConfig((Path(given),), Path("out"), exclude=(pattern,))
+            photos, warnings = discover_photos(config)
+            left = {photo.relative.as_posix() for photo in photos}
+            assert (left, warnings) == ({"a.jpg", "day 2/G.JPG"}, []), given
+
+    @pytest.mark.parametrize("pattern", ["one", "./one", "{root}/one/", "../{here}/one"])
+    def test_an_input_itself(self, touch, pattern, monkeypatch):
+        root = touch("one/a.jpg", "one/sub/b.jpg", "two/a.jpg")
+        monkeypatch.chdir(root)
+        pattern = pattern.format(here=root.name, root=root)
+        config = ApplyConfig((Path("one"), root / "two"), Path("out"), exclude=(pattern,))
+        photos, warnings = discover_photos(config)
+        assert [photo.relative.as_posix() for photo in photos] == ["two/a.jpg"] and not warnings
+        with pytest.raises(UsageError, match="--exclude leaves none of 2"):
+            found(Path("one"), exclude=(pattern,))
+
+    def test_a_path_of_one_folder_leaves_others_alone(self, touch, monkeypatch):
+        root = touch("one/old/a.jpg", "one/b.jpg", "two/old/a.jpg", "one/sub/b.jpg")
+        monkeypatch.chdir(root)
+        patterns = ("../" + root.name + "/one/old", "./one/b.jpg")
+        config = ApplyConfig((Path("one"), Path("two")), Path("out"), exclude=patterns)
+        left = {photo.relative.as_posix() for photo in discover_photos(config)[0]}
+        assert left == {"two/old/a.jpg", "one/sub/b.jpg"}
+
     def test_folders_above_the_input_do_not_count(self, touch):
         root = touch(*(f"old/photos/{name}" for name in self.NAMES)) / "old" / "photos"
         for pattern in ("**/old", "*/old/*", "photos", "old/*"):

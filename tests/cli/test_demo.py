@@ -49,8 +49,10 @@ def test_the_users_own_files_stay(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert [path.read_bytes() for path in mine] == [b"mine"] * 2
     assert all(f"{path}: " in result.stderr for path in mine)
+    assert "side by side" not in result.stdout
     mine[0].unlink()
     result = runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"])
+    assert f"side by side: {mine[0]}" in result.stdout.replace("\n", "")
     with Image.open(mine[0]) as sheet:
         assert 7 * 375 < sheet.height < 8 * 375, "all photos but one are shown"
     assert runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"]).exit_code == 0

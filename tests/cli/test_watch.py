@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from enhance_cli.cli.apply.command import apply
 from enhance_cli.cli.main import app
-from enhance_cli.cli.watch import watch
+from enhance_cli.cli.watch import OF_ONE_RUN, SHARED, watch
 from enhance_cli.errors import UsageError
 
 DEADLINE = 120.0
@@ -141,10 +141,21 @@ class TestOptions:
     def test_they_are_those_of_apply(self):
         own, shared = (inspect.signature(one).parameters for one in (watch, apply))
         only_apply = {
-            "from_list", "gallery", "no_pictures", "series", "series_gap", "dry_run", "as_json",
+            "from_list", "gallery", "no_pictures", "series", "series_gap", "shard", "cluster",
+            "dry_run", "as_json",
         }  # fmt: skip
         assert shared.keys() - own.keys() == only_apply
         assert own.keys() - shared.keys() == {"settle", "poll"}
+
+    def test_each_parameter_of_apply_is_taken_or_left_out_on_purpose(self):
+        assert sorted((*SHARED, *OF_ONE_RUN)) == sorted(inspect.signature(apply).parameters)
+
+    @pytest.mark.parametrize(
+        "words", [("--shard", "1/2"), ("--cluster", "auto"), ("--gallery", "g.html"), ("-n",)]
+    )
+    def test_options_that_would_have_no_effect_are_refused(self, folder, tmp_path, words):
+        result = CliRunner().invoke(app, ["watch", str(folder), "-o", str(tmp_path / "o"), *words])
+        assert result.exit_code == 2 and f"No such option: {words[0]}" in result.stderr
 
     def test_every_option_reaches_the_watch(self, folder, tmp_path, monkeypatch):
         seen = []

@@ -16,6 +16,15 @@ def linear(colors):
     return colors @ MATRIX.T + OFFSET
 
 
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\t", "\x00", "\u2028", "\x85"])
+def test_a_title_is_one_line(tmp_path, sign):
+    path = tmp_path / "a.cube"
+    write_lut(linear, path, f"a{sign}LUT_3D_SIZE 2", "cube", 2)
+    lines = path.read_bytes().split(b"\n")
+    assert len(lines) == 4 + 2**3 + 1 and lines[0].startswith(b'TITLE "a')
+    assert all(32 <= byte < 127 for line in lines for byte in line)
+
+
 def test_pillow_applies_the_file_like_the_map_itself(tmp_path, coffee):
     path = tmp_path / "maps" / "a.cube"
     write_lut(linear, path, 'a "quoted" Zoë', "cube", SIDE)

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 
 import enhance_cli
-from enhance_cli import Enhancer
+from enhance_cli import Enhancer, open_photo
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.batch.worker_pool import threads_for, torch_threads
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import RetouchError, UsageError, WeightsError
+from enhance_cli.errors import PhotoError, RetouchError, UsageError, WeightsError
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.inference import enhancer as module
 
@@ -172,6 +172,53 @@ class TestArguments:
         with pytest.raises(TypeError, match="mode F: give"):
             brightening.enhance(Image.new("F", (8, 8)))
 
+    @pytest.mark.parametrize(("mode", "dtype"), [("I;16", "<u2"), ("I;16B", ">u2"), ("I", "<i4")])
+    def test_a_deep_grey_image_keeps_16_bits(self, brightening, mode, dtype):
+        levels = np.linspace(0, 58000, 80 * 60).reshape(60, 80).astype(dtype)
+        image = Image.fromarray(levels)
+        assert image.mode == mode
+        result = brightening.enhance(image)
+        assert (result.mode, result.size) == (mode, image.size)
+        expected = levels.astype(float) + 0.1 * 65535  # what these weights add
+        assert np.abs(np.asarray(result).astype(float) - expected).max() <= 1
+        assert np.array_equal(np.asarray(brightening.enhance(image, strength=0)), levels)
+        assert brightening.enhance(image, long_edge=40).size == (40, 30)
+
+    def test_levels_of_more_than_16_bits_are_refused(self, brightening):
+        with pytest.raises(UsageError, match="from 0 to 70000: give 0 to 65535"):
+            brightening.enhance(Image.fromarray(np.array([[0, 70000]], np.int32)))
+
+    @pytest.mark.parametrize(
+        "photo",
+        [
+            "a.jpg", None, np.zeros((4, 4, 3), np.int32), np.zeros((4, 4, 4), np.uint8),
+            np.zeros(9, np.uint8), torch.zeros(4, 4, 3), Image.new("F", (8, 8)),
+        ],
+    )  # fmt: skip
+    def test_every_wrong_picture_is_an_expected_error(self, brightening, photo):
+        retouch = brightening.predict(self.PHOTO)
+        for call in (brightening.enhance, brightening.predict, retouch.apply):
+            with pytest.raises(UsageError, match="give"):
+                call(photo)
+        with pytest.raises(UsageError, match="give"):
+            brightening.apply(photo, retouch)
+
+    @pytest.mark.parametrize("dials", [3, None, {"exposure": 1}])
+    def test_dials_that_are_none(self, brightening, dials):
+        retouch = brightening.predict(self.PHOTO)
+        for call in (
+            lambda: brightening.enhance(self.PHOTO, dials=dials),
+            lambda: brightening.apply(Photo(self.PHOTO), retouch, dials=dials),
+            lambda: retouch.apply(self.PHOTO, dials=dials),
+        ):
+            with pytest.raises(UsageError, match="must be Dials"):
+                call()
+
+    @pytest.mark.parametrize("given", [{"device": None}, {"device": 0}, {"weights": 3}])
+    def test_a_device_or_weights_that_are_none(self, given):
+        with pytest.raises(UsageError, match=f"{next(iter(given))} = .*: must be"):
+            Enhancer.load(**given)
+
     def test_retouches_can_be_compared(self, brightening):
         photo = Photo(self.PHOTO)
         one, two = brightening.predict(photo), brightening.predict(photo)
@@ -248,6 +295,12 @@ def test_the_enhancer_says_what_it_is(brightening, brightening_weights):
 
 
 class TestOpenPhoto:
+    def test_a_folder_and_no_path(self, tmp_path):
+        with pytest.raises(PhotoError, match="is a folder"):
+            open_photo(tmp_path)
+        with pytest.raises(UsageError, match="path = 3: must be"):
+            open_photo(3)
+
     def test_it_reads_what_apply_reads(self, tmp_path, write_dng, write_photo, coffee):
         raw = enhance_cli.open_photo(write_dng(tmp_path / "a.dng", coffee))
         assert raw.pixels.dtype == np.uint16 and raw.size == (600, 400)

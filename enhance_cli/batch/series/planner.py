@@ -149,4 +149,5 @@ def _refuse_unusable(config: ApplyConfig, model: ModelConfig) -> None:
             "look; use weights with a global PRNet, or --coarse-only"
         )
     if config.sync_from and not config.sync_from.is_file():
-        raise UsageError(f"--sync-from {config.sync_from}: no such file")
+        kind = "is a folder; name one photo" if config.sync_from.is_dir() else "no such file"
+        raise UsageError(f"--sync-from {config.sync_from}: {kind}")

@@ -12,7 +12,14 @@ from enhance_cli.cli.apply.cloud import apply_to_stores, concerns_stores
 from enhance_cli.cli.apply.destination import destination
 from enhance_cli.cli.apply.file_options import with_options_from_files
 from enhance_cli.cli.apply.progress import chosen_verbosity, run_batch
-from enhance_cli.cli.apply.report import counts, described, document, show_plan, summary
+from enhance_cli.cli.apply.report import (
+    counts,
+    described,
+    document,
+    run_counts,
+    show_plan,
+    summary,
+)
 from enhance_cli.cli.apply.settings import BitDepth, refuse_both, run_config
 from enhance_cli.cli.apply.streams import streams
 from enhance_cli.cli.console import (
@@ -422,7 +429,7 @@ def apply(
         _end(interrupted, count["failed"])
         return
     if dry_run:
-        show_plan(config, as_json or json_lines)
+        show_plan(config, as_json, json_lines, quiet)
         return
 
     def report(outcome: PhotoOutcome) -> None:
@@ -432,15 +439,17 @@ def apply(
             say_json_line({"event": "photo", **described(outcome, config)})
 
     with streams(config, place) as run:
-        outcomes, interrupted = run_batch(run.config, verbosity, report, run.told)
+        outcomes, interrupted, gallery = run_batch(
+            run.config, verbosity, report, run.told, run.original
+        )
         if run.to_stdout and not interrupted:
             run.send(*outcomes)
     if as_json:
-        say_json(document(outcomes, config))
+        say_json(document(outcomes, config, interrupted))
     elif json_lines:
-        say_json_line({"event": "end", **counts(outcomes), "interrupted": interrupted})
+        say_json_line({"event": "end", **run_counts(counts(outcomes), interrupted)})
     elif not (quiet or run.to_stdout):
-        say_result(*summary(outcomes, config))
+        say_result(*summary(outcomes, config, gallery))
     _end(interrupted, counts(outcomes)["failed"], goes_on=not run.to_stdout)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from enhance_cli.cli.options import is_given
 from enhance_cli.config.apply import Format
 from enhance_cli.errors import OutputError, UsageError
-from enhance_cli.imaging.codecs.formats import PHOTOS, SUFFIXES
+from enhance_cli.imaging.codecs.formats import OTHER_PICTURES, PHOTOS, SUFFIXES
 
 STREAM = "-"
 """Standard input in the place of a photo, and standard output in that of ``--out``."""
@@ -111,7 +111,9 @@ def _file(out: str, values: Mapping[str, Any]) -> Destination | None:
     """
     path, inputs = Path(out), dict.fromkeys(values["inputs"])
     ending = path.suffix.lower()
-    if out.endswith(("/", os.sep)) or os.path.isdir(path) or ending not in PHOTOS:  # noqa: PTH112
+    if out.endswith(("/", os.sep)) or os.path.isdir(path):  # noqa: PTH112
+        return None
+    if ending not in PHOTOS | OTHER_PICTURES:
         return None
     one = len(inputs) == 1 and not os.path.isdir(next(iter(inputs)))  # noqa: PTH112
     kind = _format_of(ending)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Iterable
@@ -13,15 +14,14 @@ import typer
 from enhance_cli.cli.apply.destination import STREAM
 from enhance_cli.cli.options import is_given
 from enhance_cli.cloud.places import on_disk
-from enhance_cli.config.look_files import LOOK, LookFile, find_look_files, unknown_option
-from enhance_cli.errors import UsageError
-
-OPTIONS = (
-    *("exclude", "pairs", "max-pixels", "full-size", "long-edge", "format", "quality"),
-    *("subsampling", "bit-depth", "srgb", "coarse-only", "weights", "new-times", "strip-gps"),
-    *("strip-metadata", "device"),
+from enhance_cli.config.look_files import (
+    LOOK,
+    RUN_OPTIONS,
+    LookFile,
+    find_look_files,
+    unknown_option,
 )
-"""Options that a file may set, besides the look. Places of outputs belong to the command line."""
+from enhance_cli.errors import UsageError
 
 _ALTERNATIVES = frozenset({"full-size", "long-edge"})
 """If one of them is given on the command line, a file does not set the other."""
@@ -64,13 +64,37 @@ def _listed(source: Path | None) -> list[Path]:
         return []
     try:
         content = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
+        content = _without_mark(content)
     except OSError as problem:
         raise UsageError(f"--from {source}: cannot be read: {problem.strerror}") from problem
+    except UnicodeError as problem:
+        raise UsageError(f"--from {source}: damaged text; save it in UTF-8") from problem
     names = content.split(b"\0") if b"\0" in content else content.splitlines()
     paths = [Path(os.fsdecode(name)) for name in names if name.strip()]
     if not paths:
         raise UsageError(f"--from {source}: names no photo")
     return paths
+
+
+def _without_mark(content: bytes) -> bytes:
+    """A text in UTF-8, or in whatever the system uses, without the mark of editors on Windows.
+
+    Raises:
+        UnicodeError: It is marked as UTF-16 or UTF-32, and is something else.
+    """
+    marked = next((coding for mark, coding in _MARKS if content.startswith(mark)), None)
+    if marked is None:
+        return content.removeprefix(codecs.BOM_UTF8)
+    return content.decode(marked).encode()
+
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as that of UTF-16 does
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""First bytes of texts that are not in UTF-8, and their encodings."""
 
 
 def _from_files(
@@ -84,12 +108,13 @@ def _from_files(
             if _ALTERNATIVES & file.options.keys():  # the nearer file decides between the two
                 own = {name: value for name, value in own.items() if name not in _ALTERNATIVES}
             for name, value in file.options.items():
-                if name not in OPTIONS:
-                    raise unknown_option(file, name, OPTIONS)
+                if name not in RUN_OPTIONS:
+                    raise unknown_option(file, name)
                 own[name] = _converted(context, parameters[name], name, value, file), file
+        own = {name: value for name, value in own.items() if name not in closed}
         _refuse_contradiction(chosen, own)
         chosen |= own
-    return {name: value for name, (value, _) in chosen.items() if name not in closed}
+    return {name: value for name, (value, _) in chosen.items()}
 
 
 def _refuse_contradiction(
@@ -101,6 +126,10 @@ def _refuse_contradiction(
                 f"{chosen[name][1].path} and {own[name][1].path}: {name} differs, but holds for "
                 f"the whole run; give --{name}, or run once for each folder"
             )
+    sizes = [(chosen | own).get(name) for name in sorted(_ALTERNATIVES)]
+    files = dict.fromkeys(str(one[1].path) for one in sizes if one is not None and one[0])
+    if all(one is not None and one[0] for one in sizes):
+        raise UsageError(f"{' and '.join(files)}: full-size and long-edge: give one of the two")
 
 
 def _converted(

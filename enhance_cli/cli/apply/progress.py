@@ -7,11 +7,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 from enum import Enum
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from enhance_cli.atomic_write import Identity
 from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
 from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
@@ -54,12 +56,27 @@ def chosen_verbosity(quiet: bool, verbose: bool) -> Verbosity:
     return Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
 
 
+class BatchEnd(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        outcomes: The photos.
+        interrupted: Whether Ctrl-C ended the run early.
+        gallery: The gallery that was written, or None.
+    """
+
+    outcomes: list[PhotoOutcome]
+    interrupted: bool
+    gallery: Path | None
+
+
 def run_batch(
     config: ApplyConfig,
     verbosity: Verbosity = Verbosity.NORMAL,
     report: Callable[[PhotoOutcome], None] = lambda _outcome: None,
     told: Callable[[PhotoOutcome], PhotoOutcome] = lambda outcome: outcome,
-) -> tuple[list[PhotoOutcome], bool]:
+    original: Identity | None = None,
+) -> BatchEnd:
     """Run a batch and show its progress.
 
     Args:
@@ -67,9 +84,10 @@ def run_batch(
         verbosity: How much is printed.
         report: Called with the outcome of each photo, before it is shown.
         told: Gives an outcome as it is to be reported and shown.
+        original: A file besides the photos that no output may replace.
 
     Returns:
-        The outcomes, and whether Ctrl-C ended the run early.
+        The outcomes, and how the run ended.
 
     Raises:
         EnhanceError: The run cannot start or go on.
@@ -78,7 +96,7 @@ def run_batch(
         from enhance_cli.batch.runner import BatchRunner
 
         return_freed_memory()
-        runner = BatchRunner(config)
+        runner = BatchRunner(config) if original is None else _guarding(original, config)
     if verbosity is not Verbosity.QUIET:
         say_beforehand(runner)
     for warning in runner.plan.warnings:
@@ -92,8 +110,18 @@ def run_batch(
                 outcomes.append(outcome)
                 progress.update(outcome)
     except KeyboardInterrupt:
-        return outcomes, True
-    return outcomes, runner.was_stopped
+        return BatchEnd(outcomes, True, runner.gallery)
+    return BatchEnd(outcomes, runner.was_stopped, runner.gallery)
+
+
+def _guarding(original: Identity, config: ApplyConfig) -> BatchRunner:
+    """A run that takes one more file for an original."""
+    from enhance_cli.batch.output_paths import plan_outputs
+    from enhance_cli.batch.runner import BatchRunner
+
+    plan = plan_outputs(config)
+    originals = replace(plan.originals, files=plan.originals.files | {original})
+    return BatchRunner(config, replace(plan, originals=originals))
 
 
 def say_beforehand(runner: BatchRunner) -> None:

@@ -7,38 +7,55 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from enhance_cli.cli.apply.progress import say_beforehand
-from enhance_cli.cli.console import say, say_json, say_result, say_warning
+from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import LONG_EDGE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from enhance_cli.batch.conflicts import Decision
     from enhance_cli.batch.outcome import PhotoOutcome
+
+PLANNED = "planned"
+"""Status of a photo that a run would retouch."""
 
 MOST_NAMED = 5
 """Most files that the summary names."""
 
 
-def show_plan(config: ApplyConfig, as_json: bool) -> None:
-    """Print what a run would do."""
+def show_plan(
+    config: ApplyConfig, as_json: bool = False, json_lines: bool = False, quiet: bool = False
+) -> None:
+    """Print what a run would do.
+
+    Args:
+        config: The run's settings.
+        as_json: Print one JSON document.
+        json_lines: Print a line of JSON for each photo, and one for the run.
+        quiet: Print only the photos, errors and warnings.
+    """
     from enhance_cli.batch.runner import BatchRunner
 
     runner = BatchRunner(config)
-    say_beforehand(runner)
+    if not quiet:
+        say_beforehand(runner)
+    warned = len(runner.plan.warnings)
     for warning in runner.plan.warnings:
         say_warning(warning)
     decisions = runner.decisions()
+    for warning in runner.plan.warnings[warned:]:
+        say_warning(warning)
+    photos = (_planned(one, config, runner.series_of(one.job)) for one in decisions)
+    skipped = sum(decision.skipped for decision in decisions)
+    count = plan_counts(len(decisions) - skipped, skipped)
     if as_json:
-        photos = [
-            {
-                "input": str(decision.job.input),
-                "output": str(decision.job.output),
-                "skipped": decision.skipped,
-                "reason": str(decision.reason),
-                **_with_series(config, runner.series_of(decision.job)),
-            }
-            for decision in decisions
-        ]
-        say_json({"photos": photos})
+        say_json({**count, "photos": list(photos)})
+        return
+    if json_lines:
+        for photo in photos:
+            say_json_line({"event": "photo", **photo})
+        say_json_line({"event": "end", **count})
         return
     actions = ("skip" if decision.skipped else "write" for decision in decisions)
     say_result(
@@ -48,8 +65,30 @@ def show_plan(config: ApplyConfig, as_json: bool) -> None:
             for action, decision in zip(actions, decisions, strict=True)
         )
     )
-    skipped = sum(decision.skipped for decision in decisions)
-    say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
+    if not quiet:
+        say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
+
+
+def plan_counts(to_write: int, skipped: int) -> dict[str, object]:
+    """The numbers of a dry run in JSON: those of a run, and how many photos it would retouch."""
+    nothing = run_counts({"skipped": skipped}, interrupted=False)
+    return {**nothing, "to_write": to_write}
+
+
+def run_counts(count: Mapping[str, int], interrupted: bool) -> dict[str, object]:
+    """The numbers of a run in JSON."""
+    numbers = {status: count.get(status, 0) for status in ("done", "failed", "skipped")}
+    return {**numbers, "interrupted": interrupted}
+
+
+def _planned(decision: Decision, config: ApplyConfig, series: int | None) -> dict[str, object]:
+    """A photo of a dry run in JSON: what is said of it after a run, as far as it is known."""
+    from enhance_cli.batch.outcome import PhotoOutcome, Status
+
+    job = decision.job
+    outcome = PhotoOutcome(job.input, job.output, Status.SKIPPED, decision.reason, series=series)
+    photo = {**described(outcome, config), "skipped": decision.skipped}
+    return photo if decision.skipped else {**photo, "status": PLANNED}
 
 
 def _in_series(number: int | None) -> str:
@@ -62,15 +101,25 @@ def _with_series(config: ApplyConfig, number: int | None) -> dict[str, int | Non
     return {"series": number} if may_share else {}
 
 
-def summary(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
-    """The lines at the end of a run."""
+def summary(
+    outcomes: list[PhotoOutcome], config: ApplyConfig, gallery: Path | None = None
+) -> list[str]:
+    """The lines at the end of a run.
+
+    Args:
+        outcomes: The photos.
+        config: The options.
+        gallery: The gallery that was written, or None.
+    """
     skipped = [outcome for outcome in outcomes if outcome.output and outcome.status == "skipped"]
     number = Counter(str(outcome.reason) for outcome in skipped)
     places = {
         reason: [str(outcome.output) for outcome in skipped if outcome.reason == reason]
         for reason in number
     }
-    return summary_lines(counts(outcomes), config, _places(config), number, places)
+    return summary_lines(
+        counts(outcomes), config, _places(outcomes, config), number, places, gallery
+    )
 
 
 def summary_lines(
@@ -79,6 +128,7 @@ def summary_lines(
     where: str,
     skipped: Mapping[str, int],
     places: Mapping[str, list[str]],
+    gallery: Path | None = None,
 ) -> list[str]:
     """The lines at the end of a run.
 
@@ -88,6 +138,7 @@ def summary_lines(
         where: Where the results are, in words.
         skipped: Number of photos skipped for each reason.
         places: Outputs of such photos, at least the first few.
+        gallery: The gallery that was written, or None.
     """
     from enhance_cli.batch.conflicts import Reason
 
@@ -96,20 +147,20 @@ def summary_lines(
     foreign = skipped.get(Reason.FOREIGN_FILE, 0)
     if foreign:
         lines.append(
-            f"{foreign} were skipped because a file that enhance did not write (or that was "
-            "edited) is in the way; use --on-conflict overwrite or rename: "
+            f"{foreign} {_were(foreign)} skipped because a file that enhance did not write (or "
+            "that was edited) is in the way; use --on-conflict overwrite or rename: "
             f"{_named(places[Reason.FOREIGN_FILE], foreign)}"
         )
     others = skipped.get(Reason.OTHER_PHOTO, 0)
     if others:
         lines.append(
-            f"{others} were skipped because the result of another photo of the same name is in the "
-            "way; choose another --out, or use --on-conflict overwrite or rename: "
+            f"{others} {_were(others)} skipped because the result of another photo of the same "
+            "name is in the way; choose another --out, or use --on-conflict overwrite or rename: "
             f"{_named(places[Reason.OTHER_PHOTO], others)}"
         )
     if count["failed"]:
         lines.append("Failed photos are listed above, each with the reason.")
-    beside = {"Gallery": config.gallery, "Comparisons": config.compare, "LUTs": config.lut}
+    beside = {"Gallery": gallery, "Comparisons": config.compare, "LUTs": config.lut}
     shown = {name: place for name, place in beside.items() if place and config.pictures}
     lines += [f"{name}: {place}" for name, place in shown.items()]
     if config.long_edge and config.pictures:
@@ -121,17 +172,29 @@ def summary_lines(
     return lines
 
 
-def _places(config: ApplyConfig) -> str:
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _places(outcomes: list[PhotoOutcome], config: ApplyConfig) -> str:
     """Where the results are."""
+    from enhance_cli.batch.conflicts import IN_THE_WAY
+
     if config.out is None:
         return "beside the photos"
-    return f"in {config.out / (config.name or '')}"
+    if config.name is None:
+        return f"in {config.out}"
+    named = (one.output for one in outcomes if one.output and one.reason not in IN_THE_WAY)
+    result = next(named, None)
+    return "no result" if result is None else f"in {result}"
 
 
-def document(outcomes: list[PhotoOutcome], config: ApplyConfig) -> dict[str, object]:
+def document(
+    outcomes: list[PhotoOutcome], config: ApplyConfig, interrupted: bool
+) -> dict[str, object]:
     """A run as one JSON document."""
     photos = [described(outcome, config) for outcome in outcomes]
-    return {**counts(outcomes), "photos": photos}
+    return {**run_counts(counts(outcomes), interrupted), "photos": photos}
 
 
 def described(outcome: PhotoOutcome, config: ApplyConfig) -> dict[str, object]:

@@ -7,15 +7,18 @@ input is put into a file of a private folder, which is removed at the end.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from enhance_cli.atomic_write import Identity, identity
 from enhance_cli.cli.apply.destination import STREAM, Destination
 from enhance_cli.cli.console import result_errors_reported
 from enhance_cli.config.apply import ApplyConfig
@@ -41,11 +44,13 @@ class Streams:
         config: Its settings, with files in the place of streams.
         told: Names streams in an outcome in place of the files.
         to_stdout: Whether the result goes to standard output.
+        original: The file that standard input reads; None if it is a pipe, or is not read.
     """
 
     config: ApplyConfig
     told: Callable[[PhotoOutcome], PhotoOutcome] = _as_it_is
     to_stdout: bool = False
+    original: Identity | None = None
 
     def send(self, outcome: PhotoOutcome) -> None:
         """Write a result to standard output.
@@ -69,13 +74,15 @@ def streams(config: ApplyConfig, place: Destination) -> Generator[Streams]:
         place: Where its photo comes from, and where its result goes.
 
     Raises:
-        UsageError: A stream is a terminal, or closed.
+        UsageError: A stream is a terminal, or closed; or the result would replace the photo.
         OutputError: Standard input cannot be stored.
     """
     if not (place.from_stdin or place.to_stdout):
         yield Streams(config)
         return
     _refuse_terminals(place)
+    original = _file_of(sys.stdin) if place.from_stdin else None
+    _refuse_replacing(original or identity(config.inputs[0]), config, place)
     with _private_folder() as folder:
         photo = _stored(folder) if place.from_stdin else config.inputs[0]
         if place.from_stdin:
@@ -89,7 +96,7 @@ def streams(config: ApplyConfig, place: Destination) -> Generator[Streams]:
                 outcome = _renamed(outcome, photo)
             return replace(outcome, output=Path(STREAM)) if place.to_stdout else outcome
 
-        yield Streams(config, told, place.to_stdout)
+        yield Streams(config, told, place.to_stdout, original)
 
 
 def _renamed(outcome: PhotoOutcome, photo: Path) -> PhotoOutcome:
@@ -109,6 +116,31 @@ def _refuse_terminals(place: Destination) -> None:
         raise UsageError(
             "--out -: standard output is a terminal; pass the result on, as in --out - > result.jpg"
         )
+
+
+def _file_of(stream: TextIO) -> Identity | None:
+    """Identity of the file that a stream is redirected to; None if it is a pipe or the like."""
+    try:
+        state = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):  # closed, or none of the system's
+        return None
+    return (state.st_dev, state.st_ino) if stat.S_ISREG(state.st_mode) else None
+
+
+def _refuse_replacing(original: Identity | None, config: ApplyConfig, place: Destination) -> None:
+    """Refuse to write into the very file that holds the photo.
+
+    Raises:
+        UsageError: The result would go there.
+    """
+    if original is None:
+        return
+    if place.to_stdout and _file_of(sys.stdout) == original:
+        raise UsageError("--out -: standard output is the original; choose another file")
+    if not place.to_stdout and config.out is not None and config.name is not None:
+        result = config.out / config.name
+        if identity(result) == original:
+            raise UsageError(f"--out would replace the original {result}; choose another name")
 
 
 def _stored(folder: Path) -> Path:

@@ -48,6 +48,15 @@ SUFFIXES: dict[Format, frozenset[str]] = {
 PHOTOS = WRITTEN | JPEG_2000 | RAW
 """Suffixes of all photos that are read."""
 
+OTHER_PICTURES = frozenset({
+    ".ai", ".apng", ".bmp", ".bpg", ".cgm", ".cin", ".cur", ".dds", ".dib", ".djvu", ".dpx", ".emf",
+    ".eps", ".exr", ".fits", ".flif", ".gif", ".hdr", ".icns", ".ico", ".iff", ".indd", ".jng",
+    ".jls", ".jxr", ".hdp", ".wdp", ".kra", ".mng", ".mpo", ".ora", ".pam", ".pbm", ".pcd", ".pcx",
+    ".pdf", ".pfm", ".pgm", ".pict", ".pnm", ".ppm", ".ps", ".psb", ".psd", ".qoi", ".rgb", ".sgi",
+    ".svg", ".svgz", ".tga", ".wbmp", ".wmf", ".xbm", ".xcf", ".xpm",
+})  # fmt: skip
+"""Suffixes of pictures that are neither read nor written."""
+
 SIGNATURE_LENGTH = 64
 """Bytes at the beginning of a file that tell its format."""
 

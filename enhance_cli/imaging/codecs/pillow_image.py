@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.stored_image import (
     StoredImage,
     photo_from_stored,
@@ -104,6 +105,37 @@ def image_from_photo(photo: Photo) -> Image.Image:
         image = image.convert("L")
     if photo.alpha is not None:
         image.putalpha(Image.fromarray(convert_dtype(photo.alpha, np.dtype(np.uint8))))
+    if photo.icc_profile:
+        image.info["icc_profile"] = photo.icc_profile
+    return image
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether an image has 16 bits: of grey, in one of Pillow's modes of integers."""
+    return image.mode.startswith("I")
+
+
+def photo_from_deep_image(image: Image.Image) -> Photo:
+    """Convert a Pillow image of a mode of integers to an upright grey photo with 16 bits.
+
+    Raises:
+        UsageError: Its levels do not fit 16 bits.
+    """
+    levels = np.asarray(image)
+    low, high = int(levels.min()), int(levels.max())
+    if low < 0 or high > np.iinfo(np.uint16).max:
+        raise UsageError(
+            f"a Pillow image of mode {image.mode} with levels from {low} to {high}: give 0 to 65535"
+        )
+    stored = StoredImage(levels.astype(np.uint16), "grey", None)
+    stored = replace(with_color(stored, image, []), orientation=orientation_of(image))
+    return photo_from_stored(stored, read_metadata(image), None, [])
+
+
+def deep_image_from_photo(photo: Photo, like: Image.Image) -> Image.Image:
+    """Convert a grey photo with 16 bits to a Pillow image of the mode of another one."""
+    levels = np.ascontiguousarray(photo.pixels[..., 0], np.asarray(like).dtype)
+    image = Image.fromarray(levels)
     if photo.icc_profile:
         image.info["icc_profile"] = photo.icc_profile
     return image

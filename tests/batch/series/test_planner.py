@@ -228,6 +228,7 @@ def test_stopped_while_looking_it_writes_nothing(tmp_path, scene):
         ({"series": "auto"}, "--series: these weights retouch each pixel by its place"),
         ({"sync_from": "a0.png"}, "--sync-from: these weights"),
         ({"sync_from": "gone.png", "coarse_only": True}, "--sync-from .*gone.png: no such file"),
+        ({"sync_from": ".", "coarse_only": True}, "--sync-from .*: is a folder; name one photo"),
     ],
 )
 def test_what_cannot_be_shared_is_refused(tmp_path, scene, identity_weights, options, message):

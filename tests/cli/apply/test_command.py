@@ -51,6 +51,7 @@ def test_json_is_one_document_and_nothing_else(photos, tmp_path, identity_weight
     (photos / "bad.jpg").write_text("no photo")
     arguments = (photos, "--out", tmp_path / "out", "--weights", identity_weights, "--json")
     document = json.loads(apply(*arguments).stdout)
+    assert document["interrupted"] is False
     assert {name: document[name] for name in ("done", "failed", "skipped")} == {
         "done": 2,
         "failed": 1,
@@ -334,6 +335,39 @@ class TestARunThatExplainsItself:
         assert sorted(set(statuses)) == ["done", "failed"]
         assert statuses.count("done") == events[-1]["done"]
 
+    def test_a_dry_run_has_the_keys_and_lines_of_a_run(self, photos, tmp_path):
+        common = (photos, "--out", tmp_path / "out")
+        apply(photos / "a.jpg", *common[1:])
+        for line in (True, False):
+            option = "--json-lines" if line else "--json"
+            plan, run = (
+                apply(*common, option, *more).stdout for more in (("-n", "-q"), ("--full-size",))
+            )
+            if line:
+                planned, ran = (
+                    [json.loads(one) for one in text.splitlines()] for text in (plan, run)
+                )
+                assert [one["event"] for one in planned] == ["photo", "photo", "end"]
+                photo_keys = planned[0].keys(), ran[0].keys()
+                assert [one["status"] for one in planned[:-1]] == ["skipped", "planned"]
+                end, end_of_run = planned[-1], ran[-1]
+            else:
+                end, end_of_run = json.loads(plan), json.loads(run)
+                photo_keys = end["photos"][0].keys(), end_of_run["photos"][0].keys()
+            assert (
+                photo_keys[0] - photo_keys[1] == {"skipped"} and not photo_keys[1] - photo_keys[0]
+            )
+            assert end.keys() - end_of_run.keys() == {"to_write"}
+            assert not end_of_run.keys() - end.keys()
+            numbers = [end[name] for name in ("done", "failed", "interrupted")]
+            assert numbers == [0, 0, False]
+            (tmp_path / "out" / "sub" / "b [1].png").unlink()
+            apply(photos / "a.jpg", *common[1:])
+
+    def test_a_quiet_dry_run_prints_the_plan_alone(self, photos, tmp_path):
+        ran = apply(photos, "--out", tmp_path / "out", "-n", "--quiet")
+        assert ran.exit_code == 0 and ran.stderr == "" and ran.stdout.count("write ") == 2
+
     def test_both_kinds_of_json_are_refused(self, photos, tmp_path):
         ran = apply(photos, "--out", tmp_path / "out", "--json", "--json-lines")
         assert ran.exit_code == 2 and "give one of the two" in ran.stderr
@@ -358,6 +392,48 @@ class TestARunThatExplainsItself:
         said = apply(photos, "--out", tmp_path / "out", *options).stdout.replace("\n", "")
         for name, place in zip(("Gallery", "Comparisons", "LUTs"), where.values(), strict=True):
             assert f"{name}: {tmp_path / place}" in said
+
+    def test_a_gallery_is_where_the_summary_says(self, photos, tmp_path):
+        page = tmp_path / "g.html"
+        page.write_text("mine")
+        common = (photos, "--out", tmp_path / "out", "--gallery", page)
+        ran = apply(*common)
+        assert ran.exit_code == 0 and "was not written" in ran.stderr.replace("\n", " ")
+        assert "Gallery" not in ran.stdout
+        renamed = apply(*common, "--on-conflict", "rename").stdout.replace("\n", "")
+        assert f"Gallery: {tmp_path / 'g-1.html'}" in renamed
+        assert (tmp_path / "g-1.html").read_text() != page.read_text() == "mine"
+
+    @pytest.mark.parametrize("conflict", ["skip", "error", "overwrite", "rename"])
+    def test_a_dry_run_ends_as_the_run_over_a_gallery_in_the_way(self, photos, tmp_path, conflict):
+        page = tmp_path / "g.html"
+        page.write_text("mine")
+        common = (photos, "--out", tmp_path / "out", "--gallery", page, "--on-conflict", conflict)
+        planned = apply(*common, "-n")
+        assert page.read_text() == "mine" and not (tmp_path / "out").exists()
+        ran = apply(*common)
+        assert planned.exit_code == ran.exit_code == (2 if conflict == "error" else 0)
+        said = [" ".join(one.stderr.split()) for one in (planned, ran)]
+        assert ("would not be written" in said[0]) == ("was not written" in said[1])
+
+    def test_a_single_result_is_where_the_summary_says(self, photos, tmp_path):
+        place = tmp_path / "b.jpg"
+        place.write_text("mine")
+        common = (photos / "a.jpg", "--out", place)
+        ran = apply(*common).stdout.replace("\n", " ")
+        assert "0 done, 0 failed, 1 skipped; no result" in ran and "1 was skipped" in ran
+        renamed = apply(*common, "--on-conflict", "rename").stdout.replace("\n", "")
+        assert f"1 done, 0 failed, 0 skipped; in {tmp_path / 'b-1.jpg'}" in renamed
+
+    def test_an_interrupted_run_says_so_in_json(self, photos, tmp_path, monkeypatch):
+        from enhance_cli.batch.runner import BatchRunner
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(BatchRunner, "_report", interrupt)
+        ran = apply(photos, "--out", tmp_path / "out", "--json")
+        assert ran.exit_code == 130 and json.loads(ran.stdout)["interrupted"] is True
 
     @pytest.mark.parametrize("kind", ["jpg", "webp", "avif"])
     def test_a_depth_that_the_format_cannot_hold_is_told(self, photos, tmp_path, kind):

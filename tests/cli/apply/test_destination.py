@@ -160,10 +160,15 @@ class TestAFile:
         assert apply(photo, "--out", "c.tif").exit_code == 0
         assert Image.open("c.tif").format == "TIFF", "the command line counts more"
 
-    @pytest.mark.parametrize("name", ["b.dng", "b.jp2", "b.CR3"])
+    @pytest.mark.parametrize(
+        "name", ["b.dng", "b.jp2", "b.CR3", "b.gif", "b.BMP", "b.psd", "b.pdf"]
+    )
     def test_formats_that_are_not_written_are_told(self, apply, photo, name):
         result = apply(photo, "--out", name)
         assert result.exit_code == 2 and "files are not written" in result.stderr
+        assert not Path(name).exists()
+        Path(name).mkdir()
+        assert apply(photo, "--out", name, "-n").exit_code == 0
 
     def test_what_is_written_beside_it(self, apply, photo):
         words = ("--lut", "luts", "--compare", "pairs", "--gallery", "page.html")

@@ -1,10 +1,12 @@
 """``enhance.toml`` on the command line: what it sets, what counts more, and what is said."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
-from enhance_cli.cli.apply.file_options import OPTIONS
 from enhance_cli.cli.main import app
+from enhance_cli.config.look_files import RUN_OPTIONS
 from enhance_cli.errors import UsageError
 
 
@@ -59,7 +61,7 @@ def test_every_option_reaches_the_run(folder, tmp_path, seen):
     assert (config.keep_metadata, config.device) == ("no-gps", "cpu")
     assert config.weights == folder / "mine.safetensors"
     named = {line.split(" =")[0] for line in EVERY_OPTION.split("\n") if line}
-    assert named | {"long-edge", "strip-metadata"} == set(OPTIONS)
+    assert named | {"long-edge", "strip-metadata"} == set(RUN_OPTIONS)
 
 
 def test_the_command_line_counts_more(folder, tmp_path, seen):
@@ -92,6 +94,8 @@ def test_the_nearest_file_counts_most(folder, tmp_path, seen):
         ("qualty = 9", "qualty: unknown key; did you mean quality?"),
         ('out = "x"', "out: unknown key"),
         ('compare = "x"', "compare: unknown key"),
+        ("full-size = true\nlong-edge = 9", "full-size and long-edge: give one of the two"),
+        ('[camera."X"]\nlong-edge = 9', 'camera."X".long-edge: '),
     ],
 )
 def test_a_wrong_value_names_the_file(folder, tmp_path, text, message):
@@ -121,7 +125,36 @@ def test_files_in_use_are_named(folder, tmp_path, write_photo):
     assert "settings from" not in apply(folder, "-o", tmp_path / "out", "-n", "--no-toml").stderr
 
 
+def test_two_inputs_that_ask_for_both_sizes_are_named(folder, tmp_path, seen):
+    (tmp_path / "other").mkdir()
+    (folder / "enhance.toml").write_text("full-size = true")
+    (tmp_path / "other" / "enhance.toml").write_text("long-edge = 9")
+    ran = apply(folder, tmp_path / "other", "-o", tmp_path / "out")
+    said = ran.stderr.replace("\n", "")
+    assert ran.exit_code == 2 and "full-size and long-edge: give one of the two" in said
+    assert str(folder / "enhance.toml") in said and str(tmp_path / "other/enhance.toml") in said
+    apply(folder, tmp_path / "other", "-o", tmp_path / "out", "--long-edge", 7)
+    assert [config.long_edge for config in seen] == [7]
+
+
 class TestLists:
+    @pytest.mark.parametrize(
+        "coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-32-be"]
+    )
+    @pytest.mark.parametrize("ending", ["\n", "\r\n"])
+    def test_a_list_of_any_editor_is_read(self, tmp_path, seen, coding, ending):
+        names = ["a.jpg", "Größe 1.jpg", "写真.jpg"]
+        mark = "\ufeff" if coding.endswith("-be") else ""
+        text = mark + "".join(name + ending for name in [*names, ""])
+        (tmp_path / "list").write_bytes(text.encode(coding))
+        apply("--from", tmp_path / "list", "-o", tmp_path / "out")
+        assert [config.inputs for config in seen] == [tuple(map(Path, names))]
+
+    def test_a_damaged_list_is_told_in_one_line(self, tmp_path, seen):
+        (tmp_path / "list").write_bytes("a.jpg".encode("utf-16") + b"x")
+        ran = apply("--from", tmp_path / "list", "-o", tmp_path / "out")
+        assert ran.exit_code == 2 and "save it in UTF-8" in ran.stderr and not seen
+
     @pytest.mark.parametrize("separator", [b"\n", b"\r\n", b"\0"])
     def test_a_list_names_photos_and_folders(self, tmp_path, seen, separator):
         names = [b"a b.jpg", b"folder", "é.jpg".encode(), b"caf\xe9.jpg"]

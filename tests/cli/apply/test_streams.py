@@ -182,6 +182,39 @@ def test_what_cannot_be_meant(apply, photo, words, message):
     assert result.stderr.count(b"\n") == 1 and result.stdout == b""
 
 
+@pytest.mark.parametrize("conflict", ["skip", "overwrite", "rename", "error"])
+@pytest.mark.parametrize("name", ["a.jpg", "hard.jpg", "link.jpg"])
+def test_a_photo_on_standard_input_is_an_original(command, photo, conflict, name):
+    photo.with_name("hard.jpg").hardlink_to(photo)
+    photo.with_name("link.jpg").symlink_to(photo)
+    before = photo.read_bytes()
+    words = command("-", "-o", photo.with_name(name), "--on-conflict", conflict)
+    with photo.open("rb") as given:
+        done = subprocess.run(words, stdin=given, capture_output=True, check=False)
+    assert done.returncode == 2 and b"would replace the original" in done.stderr
+    assert photo.read_bytes() == before and photo.with_name(name).samefile(photo)
+
+
+def test_nor_is_it_replaced_by_a_side_output(command, write_photo, tmp_path):
+    original = write_photo(tmp_path / "photos" / "b.jpg.jpg", GREY)
+    before = original.read_bytes()
+    words = command("-", "-o", "r/b.jpg", "--compare", "photos", "--on-conflict", "overwrite")
+    with original.open("rb") as given:
+        done = subprocess.run(words, stdin=given, capture_output=True, check=False)
+    assert done.returncode == 2 and b"would replace an original" in done.stderr
+    assert original.read_bytes() == before
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_standard_output_is_not_added_to_the_original(command, photo, by_name):
+    before = photo.read_bytes()
+    words = command(photo if by_name else "-", "-o", "-")
+    with photo.open("rb") as given, photo.open("ab") as taken:
+        done = subprocess.run(words, stdin=given, stdout=taken, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2 and b"standard output is the original" in done.stderr
+    assert photo.read_bytes() == before
+
+
 def test_a_folder_of_settings_does_not_count_for_standard_input(apply, photo, tmp_path):
     (tmp_path / "enhance.toml").write_text("long-edge = 10\nexposure = 2\n")
     result = apply("-", "--out", "b.png", given=photo.read_bytes())
