@@ -65,9 +65,13 @@ class FileSignature:
             return None
         return cls(state.st_size, state.st_mtime_ns, state.st_ino)
 
-    def may_be_another(self, other: FileSignature) -> bool:
+    def may_be_another(self, other: FileSignature | None) -> bool:
         """Whether two equal signatures are known to be of two files."""
-        return None not in (self.inode, other.inode) and self.inode != other.inode
+        return (
+            other is not None
+            and None not in (self.inode, other.inode)
+            and self.inode != other.inode
+        )
 
 
 class Publisher:

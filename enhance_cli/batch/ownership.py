@@ -197,8 +197,9 @@ class Ownership:
         Photos of a burst may have one size and time, and may have been renamed since.
         """
         now = FileSignature.of(photo)
-        if record.source is not None and record.source == now:
-            return record.source.may_be_another(now) and not _is_same_content(record, photo)
+        if record.source == now:
+            renamed = now is not None and now.may_be_another(record.source)
+            return renamed and not _is_same_content(record, photo)
         return _is_same_path(record, photo) or not _is_same_content(record, photo)
 
     def is_in_the_way(self, path: Path, photo: Path) -> bool:
@@ -246,7 +247,8 @@ class Ownership:
                         self._published.add(own)
                     return
         raise PlaceTakenError(
-            f"{path}: a file is there that enhance did not write; it was left as it is"
+            f"{path}: a file is there that enhance did not write, or in a run into another --out; "
+            "it was left as it is"
         )
 
 

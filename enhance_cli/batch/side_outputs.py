@@ -301,7 +301,7 @@ class SideOutputs:
             )
         self._warnings.append(
             f"--gallery {path}: {what_happens}, since a file is there that enhance did not "
-            "write; choose another name or another --on-conflict"
+            "write, or in a run into another --out; choose another name or another --on-conflict"
         )
         return False
 

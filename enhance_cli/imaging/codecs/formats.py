@@ -151,12 +151,13 @@ def photos_below(
             for name in folders
             if not name.startswith(".") and name not in SYSTEM_FOLDERS and name not in own
         )
-        for name in folders if warnings is not None else ():
-            if (here / name).is_symlink() and not _is_within(here / name, real):
-                warnings.append(
-                    f"{here / name}: folder passed over, since it is a link; give it as an input "
-                    "as well to have its photos"
-                )
+        if warnings is not None:
+            warnings += (
+                f"{path}: folder passed over, since it is a link; give it as an input as well to "
+                "have its photos"
+                for path in (here / name for name in folders)
+                if path.is_symlink() and not _is_within(path, real)
+            )
         for name in sorted(files):
             try:
                 found = is_photo(here / name)

@@ -234,7 +234,7 @@ def _in_strips(levels: Levels, convert: Callable[[Levels], NDArray[np.float32]])
 def _inks_to_rgb(inks: Levels, profile: bytes | None) -> NDArray[np.float32]:
     if profile:
         return cmyk_to_srgb(inks, profile)
-    paper = np.float32(1) - inks.astype(np.float32) / np.float32(max_value(inks.dtype))
+    paper = np.subtract(1, inks / np.float32(max_value(inks.dtype)), dtype=np.float32)
     return paper[..., :3] * paper[..., 3:]
 
 
