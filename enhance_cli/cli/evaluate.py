@@ -223,7 +223,9 @@ def _table(split: str, run: Evaluator, paper: bool) -> Table:
     from enhance_cli.evaluation.published import PUBLISHED
     from enhance_cli.imaging.metrics import SSIM_SETTINGS
 
-    title = f"{split}: {len(run.pairs)} photos, expert {run.collection.config.expert.upper()}"
+    title = f"{split}: {len(run.pairs)} {'photo' if len(run.pairs) == 1 else 'photos'}"
+    if _is_of_fivek(run):
+        title += f", expert {run.collection.config.expert.upper()}"
     caption = f"SSIM: {SSIM_SETTINGS}"
     if run.changes:
         caption += "\ndo no harm: the change of the expert's versions, finished already"
@@ -250,6 +252,11 @@ def _table(split: str, run: Evaluator, paper: bool) -> Table:
     return table
 
 
+def _is_of_fivek(run: Evaluator) -> bool:
+    """Whether some of the pairs are FiveK's, whose experts have names."""
+    return any(source.kind == "fivek" for source in run.collection.config.sources)
+
+
 def _figures(score: Score | PublishedRow) -> list[str]:
     figures = ((score.l2_lab, 2), (score.psnr, 2), (score.ssim, 3))
     return ["-" if value is None else f"{value:.{digits}f}" for value, digits in figures]
@@ -261,7 +268,7 @@ def _document(split: str, expert: str, run: Evaluator, paper: bool) -> dict[str,
 
     document: dict[str, Any] = {
         "split": split,
-        "expert": expert,
+        "expert": expert if _is_of_fivek(run) else None,
         "photos": len(run.pairs),
         "ssim": SSIM_SETTINGS,
         "sources": [

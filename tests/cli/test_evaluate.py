@@ -85,6 +85,18 @@ def test_pairs_and_disk_space_are_reported_before_rendering(
     assert "rendering" not in run(*command).stderr
 
 
+def test_only_pairs_of_fivek_have_an_expert(write_pairs, split, brightening_weights):
+    root = write_pairs()
+    common = ("--split", split, "--device", "cpu", "--weights", brightening_weights)
+    assert "expert C" in run("eval", "--fivek-root", root, *common).stdout
+    (root / "input").rename(root / "before")
+    (root / "expertC").rename(root / "after")
+    common = ("eval", "--pairs", root, *common[2:])
+    own = run(*common)
+    assert own.exit_code == 0 and "expert C" not in own.stdout and "all: 4 photos" in own.stdout
+    assert json.loads(run(*common, "--json").stdout)["expert"] is None
+
+
 def test_a_csv_that_cannot_be_written_is_an_error(write_pairs, split, brightening_weights):
     result = run(
         *("eval", "--fivek-root", write_pairs(), "--split", split, "--device", "cpu"),
