@@ -190,6 +190,9 @@ _BETWEEN = re.compile(r"[\s,;:/|()\[\]&\"'+]{1,8}")
 _DASH = re.compile(r"\s?[\u2013\u2014~_]\s?-?")
 """What separates the numbers of a pair; ranges have a dash, too."""
 
+_CODE = re.compile(r"^(?:ASCII|UNICODE|JIS)(?=.)")
+"""What EXIF's comments begin with: the character code, right before the text."""
+
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 
@@ -254,7 +257,7 @@ def _is_embedded(text: str) -> bool:
 
 def _forms(text: str) -> set[str]:
     """A text, and what it reads once escapes are resolved; signs that look alike are the same."""
-    plain = html.unescape(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
+    plain = html.unescape(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), _CODE.sub("", text)))
     return {
         "º".join(
             unicodedata.normalize("NFKC", part)

@@ -379,7 +379,9 @@ NOTATIONS = [
 
 
 @pytest.mark.parametrize("text", NOTATIONS)
-@pytest.mark.parametrize("around", ["{}", "Eiffel Tower ({}), 2024", "12 photos\n{}\nby Zoe"])
+@pytest.mark.parametrize(
+    "around", ["{}", "ASCII{}", "Eiffel Tower ({}), 2024", "12 photos\n{}\nby Zoe"]
+)
 def test_coordinates_are_recognised(text, around):
     assert may_tell_location(around.format(text))
 
