@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import piexif
+from PIL import Image
 
 from enhance_cli.imaging.metadata.exif_block import (
     COLOR_SPACE,
@@ -138,17 +139,34 @@ def camera_in(found: bytes | Tags | None) -> tuple[str, ...]:
     Args:
         found: The EXIF block as stored in the file, or tags by directory.
     """
-    if found is None:
-        return ()
     if isinstance(found, bytes):
-        try:
-            found = read_tags(PREFIX + found.removeprefix(PREFIX))
-        except ExifError:
-            return ()
-    values = [found.get("0th", {}).get(tag) for tag in _CAMERA]
-    texts = (one.decode("utf-8", "replace") for one in values if isinstance(one, bytes))
-    plain = (one.split("\0")[0].strip() for one in texts)
+        values = _camera_by_pillow(found) or _camera_in_tags(_tags_of(found))
+    else:
+        values = _camera_in_tags(found or {})
+    texts = (one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values)
+    plain = (one.split("\0")[0].strip() for one in texts if isinstance(one, str))
     return tuple(one for one in plain if one)
+
+
+def _camera_by_pillow(found: bytes) -> list[Any]:
+    """Make and model, read fast; nothing if the block is damaged, or newer than Pillow."""
+    block = Image.Exif()
+    try:
+        block.load(found)
+        return [value for tag in _CAMERA if (value := block.get(tag))]
+    except Exception:  # a damaged block, which fails in many ways
+        return []
+
+
+def _camera_in_tags(tags: Tags) -> list[Any]:
+    return [tags.get("0th", {}).get(tag) for tag in _CAMERA]
+
+
+def _tags_of(found: bytes) -> Tags:
+    try:
+        return read_tags(PREFIX + found.removeprefix(PREFIX))
+    except ExifError:
+        return {}
 
 
 _CAMERA = piexif.ImageIFD.Make, piexif.ImageIFD.Model

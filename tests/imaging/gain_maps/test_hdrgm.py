@@ -50,7 +50,7 @@ def test_other_words_of_the_photos_packet_stay_and_the_photo_keeps_its_name():
     packet = PACKET.format('> <a:b xmlns:a="c">d</a:b>').replace('about=""', "about='uuid:1'")
     announced = hdrgm.announce(packet.encode(), 4321)
     assert b'<a:b xmlns:a="c">d</a:b>' in announced
-    assert announced.count(b"uuid:1") == 2 and hdrgm.announced(announced) == (4321, 4321)
+    assert announced.count(b"uuid:1") == 2 and hdrgm.announced(announced)[:2] == (4321, 4321)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_list_of_elements_is_read():
         for name, length in [("Primary", 0), ("GainMap", 500)]
     )
     packet = f'<a xmlns:I="http://ns.google.com/photos/1.0/container/item/">{items}</a>'
-    assert hdrgm.announced(packet.encode()) == (500, 500)
+    assert hdrgm.announced(packet.encode())[:2] == (500, 500)
 
 
 def test_what_lies_behind_the_map_is_counted():
@@ -76,4 +76,4 @@ def test_what_lies_behind_the_map_is_counted():
         f"<b {item.format(*one)}/>"
         for one in [("Primary", 0), ("GainMap", 500), ("MotionPhoto", 4000)]
     )
-    assert hdrgm.announced((packet + "</a>").encode()) == (4500, 500)
+    assert hdrgm.announced((packet + "</a>").encode())[:2] == (4500, 500)
