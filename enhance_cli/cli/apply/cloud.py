@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enhance_cli.cli.apply.destination import STREAM
 from enhance_cli.cli.apply.progress import ApplyProgress, Verbosity, signals_stop
-from enhance_cli.cli.apply.report import MOST_NAMED, summary_lines
+from enhance_cli.cli.apply.report import (
+    MOST_NAMED,
+    PLANNED,
+    plan_counts,
+    run_counts,
+    summary_lines,
+)
 from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
 from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
@@ -84,8 +90,9 @@ def apply_to_stores(
     if dry_run:
         run = prepare_run(config, inputs, out, part)
         with closing(ShardWorker(run)) as worker:
-            worker.look_read = _say_settings
-            _show_plan(run, worker, as_json or json_lines)
+            if verbosity is not Verbosity.QUIET:
+                worker.look_read = _say_settings
+            _show_plan(run, worker, as_json, json_lines, quiet=verbosity is Verbosity.QUIET)
         return Counter(), False
     with _connected(cluster):
         run = begin_run(prepare_run(config, inputs, out, part, _command()))
@@ -199,7 +206,9 @@ def _command() -> str:
     return shlex.join(["enhance", *words])
 
 
-def _show_plan(run: CloudRun, worker: ShardWorker, as_json: bool) -> None:
+def _show_plan(
+    run: CloudRun, worker: ShardWorker, as_json: bool, json_lines: bool, quiet: bool
+) -> None:
     """Print what a run would do."""
     from enhance_cli.batch.conflicts import SKIPPED
 
@@ -209,13 +218,33 @@ def _show_plan(run: CloudRun, worker: ShardWorker, as_json: bool) -> None:
         skipped = reason in {str(one) for one in SKIPPED}
         counts[skipped] += 1
         if as_json:
-            photos.append({"input": name, "output": output, "skipped": skipped, "reason": reason})
+            photos.append(_planned(name, output, reason, skipped))
+        elif json_lines:
+            say_json_line({"event": "photo", **_planned(name, output, reason, skipped)})
         else:
             say_result(f"{'skip' if skipped else 'write'} {output} from {name} ({reason})")
+    count = plan_counts(counts[False], counts[True])
     if as_json:
-        say_json({"photos": sorted(photos, key=_order(run, lambda photo: photo["input"]))})
-        return
-    say(f"{counts[False]} to write, {counts[True]} to skip; nothing was done")
+        order = _order(run, lambda photo: photo["input"])
+        say_json({**count, "photos": sorted(photos, key=order)})
+    elif json_lines:
+        say_json_line({"event": "end", **count})
+    elif not quiet:
+        say(f"{counts[False]} to write, {counts[True]} to skip; nothing was done")
+
+
+def _planned(name: str, output: str, reason: str, skipped: bool) -> dict[str, object]:
+    """A photo of a dry run in JSON."""
+    return {
+        "input": name,
+        "output": output,
+        "status": "skipped" if skipped else PLANNED,
+        "reason": reason,
+        "error": None,
+        "warnings": [],
+        "seconds": 0.0,
+        "skipped": skipped,
+    }
 
 
 def _decisions(run: CloudRun, worker: ShardWorker) -> Iterator[tuple[str, str, str]]:
@@ -251,11 +280,12 @@ class _Outcomes:
 
     def show(self, interrupted: bool, quiet: bool) -> None:
         counts = {status: self.counts[status] for status in ("done", "failed", "skipped")}
+        count = run_counts(counts, interrupted)
         if self._as_json:
             order = _order(self._run, lambda photo: str(photo["input"]))
-            say_json({**counts, "photos": sorted(self._photos, key=order)})
+            say_json({**count, "photos": sorted(self._photos, key=order)})
         elif self._json_lines:
-            say_json_line({"event": "end", **counts, "interrupted": interrupted})
+            say_json_line({"event": "end", **count})
         elif not quiet:
             number, places = self._number_in_the_way, self._in_the_way
             say_result(*summary_lines(counts, self._config, f"in {self._run.out}", number, places))

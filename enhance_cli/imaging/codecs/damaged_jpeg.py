@@ -90,7 +90,7 @@ def _problem(picture: bytes, said: str, *, ended: bool) -> str | None:
         filled = imagecodecs.jpeg8_decode(picture + _FILLING + _END)
         shorter = imagecodecs.jpeg8_decode(picture[:cut] + _FILLING + _END)
     except (imagecodecs.Jpeg8Error, ValueError) as problem:
-        return said or str(problem)
+        return None if said and not _tells_damage(said) else said or str(problem)
     whole = max(0, len(pixels) - (0 if ended else _LAST_BLOCKS))
     if not np.array_equal(pixels[:whole], filled[:whole]):
         return "truncated: a part of the picture is missing"
@@ -102,7 +102,11 @@ def _problem(picture: bytes, said: str, *, ended: bool) -> str | None:
         return said if int(surplus[1]) > _FEW else None
     if not ended and "premature end" in said:
         return None
-    return said if any(words in said for words in _DAMAGE) else None
+    return said if _tells_damage(said) else None
+
+
+def _tells_damage(said: str) -> bool:
+    return any(words in said for words in _DAMAGE) or _SURPLUS.search(said) is not None
 
 
 def _complaint(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import piexif
@@ -13,7 +14,7 @@ from PIL import Image
 
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
-from enhance_cli.imaging.metadata import iptc
+from enhance_cli.imaging.metadata import exif, iptc
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
 
 BLOCK = piexif.dump({
@@ -24,10 +25,11 @@ BLOCK = piexif.dump({
 
 @pytest.fixture
 def loads(monkeypatch):
-    """Every source that piexif has read."""
+    """Every source whose directories have been read."""
     sources = []
-    load = piexif.load
-    monkeypatch.setattr(piexif, "load", lambda source: sources.append(source) or load(source))
+    load = exif.read_directories
+    noting = lambda source: sources.append(str(source)) or load(source)  # noqa: E731
+    monkeypatch.setattr(exif, "read_directories", noting)
     return sources
 
 
@@ -77,7 +79,7 @@ def test_exif_that_cannot_be_read_is_named_and_the_photo_still_read(write, monke
     def fail(_source):
         raise ValueError("damaged")
 
-    monkeypatch.setattr(piexif, "load", fail)
+    monkeypatch.setattr(exif, "read_directories", fail)
     photo = decode(write(suffix))
     assert photo.metadata.exif is None
     assert metadata_for_result(photo.metadata, photo.size)[1] == (
@@ -106,17 +108,17 @@ class WithPreview:
 
 
 def test_a_raw_not_built_like_a_tiff_has_the_exif_of_its_preview(write, monkeypatch, tmp_path):
-    """In Fujifilm's RAF and Canon's CR3, only the JPEG inside has EXIF that piexif can read."""
+    """In Fujifilm's RAF and Canon's CR3, only the JPEG inside has EXIF that can be read."""
     Image.fromarray(smooth(60, 40)).save(tmp_path / "preview.jpg", exif=BLOCK)
     preview = (tmp_path / "preview.jpg").read_bytes()
-    load, imread = piexif.load, rawpy.imread
+    load, imread = exif.read_directories, rawpy.imread
 
     def load_bytes_alone(source):
-        if isinstance(source, str):
+        if isinstance(source, Path):
             raise ValueError("not a TIFF")
         return load(source)
 
-    monkeypatch.setattr(piexif, "load", load_bytes_alone)
+    monkeypatch.setattr(exif, "read_directories", load_bytes_alone)
     monkeypatch.setattr(rawpy, "imread", lambda path: WithPreview(imread(path), preview))
     metadata = decode(write("dng")).metadata
     assert metadata.unreadable == ()
@@ -136,7 +138,7 @@ def test_a_raw_without_any_exif_keeps_its_date_and_exposure(write, monkeypatch):
     command = ["exiftool", "-q", "-overwrite_original", *(f"-{tag}" for tag in tags), path]
     subprocess.run(command, check=True)
     with monkeypatch.context() as context:
-        context.setattr(piexif, "load", fail)
+        context.setattr(exif, "read_directories", fail)
         photo = decode(path)
     metadata, lost = metadata_for_result(photo.metadata, photo.size)
     assert lost == ("its EXIF cannot be read; date and exposure are kept",)
