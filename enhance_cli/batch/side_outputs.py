@@ -194,13 +194,11 @@ class SideOutputs:
         photos: Number of photos in the run; the more, the smaller the pictures in the gallery.
 
     Attributes:
+        gallery: The gallery that the last run has written; None if it has written none.
         passed_over: Places of side outputs of skipped photos in which others' files are.
 
     Raises:
         UsageError: One of them would be among the originals or the results, or is not an HTML file.
-
-    Attributes:
-        gallery: The gallery that the last run has written; None if it has written none.
     """
 
     def __init__(

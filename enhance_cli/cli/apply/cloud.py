@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enhance_cli.cli.apply.destination import STREAM
-from enhance_cli.cli.apply.progress import ApplyProgress, Verbosity, signals_stop
+from enhance_cli.cli.apply.progress import (
+    ApplyProgress,
+    Verbosity,
+    say_settings,
+    signals_stop,
+)
 from enhance_cli.cli.apply.report import (
     MOST_NAMED,
     PLANNED,
@@ -91,7 +96,7 @@ def apply_to_stores(
         run = prepare_run(config, inputs, out, part)
         with closing(ShardWorker(run)) as worker:
             if verbosity is not Verbosity.QUIET:
-                worker.look_read = _say_settings
+                worker.look_read = say_settings
             _show_plan(run, worker, as_json, json_lines, quiet=verbosity is Verbosity.QUIET)
         return Counter(), False
     with _connected(cluster):
@@ -133,7 +138,7 @@ def _workers(run: CloudRun, cluster: str | None, verbosity: Verbosity) -> Genera
 
         with closing(ShardWorker(run)) as worker:
             if verbosity is not Verbosity.QUIET:
-                worker.look_read = _say_settings
+                worker.look_read = say_settings
             yield _Workers(worker, work_through(run, worker))
         return
     from enhance_cli.cloud.cluster.cluster_run import cluster_engine, work_through_cluster
@@ -141,10 +146,6 @@ def _workers(run: CloudRun, cluster: str | None, verbosity: Verbosity) -> Genera
     engine = cluster_engine(run, say_warning)
     with closing(work_through_cluster(run, engine)) as outcomes:
         yield _Workers(engine, outcomes, lambda: _status(engine))
-
-
-def _say_settings(file: str) -> None:
-    say(f"settings from {file} (--no-toml ignores it)")
 
 
 def _status(engine: ClusterEngine) -> str:
@@ -234,17 +235,11 @@ def _show_plan(
 
 
 def _planned(name: str, output: str, reason: str, skipped: bool) -> dict[str, object]:
-    """A photo of a dry run in JSON."""
-    return {
-        "input": name,
-        "output": output,
-        "status": "skipped" if skipped else PLANNED,
-        "reason": reason,
-        "error": None,
-        "warnings": [],
-        "seconds": 0.0,
-        "skipped": skipped,
-    }
+    """A photo of a dry run in JSON: what is said of it after a run, as far as it is known."""
+    from enhance_cli.cloud.shard import ShardOutcome
+
+    outcome = ShardOutcome(0, name, output, "skipped" if skipped else PLANNED, reason)
+    return {**_described(outcome), "skipped": skipped}
 
 
 def _decisions(run: CloudRun, worker: ShardWorker) -> Iterator[tuple[str, str, str]]:

@@ -124,12 +124,17 @@ def _guarding(original: Identity, config: ApplyConfig) -> BatchRunner:
     return BatchRunner(config, replace(plan, originals=originals))
 
 
+def say_settings(file: str) -> None:
+    """Name a settings file that counts."""
+    say(f"settings from {file} (--no-toml ignores it)")
+
+
 def say_beforehand(runner: BatchRunner) -> None:
     """Say which files beside the photos have a say in the run, and which were passed over."""
     if runner.plan.passed_over:
         say(runner.plan.passed_over)
     for path in runner.look_files:
-        say(f"settings from {path} (--no-toml ignores it)")
+        say_settings(str(path))
 
 
 def _spinner(text: str, verbosity: Verbosity) -> contextlib.AbstractContextManager[Status | None]:
