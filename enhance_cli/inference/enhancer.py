@@ -22,6 +22,7 @@ from enhance_cli.imaging.color_loop import ColorCoefficients
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import Resampling, Size, resize_unrounded
 from enhance_cli.inference.device import pick_device
+from enhance_cli.inference.packed_convolutions import pack_convolutions
 from enhance_cli.inference.picture import Picture, photo_of, through_photo
 from enhance_cli.inference.retouch import Retouch, apply_retouch, memory_errors_reported, unchanged
 from enhance_cli.inference.weights import load_weights
@@ -89,6 +90,9 @@ class Enhancer:
         chosen = pick_device(device)
         path = find_weights(Path(weights) if weights is not None else None)
         model = fuse_batch_norm(load_weights(path, chosen).model)
+        if chosen.type == "cpu" and model.cenet is not None:
+            side = model.config.input_side
+            pack_convolutions(model.cenet.backbone, torch.zeros(1, 3, side, side))
         return cls(model, chosen, path, cpu_fallback=True)
 
     def __repr__(self) -> str:
