@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enhance_cli.imaging import resize
 from enhance_cli.imaging.block_means import block_means
 from enhance_cli.imaging.resize import (
+    Size,
+    _resize_bytes,
     fit_within,
     resize_image,
     resize_pixels,
@@ -34,6 +37,32 @@ def test_arrays_are_downscaled_as_images_are(size):
     assert sixteen_bit.dtype == np.uint16 and np.abs(sixteen_bit / 257 - expected).max() <= 2
     floats = resize_pixels(np.asarray(image, np.float32)[..., 0] / 255, target)
     assert floats.dtype == np.float32 and np.abs(floats * 255 - expected[..., 0]).max() <= 2
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,), (4,)])
+@pytest.mark.parametrize("size", [(500, 333), (211, 300), (1, 1), (1499, 999), (1600, 1100)])
+def test_bytes_are_resized_as_pillow_does(channels, size):
+    draw = np.random.default_rng(3)
+    small = draw.integers(0, 256, (250, 375, *channels), dtype=np.uint8)
+    planes = [
+        Image.fromarray(plane).resize((1500, 1000), Image.Resampling.BICUBIC)
+        for plane in np.moveaxis(small.reshape(250, 375, -1), 2, 0)
+    ]
+    pixels = np.stack(planes, axis=2).reshape(1000, 1500, *channels)
+    pixels.flags.writeable = False  # as arrays from Pillow are
+    expected = np.stack([plane.resize(size, Image.Resampling.LANCZOS) for plane in planes], axis=2)
+    resized = _resize_bytes(pixels, Size(*size))
+    assert resized.dtype == np.uint8 and resized.flags.c_contiguous
+    assert resized.shape == (size[1], size[0], *channels)
+    difference = np.abs(resized.reshape(expected.shape) - expected.astype(float))
+    assert difference.max() <= 2 and (difference > 0).mean() < 0.02
+
+
+def test_without_pytorchs_filter_bytes_are_resized_by_pillow(monkeypatch):
+    pixels = np.random.default_rng(4).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    monkeypatch.setattr(resize, "_torch_has_lanczos", lambda: False)
+    expected = np.asarray(Image.fromarray(pixels).resize((50, 33), Image.Resampling.LANCZOS))
+    np.testing.assert_array_equal(resize_pixels(pixels, Size(50, 33)), expected)
 
 
 @pytest.mark.parametrize("size", [(90, 60), (600, 400), (900, 700)])

@@ -217,13 +217,13 @@ def _read_image(
 
 
 def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: list[str]) -> Photo:
-    """Read an opened JPEG, at full size with few copies."""
+    """Read an opened JPEG, with few copies if it is in color."""
     pixels = read_jpeg(path.read_bytes(), image, warnings, reduced=long_edge is not None)
     if isinstance(pixels, bytes):
         with open_image(path, pixels) as mended:
             mended.draft(None, image.size)
             return photo_from_image(mended, long_edge, warnings)
-    if long_edge is None and image.mode == "RGB":
+    if image.mode == "RGB":
         return _photo_of(StoredImage(pixels), image, long_edge, warnings)
     decoded = Image.fromarray(pixels, image.mode)
     return photo_from_image(image, long_edge, warnings, decoded)

@@ -3,6 +3,7 @@ import time
 
 import numpy as np
 import pytest
+import simplejpeg
 import tifffile
 from pictures import QUADRANTS, enlarged
 from PIL import Image
@@ -10,7 +11,6 @@ from PIL import Image
 from enhance_cli import time_limit
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging import file_limits
-from enhance_cli.imaging.codecs import pillow_image
 from enhance_cli.imaging.codecs.decode import decode
 
 STORED = {
@@ -53,15 +53,22 @@ def test_decoding_at_reduced_scale_looks_like_resizing(tmp_path, coffee, write_p
     assert difference.mean() < 1 and np.percentile(difference, 99) < 6
 
 
-def test_a_large_jpeg_is_decoded_at_reduced_scale(tmp_path, write_photo, monkeypatch):
-    path = write_photo(tmp_path / "large.jpg", size=(4000, 2000))
-    sizes = []
-    convert = pillow_image._to_eight_bits
-    monkeypatch.setattr(
-        pillow_image, "_to_eight_bits", lambda image: sizes.append(image.size) or convert(image)
-    )
-    decode(path, 500)
-    assert sizes == [(1000, 500)]
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_large_jpeg_is_decoded_at_reduced_scale(tmp_path, monkeypatch, mode):
+    path = tmp_path / "large.jpg"
+    Image.new(mode, (4000, 2000)).save(path)
+    shapes, reserved = [], []
+    decode_jpeg = simplejpeg.decode_jpeg
+
+    def watched(*arguments, **options):
+        pixels = decode_jpeg(*arguments, **options)
+        shapes.append(pixels.shape[:2])
+        return pixels
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", watched)
+    decode(path, 500, reserve=reserved.append)
+    assert shapes == [(500, 1000)]
+    assert reserved == [500 * 1000]
 
 
 @pytest.mark.proves("Size", "photos are never enlarged")
