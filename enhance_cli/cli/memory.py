@@ -7,8 +7,9 @@ import ctypes
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Parameters of ``mallopt`` (malloc.h)."""
 
-LARGE = 2**22
-"""Bytes from which freed memory is given back. The networks' layers take less and are reused."""
+LARGE = 2**24
+"""Bytes from which freed memory is given back. JPEG files, and what is decoded for 500 px, take
+less and are reused: to get memory from the system takes longer than to fill it."""
 
 
 def return_freed_memory() -> None:

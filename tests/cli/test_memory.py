@@ -16,7 +16,7 @@ def resident():
 
 def work(kept):
     for _ in range(2):  # glibc keeps what has the size of a block that was freed before
-        blocks = [b"x" * (6 << 20) for _ in range(10)]
+        blocks = [b"x" * (20 << 20) for _ in range(10)]
         kept.append(b"x" * (1 << 16))  # above the blocks, so that the heap cannot shrink
         del blocks
 
