@@ -28,6 +28,7 @@ FLOORS = {
     "errors": 0,
     "atomic_write": 0,
     "time_limit": 0,
+    "freed_memory": 0,
 }
 """A room imports from lower floors only; rooms of one floor do not import each other."""
 

@@ -25,11 +25,11 @@ from enhance_cli.cli.console import (
     say_result,
     say_warning,
 )
-from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.cli.options import number, with_options_of
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import LONG_EDGE
 from enhance_cli.errors import UsageError
+from enhance_cli.freed_memory import return_freed_memory
 
 if TYPE_CHECKING:
     from enhance_cli.batch.outcome import PhotoOutcome

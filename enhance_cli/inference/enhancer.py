@@ -17,6 +17,7 @@ from enhance_cli.config.apply import check_long_edge, check_strength
 from enhance_cli.config.dials import NEUTRAL, Dials, check_dials
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import PictureError, RetouchError, UsageError
+from enhance_cli.freed_memory import return_holes
 from enhance_cli.imaging.codecs.pillow_image import PillowImage
 from enhance_cli.imaging.color_loop import ColorCoefficients
 from enhance_cli.imaging.photo import Photo
@@ -93,6 +94,7 @@ class Enhancer:
         if chosen.type == "cpu" and model.cenet is not None:
             side = model.config.input_side
             pack_convolutions(model.cenet.backbone, torch.zeros(1, 3, side, side))
+        return_holes()
         return cls(model, chosen, path, cpu_fallback=True)
 
     def __repr__(self) -> str:

@@ -26,9 +26,9 @@ from enhance_cli.cli.apply.report import (
     summary_lines,
 )
 from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
-from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
+from enhance_cli.freed_memory import return_freed_memory
 
 if TYPE_CHECKING:
     from enhance_cli.cloud.cluster.engine import ClusterEngine

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from enhance_cli.atomic_write import Identity
 from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
-from enhance_cli.cli.memory import return_freed_memory
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
+from enhance_cli.freed_memory import return_freed_memory
 
 if TYPE_CHECKING:
     from rich.progress import Progress
