@@ -99,7 +99,12 @@ _WORDS = re.compile(
     | /{{3}}[^\W\d_]{{1,30}}[.。・][^\W\d_]{{1,30}}[.。・][^\W\d_]{{1,30}}
     | \b(?:multi)?(?:point|linestring|polygon)\s?[zm]{{0,2}}\s?\({{1,3}}
         \s?[+-]?\d{{1,3}}(?:\.\d{{1,20}})?\s{{1,3}}[+-]?\d
-    | \d[.,]\d{{2,20}}\W{{0,3}}{_CARDINAL}\b""",
+    | \d[.,]\d{{2,20}}\W{{0,3}}{_CARDINAL}\b
+    | \b{_CARDINAL}[\s:=]{{1,3}}[+-]?\d{{1,3}}[.,]\d{{3,20}}
+    | \d[.,]\d{{3,20}}\W{{0,3}}(?:lat|lng|long?)\b
+    | \b(?:breite|l(?:ä|ae)nge)\b\W{{0,3}}\d{{1,3}}[.,]\d{{4,20}}
+    | \d[.,]\d{{2,20}}\W{{0,3}}(?:[сю]\.?\s?ш|[вз]\.?\s?д)(?!\w)
+    | (?<!\w)(?:[сю]\.?\s?ш|[вз]\.?\s?д)[.:=\s]{{1,3}}\d{{1,3}}[.,]\d{{2}}""",
     re.IGNORECASE | re.VERBOSE,
 )
 """Words that announce coordinates, addresses of maps, and places written as words."""
@@ -133,10 +138,12 @@ def _pair(angle: str, north: str, east: str) -> str:
 
 _COMPASS = re.compile(
     rf"""{_pair(_ANGLE, "NS", "EWO")} | {_pair(_FINE, "ns", "ewo")}
-    | (?<![A-Za-z])[NSEWO]\s?\d{{1,5}}[.,]\d{{3,20}} | \d[.,]\d{{4,20}},?\s?[NSEWO]\b
-    | \d\.\d{{3,20}}\s?,?\s?[NSEWO]\b
+    | (?<![A-Za-z])(?<![A-Za-z]/)[NSEWO]\s?[:=_-]?\s?[+-]?\d{{1,5}}[.,]\d{{3,20}}
+    | (?<![\d.])\d{{1,5}}(?:,\d{{4,20}}|\.\d{{3,20}})(?:[_/-]|\s?,?\s?)[NSEWO](?![^\W_])
+    | (?<![^\W_])[new]\s?\d{{1,3}}[.,]\d{{4,20}}
+    | (?<![\d.])\d{{2,3}}[.,]\d{{4,20}}\s?[new]\b
     | (?<!\d)\d{{1,3}},\d{{1,2}}(?:\.\d{{1,20}}|,\d{{1,2}}(?:\.\d{{1,20}})?)\s?[NSEWO]\b
-    | (?<![\d.:-])\d{{1,3}}(?:[\s:.-]\d{{1,2}}){{2}}(?:[.,]\d{{1,20}})?\s?[NSEWO]\b
+    | (?<![\d.:-])\d{{1,3}}(?P<by>[\s:.-])\d{{1,2}}(?P=by)\d{{1,2}}(?:[.,]\d{{1,20}})?\s?[NSEWO]\b
     | (?<![A-Za-z])[NSEWO]\s?\d{{1,3}}(?:[\s:-]\d{{1,2}}){{2}}\b
     | (?<![A-Za-z])[NSEWO]\s?\d{{1,3}}[\s:-]\d{{1,2}}[.,]\d{{2,20}}
     | (?<!\d)\d{{1,3}}[\s:-]\d{{1,2}}\.\d{{2,20}}\s?[NSEWO]\b
@@ -297,4 +304,5 @@ def _are_coordinates(first: re.Match[str], second: re.Match[str], between: str) 
 
 
 def _value(number: re.Match[str]) -> float:
-    return float(f"{number['whole'].replace(' ', '')}.{number['part'] or 0}")
+    whole = "".join(number["whole"].split())  # a sign may stand apart, even on a line of its own
+    return float(f"{whole}.{number['part'] or 0}")

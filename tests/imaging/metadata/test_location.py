@@ -375,6 +375,9 @@ NOTATIONS = [
     *("٤٨\u066b٨٤٨٤ ٢\u066b٢٩٤٤", "\uff14\uff18.8584 2.2945", "48.8584\u200b, 2.2945"),
     *("北纬48度 东经2度",),
     *("33.8568 S", "W 2.2945", "S 33 51 24 E 151 12 55", "48.5 N, 2.25 O"),
+    *("N: 48.2082", "N=48.208", "N-48.2082", "N_48.2082", "48.2082_N", "48.2082-E", "n 48.2082"),
+    *("16.3738e", "North 48.2082", "Ost: 16,374", "Oeste 3.7038", "48.2082 lat", "16.374 lon"),
+    *("Breite 48.2082", "Länge: 16,3738", "55.7558 с.ш.", "в.д. 37.6173", "48.12.30 N"),  # noqa: RUF001
 ]  # fmt: skip
 
 
@@ -455,6 +458,12 @@ def test_any_coordinates_are_recognised(latitude, longitude, between, digits, wr
         *("12.50 € and 18.75 €", "1,250 people and 3,500 dogs", "A long 30 s exposure", "3.14159"),
         *("Room 12 North, 5 miles east", "-5 degrees, snow", "24.0-70.0 mm f/2.8", "10:30 - 11:45"),
         *("The coordinator: Anna", "5' 10\" tall", "1º premio", "12, 34", "0.034251", "Ver.1.00"),
+        *("100 E Main", "f 1.8", "AF-S NIKKOR 16-80mm f/2.8-4E ED VR", "70-300mm f/4.5-5.6E"),
+        *("AF Zoom-Nikkor 35-135mm f/3.5-4.5 N", "Samsung NX 16-50mm F2-2.8 S ED OIS", "N 95"),
+        *("12 W 5th Street", "9.81 N", "2.5 W LED", "S/N: 10.234", "10.25.2024 E", "n=2.414"),
+        *("W 10.5 x H 20", "E 12.50", "0.0125 s", "Le prix est 12,50 €", "Breite 12.5 cm"),
+        *("Снято в 2024 в д. Иваново", "в д. 5"),
+        *("5 km\n-\t9, 5",),
     ],
 )  # fmt: skip
 def test_other_texts_are_not(text):
