@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import piexif
 
-from enhance_cli.imaging.metadata.location import may_tell_location
+from enhance_cli.imaging.metadata.location import bytes_may_tell_location
 
 EXIF_DIRECTORY = 0x8769
 """The tag of the first directory that points to the EXIF directory."""
@@ -209,9 +209,7 @@ class ExifBlock:
             return False
         value = bytes(self.bytes[start:end])
         if entry.type == _ASCII or entry.tag in _TEXTS:
-            characters = value.replace(b"\x00", b"")  # of UTF-16, too
-            texts = [characters.decode(encoding, "replace") for encoding in ("utf-8", "latin-1")]
-            return not any(may_tell_location(text) for text in texts)
+            return not bytes_may_tell_location(value, wide=entry.tag in _XP_TEXTS)
         return len(value) <= (_MAX_BYTES if WIDTHS[entry.type] == 1 else _MAX_NUMBERS)
 
     def _keep_only(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from enhance_cli.imaging.metadata.location import may_tell_location
+from enhance_cli.imaging.metadata.location import bytes_may_tell_location
 
 RESOURCE = 0x0404
 """Id of the resource that holds the records (IPTC-NAA)."""
@@ -67,15 +67,11 @@ def without_places(records: bytes) -> bytes | None:
     try:
         for record, number, content, whole in _data_sets(records):
             described = record == _APPLICATION and number <= _LAST_TEXT and number not in _PLACES
-            if record == _ENVELOPE or (described and not _tells_location(content)):
+            if record == _ENVELOPE or (described and not bytes_may_tell_location(content)):
                 kept.append(whole)
     except (struct.error, ValueError):
         return None
     return b"".join(kept) or None
-
-
-def _tells_location(content: bytes) -> bool:
-    return any(may_tell_location(content.decode(code, "replace")) for code in ("utf-8", "latin-1"))
 
 
 def _data_sets(records: bytes) -> Iterator[tuple[int, int, bytes, bytes]]:

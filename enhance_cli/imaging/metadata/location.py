@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections import Counter
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
@@ -197,8 +198,11 @@ _BETWEEN = re.compile(r"[\s,;:/|()\[\]&\"'+]{1,8}")
 _DASH = re.compile(r"\s?[\u2013\u2014~_]\s?-?")
 """What separates the numbers of a pair; ranges have a dash, too."""
 
-_CODE = re.compile(r"^(?:ASCII|UNICODE|JIS)(?=.)")
-"""What EXIF's comments begin with: the character code, right before the text."""
+_CODES = frozenset({b"ASCII", b"UNICODE", b"JIS", b""})
+"""What EXIF's comments begin with, in 8 bytes: the character code (Exif 2.32, 4.6.5)."""
+
+_ESCAPE = b"\x1b"
+"""How ISO 2022 announces the characters that follow, such as Japanese ones."""
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -256,6 +260,46 @@ def may_tell_location(text: str) -> bool:
     return any(_has_coordinates(form) for form in _forms(text))
 
 
+def bytes_may_tell_location(content: bytes, *, wide: bool = False) -> bool:
+    """Whether a text of unknown encoding may tell where the photo was taken.
+
+    Args:
+        content: The text as it is stored. It may begin with the character code of EXIF's comments.
+        wide: Whether its characters should have 16 bits, in any byte order.
+    """
+    code = content[:8].rstrip(b"\0 ").upper()
+    if len(content) >= 8 and code in _CODES:
+        content, wide = content[8:], code == b"UNICODE"
+    return any(may_tell_location(text) for text in _readings(content.strip(b"\0 "), wide))
+
+
+def _readings(content: bytes, wide: bool) -> set[str]:
+    """All that the bytes of a text may read."""
+    upper = _common_byte(content)
+    is_wide = upper is not None and (wide or upper < ord(" "))
+    codes = ("utf-16-le", "utf-16-be") if wide or is_wide else ()
+    readings = {content.decode(code, "replace") for code in codes}
+    if is_wide:
+        return readings
+    narrow = content.replace(b"\0", b" ")
+    if _ESCAPE in narrow:
+        readings.add(narrow.decode("iso2022_jp", "replace"))
+    try:
+        return readings | {narrow.decode()}
+    except UnicodeDecodeError:
+        codes = () if wide else ("utf-8", "latin-1")
+        return readings | {narrow.decode(code, "replace") for code in codes}
+
+
+def _common_byte(content: bytes) -> int | None:
+    """The byte in most of every second place: the upper one of characters of one alphabet."""
+    for places in (content[::2], content[1::2]):
+        for byte, count in Counter(places).most_common(1):
+            if 2 * count > len(places):
+                return byte
+    return None
+
+
 def _is_embedded(text: str) -> bool:
     if len(text) < _EMBEDDED_FROM or _BASE64.fullmatch(text) is None:
         return False
@@ -264,7 +308,7 @@ def _is_embedded(text: str) -> bool:
 
 def _forms(text: str) -> set[str]:
     """A text, and what it reads once escapes are resolved; signs that look alike are the same."""
-    plain = html.unescape(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), _CODE.sub("", text)))
+    plain = html.unescape(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
     return {
         "º".join(
             unicodedata.normalize("NFKC", part)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from enhance_cli.config.apply import KeepMetadata
 from enhance_cli.imaging.metadata import exif, extended_xmp, iptc, png_texts, xmp
-from enhance_cli.imaging.metadata.location import may_tell_location
+from enhance_cli.imaging.metadata.location import bytes_may_tell_location
 from enhance_cli.imaging.resize import Size
 
 
@@ -120,7 +120,7 @@ def _xmp_for_result(
 
 
 def _is_harmless(comment: bytes | None) -> bool:
-    return comment is None or not may_tell_location(comment.decode("utf-8", "replace"))
+    return comment is None or not bytes_may_tell_location(comment)
 
 
 def _exif_for_result(

@@ -18,7 +18,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
-from enhance_cli.imaging.metadata.location import may_tell_location, names_location
+from enhance_cli.imaging.metadata.location import (
+    bytes_may_tell_location,
+    may_tell_location,
+    names_location,
+)
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
 from enhance_cli.imaging.metadata.xml_packet import Name
 
@@ -191,6 +195,10 @@ EXIF = {
         exif={0x9286: raw(b"UNICODE\0" + "N 47.3769°, Witikon".encode("utf-16-le"))},
         gps_in="nowhere",
     ),
+    "comment in big-endian UTF-16": block(
+        exif={0x9286: raw(b"UNICODE\0" + "Широта 47.3769, Witikon".encode("utf-16-be"))},
+        gps_in="nowhere",
+    ),
     "description": block({0x010E: ascii_tag(b"GPS 47.3769 8.5417")}, gps_in="nowhere"),
     "Windows comment": block(
         {0x9C9C: (1, 34, "47.3769, 8.5417 ".encode("utf-16-le") + b"\0\0")}, gps_in="nowhere"
@@ -260,6 +268,7 @@ def forms() -> dict[str, tuple[str, bytes]]:
     second = block(gps_in="nowhere"), block()
     made["second EXIF segment"] = "jpg", jpeg(*((0xE1, content) for content in second))
     made["comment of a JPEG"] = "jpg", jpeg(comment=b"47.3769, 8.5417")
+    made["comment in UTF-16"] = "jpg", jpeg(comment="47.3769, 8.5417".encode("utf-16"))
     made["unknown segment"] = "jpg", jpeg((0xE7, b"47.3769 Witikon"))
     made["behind the picture"] = "jpg", jpeg() + b"47.3769 Witikon"
     for key, text in TEXTS.items():
@@ -382,9 +391,7 @@ NOTATIONS = [
 
 
 @pytest.mark.parametrize("text", NOTATIONS)
-@pytest.mark.parametrize(
-    "around", ["{}", "ASCII{}", "Eiffel Tower ({}), 2024", "12 photos\n{}\nby Zoe"]
-)
+@pytest.mark.parametrize("around", ["{}", "Eiffel Tower ({}), 2024", "12 photos\n{}\nby Zoe"])
 def test_coordinates_are_recognised(text, around):
     assert may_tell_location(around.format(text))
 
@@ -468,6 +475,47 @@ def test_any_coordinates_are_recognised(latitude, longitude, between, digits, wr
 )  # fmt: skip
 def test_other_texts_are_not(text):
     assert not may_tell_location(text)
+
+
+SIXTEEN_BITS = "utf-16-le", "utf-16-be", "utf-16"
+
+
+@pytest.mark.parametrize("encoding", [*SIXTEEN_BITS, "utf-8"])
+@pytest.mark.parametrize("code", [b"UNICODE\0", b"unicode ", b""])
+@pytest.mark.parametrize(
+    "text",
+    ["47.3769, 8.5417", "Северная широта 55.7558", "北緯35.6762度、東京", "N 48.2082 グラス"],
+)
+def test_coordinates_are_recognised_in_bytes(text, code, encoding):
+    """As a comment of EXIF or in Windows' tags."""
+    content = code + text.encode(encoding)
+    assert bytes_may_tell_location(content + bytes(50), wide=not code)
+
+
+@pytest.mark.parametrize("encoding", [*SIXTEEN_BITS, "utf-8"])
+@pytest.mark.parametrize("code", [b"UNICODE\0", b""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "グラスの写真 12枚、東京の夜",
+        "しこくのうみ",
+        "Москва 2024",
+        "Zoë, “Café”, 12 photos",
+        "한국 24mm",
+    ],
+)
+def test_other_texts_in_bytes_are_not(text, code, encoding):
+    """In the wrong encoding, letters would read like degrees or points of the compass."""
+    content = code + text.encode(encoding)
+    for padding in (b"", bytes(50), b" " * 50):
+        assert not bytes_may_tell_location(content + padding, wide=not code)
+
+
+def test_other_encodings_are_read():
+    assert bytes_may_tell_location(b"ASCII\0\0\0" + "Zoë: 48°".encode("latin-1"))
+    assert bytes_may_tell_location(b"JIS\0\0\0\0\0" + "北緯35度".encode("iso2022_jp"))
+    assert bytes_may_tell_location(b"Zoe\x0047.3769\x008.5417\0")
+    assert bytes_may_tell_location("47.3769, 8.5417".encode("utf-16-le"))
 
 
 @given(
