@@ -14,6 +14,7 @@ from enhance_cli.imaging.codecs.isobmff.boxes import brands_of
 from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
 from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
 from enhance_cli.imaging.codecs.png import PNG_SIGNATURE
+from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 
 UNKNOWN = ".jpg"
 """Suffix for what is no photo; whoever reads it says so."""
@@ -76,7 +77,7 @@ def _is_raw_tiff(path: Path, signature: bytes) -> bool:
         return True
     # A damaged directory makes tifffile raise whatever its parsing runs into.
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with open_tiff(path) as tiff:
             return any(page.photometric in _RAW_DATA for page in _pages(tiff))
     except Exception:
         return False

@@ -22,8 +22,10 @@ _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 """The types of integers, as ``struct`` formats; 13 is a LONG that points to a directory."""
 
-WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""Bytes of a value of each type of TIFF 6.0 and its supplement 1."""
+WIDTHS = {
+    1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1,
+}  # fmt: skip
+"""Bytes of a value of each type of TIFF 6.0, its supplement 1, and Exif 3.0."""
 
 _ENTRY, _INLINE, _HEADER = 12, 4, 8
 """Bytes of a directory entry, of values for which it has room itself, and of the header."""
@@ -57,7 +59,7 @@ _POINTERS = (
 
 _POINTER_TAGS = frozenset(tag for tag, _ in _POINTERS)
 
-_ASCII = 2
+_ASCII, _UTF8 = 2, 129
 
 _MAX_TEXT, _MAX_NUMBERS, _MAX_BYTES = 65_535, 2048, 64
 """Longest values of safe tags, in bytes: texts, numbers, and bytes without a meaning."""
@@ -207,10 +209,13 @@ class ExifBlock:
         start, end = self._value(entry)
         if entry.type not in WIDTHS or end > len(self.bytes) or end - start > _MAX_TEXT:
             return False
-        value = bytes(self.bytes[start:end])
-        if entry.type == _ASCII or entry.tag in _TEXTS:
-            return not bytes_may_tell_location(value, wide=entry.tag in _XP_TEXTS)
-        return len(value) <= (_MAX_BYTES if WIDTHS[entry.type] == 1 else _MAX_NUMBERS)
+        is_text = entry.type in (_ASCII, _UTF8) or entry.tag in _TEXTS
+        if not is_text and WIDTHS[entry.type] > 1:
+            return end - start <= _MAX_NUMBERS
+        if not is_text and end - start > _MAX_BYTES:
+            return False
+        value = bytes(self.bytes[start:end])  # bytes may be a text of the wrong type
+        return not bytes_may_tell_location(value, wide=entry.tag in _XP_TEXTS)
 
     def _keep_only(
         self, directories: list[tuple[int, list[Entry]]], harmful: set[tuple[int, int]]

@@ -200,6 +200,8 @@ EXIF = {
         gps_in="nowhere",
     ),
     "description": block({0x010E: ascii_tag(b"GPS 47.3769 8.5417")}, gps_in="nowhere"),
+    "description as bytes": block({0x010E: raw(b"47.3769, 8.5417")}, gps_in="nowhere"),
+    "description in UTF-8": block({0x010E: (129, 15, b"47.3769, 8.5417")}, gps_in="nowhere"),
     "Windows comment": block(
         {0x9C9C: (1, 34, "47.3769, 8.5417 ".encode("utf-16-le") + b"\0\0")}, gps_in="nowhere"
     ),
@@ -361,6 +363,16 @@ def test_what_tells_no_location_stays(tmp_path):
     path.write_bytes(jpeg(xmp=XMP["element"]))
     metadata, lost = metadata_for_result(decode(path).metadata, photo.size, keep="no-gps")
     assert b"Harbour" in metadata.xmp and lost == ()
+
+
+def test_a_text_in_utf8_stays(tmp_path):
+    """Its type is new in Exif 3.0."""
+    artist = "Jürgen Ω\0".encode()
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg((0xE1, block({0x013B: (129, len(artist), artist)}))))
+    photo = decode(path)
+    metadata, lost = metadata_for_result(photo.metadata, photo.size, keep="no-gps")
+    assert lost == () and artist in metadata.exif and RATIONALS not in metadata.exif
 
 
 NOTATIONS = [

@@ -12,6 +12,7 @@ import tifffile
 from tifffile import COMPRESSION, PHOTOMETRIC
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
+from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 from enhance_cli.imaging.codecs.tiff.pixels import read_samples
 
 _JPEG_XL = frozenset({COMPRESSION.JPEGXL, COMPRESSION.JPEGXL_DNG})
@@ -46,7 +47,7 @@ def unpacked_dng(path: Path) -> BytesIO | None:
     with path.open("rb") as file:
         if not is_tiff(file.read(SIGNATURE_LENGTH)):
             return None
-    with tifffile.TiffFile(path) as tiff:
+    with open_tiff(path) as tiff:
         page = _raw_page(tiff)
         if page is None or tiff.is_bigtiff:
             return None

@@ -17,6 +17,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.levels import Levels
 from enhance_cli.imaging.codecs.stored_image import StoredImage, photo_from_stored
+from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 from enhance_cli.imaging.codecs.tiff.pages import orientation_of, photo_page
 from enhance_cli.imaging.codecs.tiff.pixels import LAB, problem_of, read_samples, stored_image
 from enhance_cli.imaging.file_limits import refuse_costly_tiff
@@ -55,7 +56,7 @@ def read_tiff(
         Exception: Of any type, if the file is damaged.
     """
     warnings: list[str] = []
-    with tifffile.TiffFile(path) as tiff:
+    with open_tiff(path) as tiff:
         page, first = photo_page(tiff, warnings), tiff.pages.first
         size = (page.imagewidth, page.imagelength)
         refuse_too_many_pixels(path, size, max_pixels)

@@ -12,6 +12,7 @@ import tifffile
 
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
+from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 from enhance_cli.imaging.metadata.exif import COPIED, PREFIX
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import TIFF_IPTC, TIFF_XMP
@@ -100,7 +101,7 @@ def _append(
     path: Path, directories: dict[int, dict[int, StoredTag]], interoperability: dict[int, StoredTag]
 ) -> None:
     """Append the EXIF and GPS directories to a TIFF, and point their placeholders to them."""
-    with tifffile.TiffFile(path) as tiff:
+    with open_tiff(path) as tiff:
         entries_at = {tag: tiff.pages.first.tags[tag - _PLACEHOLDER].offset for tag in directories}
     with path.open("r+b") as file:
         for tag, found in directories.items():
