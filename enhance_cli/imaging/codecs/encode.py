@@ -19,9 +19,10 @@ from enhance_cli.imaging.codecs.isobmff.heif import can_write_heif, write_heif
 from enhance_cli.imaging.codecs.jpeg import METADATA_LIMITS, write_jpeg
 from enhance_cli.imaging.codecs.jpegxl.write import write_jpegxl
 from enhance_cli.imaging.codecs.png import write_png
-from enhance_cli.imaging.codecs.tiff.write import write_tiff
+from enhance_cli.imaging.codecs.tiff.write import unreadable_tags, write_tiff
 from enhance_cli.imaging.codecs.webp import write_webp
 from enhance_cli.imaging.metadata import extended_xmp
+from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
 from enhance_cli.imaging.metadata.metadata import GAIN_MAP_LOST, NO_METADATA, Metadata
 from enhance_cli.imaging.photo import Photo
 
@@ -154,6 +155,8 @@ def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str,
         whole = extended_xmp.merged(metadata.xmp, metadata.long_xmp)
         lost += [] if whole else ["its XMP is too long for this format and was left out"]
         metadata = replace(metadata, xmp=whole, long_xmp=())
+    if suffix in TIFF:
+        lost += describe_tags(unreadable_tags(metadata), LEFT_OUT)
     if suffix in JPEG:
         for name, limit in METADATA_LIMITS.items():
             if len(getattr(metadata, name) or b"") > limit:

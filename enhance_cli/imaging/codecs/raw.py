@@ -16,9 +16,11 @@ from piexif import ExifIFD, ImageIFD
 from enhance_cli.imaging.codecs.isobmff.boxes import brands_of, end_of_boxes
 from enhance_cli.imaging.codecs.tiff.jpegxl_dng import unpacked_dng
 from enhance_cli.imaging.metadata import exif
+from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.tiff_tags import (
     DamagedTiffError,
+    TagId,
     end_of_pixels,
     read_directories,
 )
@@ -123,19 +125,25 @@ def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:
     was taken.
     """
     try:
-        return Metadata(exif=exif.read_tags(path))
+        return _with_tags(path)
     except exif.ExifError as problem:
         unreadable = str(problem)  # the file is not built like a TIFF
     try:
         preview = raw.extract_thumb().data
         if isinstance(preview, bytes):
-            return Metadata(exif=exif.read_tags(preview))
+            return _with_tags(preview)
     except (rawpy.LibRawError, exif.ExifError):
         pass
     tags = _tags_of_libraw(raw)
     if tags is None:
         return Metadata(unreadable=(unreadable,))
     return Metadata(exif=tags, unreadable=("its EXIF cannot be read; date and exposure are kept",))
+
+
+def _with_tags(source: Path | bytes) -> Metadata:
+    damaged: list[TagId] = []
+    tags = exif.read_tags(source, damaged)
+    return Metadata(exif=tags, unreadable=describe_tags(damaged, LEFT_OUT))
 
 
 def _tags_of_libraw(raw: Any) -> exif.Tags | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ from enhance_cli.imaging.metadata.exif_block import (
     ORIENTATION,
     ExifBlock,
 )
-from enhance_cli.imaging.metadata.tiff_limits import CostlyTagsError, refuse_costly_tags
-from enhance_cli.imaging.metadata.tiff_tags import DamagedTiffError, read_directories
+from enhance_cli.imaging.metadata.location import TEXTS_LOST
+from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
+from enhance_cli.imaging.metadata.tiff_tags import DamagedTiffError, TagId, read_directories
 from enhance_cli.imaging.resize import Size
 
 PREFIX = b"Exif\x00\x00"
@@ -87,16 +87,22 @@ _EXIF_REQUIRED = {
 }
 """Tags that Exif 2.32 requires (tables 4 and 7) and RAW files often lack."""
 
-_BIG_TIFFS = (b"II+\0", b"MM\0+")
-
 _UNREADABLE = "its EXIF cannot be read and was left out"
+_RESCUED = "its EXIF block is damaged; what can be read of it was kept, without MakerNotes"
 
 
 class ExifError(Exception):
     """EXIF cannot be read or written; the photo is retouched without it."""
 
 
-def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True) -> bytes:
+def update_block(
+    exif: bytes,
+    size: Size,
+    *,
+    srgb: bool = True,
+    gps: bool = True,
+    lost: list[str] | None = None,
+) -> bytes:
     r"""Update an EXIF block to match the result, and leave all else as it is.
 
     The orientation becomes 1, the pixel dimensions become those of the result, and the thumbnail,
@@ -108,6 +114,7 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
         srgb: Whether the result is sRGB; EXIF calls other color spaces "uncalibrated".
         gps: Whether to keep the location. If not, all that is not known to be free of it goes,
             MakerNotes among it.
+        lost: Gets a line for tags without location that go with it.
 
     Returns:
         The block with ``Exif\0\0`` in front.
@@ -126,11 +133,41 @@ def update_block(exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True
         if srgb:
             block.patch_interoperability(_ADOBE_RGB_INDEX, _SRGB_INDEX)
         block.drop_thumbnail()
-        if not gps:
-            block.strip_location()
+        stripped = None if gps else block.strip_location()
     except (KeyError, struct.error) as problem:
         raise ExifError("its EXIF block is damaged and was left out") from problem
+    if stripped is not None and lost is not None:
+        lost += describe_tags(stripped.damaged, LEFT_OUT)
+        lost += [TEXTS_LOST] if stripped.texts else []
     return PREFIX + bytes(block.bytes)
+
+
+def rescued_block(
+    exif: bytes, size: Size, *, srgb: bool = True, gps: bool = True, lost: list[str]
+) -> bytes | None:
+    """Build an EXIF block from what can be read of a damaged one.
+
+    Args:
+        exif: The block as stored in the file.
+        size: As in :func:`update_block`, like ``srgb`` and ``gps``.
+        srgb: See there.
+        gps: See there.
+        lost: Gets lines for what was left out.
+
+    Returns:
+        The block; None if nothing can be read.
+    """
+    damaged: list[TagId] = []
+    try:
+        tags = read_tags(PREFIX + exif.removeprefix(PREFIX), damaged)
+        if not any(_is_copied(name, tag) for name, found in tags.items() for tag in found):
+            return None
+        dropped: list[str] = []
+        block = build_block(tags, size, srgb=srgb, gps=gps, lost=dropped)
+    except ExifError:
+        return None
+    lost += [_RESCUED, *describe_tags(damaged, LEFT_OUT), *dropped]
+    return block
 
 
 def camera_in(found: bytes | Tags | None) -> tuple[str, ...]:
@@ -207,11 +244,12 @@ def names_adobe_rgb(exif: bytes | Tags) -> bool:
     return color_space == _ADOBE_RGB or (color_space == _UNCALIBRATED and named)
 
 
-def read_tags(source: Path | bytes) -> Tags:
+def read_tags(source: Path | bytes, damaged: list[TagId] | None = None) -> Tags:
     """Read the tags of a TIFF or RAW file.
 
     Args:
         source: A file built like a TIFF, or the bytes of a JPEG.
+        damaged: Gets the tags that a result would have if they could be read.
 
     Returns:
         The tags, without damaged ones.
@@ -219,28 +257,39 @@ def read_tags(source: Path | bytes) -> Tags:
     Raises:
         ExifError: The file has no EXIF that can be read with reasonable memory.
     """
+    found: list[TagId] = []
     try:
         content = source
         if isinstance(source, bytes):
             content = source[source.index(PREFIX) + len(PREFIX) :]
-        tags = read_directories(content)
-        if not (tags["Exif"] or tags["GPS"] or COPIED & tags["0th"].keys()):
-            _refuse_damage(content)
-    except (DamagedTiffError, CostlyTagsError, ValueError, OSError, struct.error) as problem:
+        tags = read_directories(content, found)
+    except (DamagedTiffError, ValueError, OSError, struct.error) as problem:
         raise ExifError(_UNREADABLE) from problem
+    lost = [one for one in found if _is_copied(*one)]
+    if lost and not (tags["Exif"] or tags["GPS"] or COPIED & tags["0th"].keys()):
+        raise ExifError(_UNREADABLE)
+    if damaged is not None:
+        damaged += lost
     return tags
 
 
-def _refuse_damage(content: Path | bytes) -> None:
-    """Raise an exception if there are no tags because the directories are damaged."""
-    with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
-        if file.read(4) in _BIG_TIFFS:
-            return
-        file.seek(0)
-        refuse_costly_tags(file)
+def _is_copied(name: str, tag: int | None) -> bool:
+    """Whether :func:`build_block` copies a tag, or any of a directory."""
+    if tag is None or name == "GPS":
+        return name != "Interop"
+    if name == "0th":
+        return tag in COPIED
+    return name == "Exif" and tag in piexif.TAGS["Exif"] and tag not in _NOT_COPIED
 
 
-def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) -> bytes:
+def build_block(
+    tags: Tags,
+    size: Size,
+    *,
+    srgb: bool = True,
+    gps: bool = True,
+    lost: list[str] | None = None,
+) -> bytes:
     r"""Build an EXIF block from the tags of a TIFF or RAW file.
 
     It has the tags on camera, lens, exposure, author and location, and those that Exif requires.
@@ -250,6 +299,7 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
         size: Width and height of the result.
         srgb: Whether the result is sRGB.
         gps: Whether to include the location.
+        lost: Gets a line for what was left out, except for the location.
 
     Returns:
         The block with ``Exif\0\0`` in front.
@@ -270,11 +320,13 @@ def build_block(tags: Tags, size: Size, *, srgb: bool = True, gps: bool = True) 
         location = tags["GPS"] if gps else {}
         if location:
             location = {piexif.GPSIFD.GPSVersionID: (2, 3, 0, 0)} | location
-        dumped = _dumped({"0th": image, "Exif": exposure, "GPS": location})
+        dumped, dropped = _dumped({"0th": image, "Exif": exposure, "GPS": location})
     # Values of the wrong type make piexif raise whatever its packing runs into.
     except Exception as problem:
         raise ExifError(_UNREADABLE) from problem
-    return dumped if gps else update_block(dumped, size, srgb=srgb, gps=False)
+    if lost is not None:
+        lost += describe_tags(dropped, LEFT_OUT)
+    return dumped if gps else update_block(dumped, size, srgb=srgb, gps=False, lost=lost)
 
 
 def _resolution(first: Mapping[int, Any]) -> dict[int, Any]:
@@ -292,19 +344,18 @@ _UNITS, _INCH = (1, 2, 3), 2
 """Units of the resolution: none, inch, centimeter (TIFF 6.0, section 8)."""
 
 
-def _dumped(tags: Mapping[str, dict[int, Any]]) -> bytes:
-    """The block of these tags, without those that piexif cannot write."""
+def _dumped(tags: Mapping[str, dict[int, Any]]) -> tuple[bytes, list[TagId]]:
+    """The block of these tags, and those that piexif cannot write."""
     try:
-        return piexif.dump(tags)
+        return piexif.dump(tags), []
     except Exception:  # whatever its packing runs into
-        return piexif.dump(
-            {
-                name: {
-                    tag: value for tag, value in values.items() if _is_writable(name, tag, value)
-                }
-                for name, values in tags.items()
-            }
-        )
+        found = [(name, tag) for name, values in tags.items() for tag in values]
+        lost = [(name, tag) for name, tag in found if not _is_writable(name, tag, tags[name][tag])]
+        kept = {
+            name: {tag: value for tag, value in values.items() if (name, tag) not in lost}
+            for name, values in tags.items()
+        }
+        return piexif.dump(kept), [*lost]
 
 
 def _is_writable(name: str, tag: int, value: Any) -> bool:

@@ -57,6 +57,9 @@ _POINTERS = (
 )
 """From the first directory to the next ones: the tag that points there, and the tags there."""
 
+_NAMES = ("0th", "Exif", "Interop")
+"""Their names, in the same order, after that of the first directory."""
+
 _POINTER_TAGS = frozenset(tag for tag, _ in _POINTERS)
 
 _ASCII, _UTF8 = 2, 129
@@ -82,6 +85,18 @@ class Entry(NamedTuple):
     type: int
     n_values: int
     at: int
+
+
+class Stripped(NamedTuple):
+    """What went with the location.
+
+    Attributes:
+        damaged: Tags that cannot be read: the name of the directory, and the number.
+        texts: Whether there were texts that may tell the location.
+    """
+
+    damaged: list[tuple[str, int]]
+    texts: bool
 
 
 class ExifBlock:
@@ -110,14 +125,14 @@ class ExifBlock:
 
     def number(self, entry: Entry) -> int:
         """The value of an entry that is an integer, or the first one of several."""
-        return self._read(_NUMBERS[entry.type], self._value(entry)[0])
+        return self._read(_NUMBERS[entry.type], self.span(entry)[0])
 
     def patch(self, directory: int, values: dict[int, int]) -> None:
         """Overwrite the integers of tags that the directory already has."""
         for entry in self.entries(directory):
             if entry.tag in values and entry.type in _NUMBERS and entry.n_values:
                 code = _NUMBERS[entry.type]
-                self._write(code, self._value(entry)[0], values[entry.tag])
+                self._write(code, self.span(entry)[0], values[entry.tag])
 
     def color_space(self) -> tuple[int | None, bytes | None]:
         """ColorSpace and InteroperabilityIndex."""
@@ -167,7 +182,7 @@ class ExifBlock:
         else:
             self.bytes[start : start + length] = bytes(length)
 
-    def strip_location(self) -> None:
+    def strip_location(self) -> Stripped:
         """Wipe all that is not known to be free of the location.
 
         What stays are the tags of the standards that do not tell it, in their places. GPS
@@ -176,15 +191,36 @@ class ExifBlock:
         """
         harmful: set[tuple[int, int]] = set()
         directories: list[tuple[int, list[Entry]]] = []
+        stripped = Stripped([], False)
         position, known = self.first, _SAFE_IN_FIRST
-        for pointer, known_next in (*_POINTERS, (0, frozenset())):
+        for (pointer, known_next), name in zip((*_POINTERS, (0, frozenset())), _NAMES, strict=True):
             safe = self._safe_entries(position, known, harmful)
             directories.append((position, safe))
+            stripped = self._noted(stripped, name, position, safe, known)
             found = [entry for entry in safe if entry.tag == pointer]
             if not found:
                 break
             position, known = self.number(found[0]), known_next
         self._keep_only(directories, harmful)
+        return stripped
+
+    def _noted(
+        self,
+        stripped: Stripped,
+        name: str,
+        directory: int,
+        safe: list[Entry],
+        known: frozenset[int],
+    ) -> Stripped:
+        """Note which of the known tags of a directory are not among the safe ones."""
+        kept = {entry.tag for entry in safe}
+        gone = [one for one in self.entries(directory) if one.tag in known and one.tag not in kept]
+        damaged = [(name, one.tag) for one in gone if self.is_damaged(one)]
+        return Stripped(stripped.damaged + damaged, stripped.texts or len(gone) > len(damaged))
+
+    def is_damaged(self, entry: Entry) -> bool:
+        """Whether its values are of no known type, or lie outside the block."""
+        return entry.type not in WIDTHS or self.span(entry)[1] > len(self.bytes)
 
     def _safe_entries(
         self, directory: int, known: frozenset[int], harmful: set[tuple[int, int]]
@@ -196,7 +232,7 @@ class ExifBlock:
             if entry.tag in known and entry.tag not in safe and self._is_safe(entry):
                 safe[entry.tag] = entry
                 continue
-            harmful.add(self._value(entry))
+            harmful.add(self.span(entry))
             if entry.tag == _GPS and entry.type in _NUMBERS:
                 locations.add(self.number(entry))
         for position in sorted(locations)[:_MAX_LOCATIONS]:
@@ -206,8 +242,8 @@ class ExifBlock:
     def _is_safe(self, entry: Entry) -> bool:
         if entry.tag in _POINTER_TAGS:
             return entry.type in _NUMBERS and entry.n_values == 1
-        start, end = self._value(entry)
-        if entry.type not in WIDTHS or end > len(self.bytes) or end - start > _MAX_TEXT:
+        start, end = self.span(entry)
+        if self.is_damaged(entry) or end - start > _MAX_TEXT:
             return False
         is_text = entry.type in (_ASCII, _UTF8) or entry.tag in _TEXTS
         if not is_text and WIDTHS[entry.type] > 1:
@@ -223,7 +259,7 @@ class ExifBlock:
         """Wipe all but the header, and in each directory these entries and their values."""
         kept = bytearray(len(self.bytes))
         for _, entries in directories:
-            for start, end in map(self._value, entries):
+            for start, end in map(self.span, entries):
                 kept[start:end] = self.bytes[start:end]
         wiped = 0
         for start, end in sorted(harmful):  # which may overlap
@@ -241,19 +277,19 @@ class ExifBlock:
             # Some writers have no link after directories but the first, and values in its place.
             if position == self.first:
                 kept[link : link + _INLINE] = bytes(_INLINE)  # no further directory
-            end = max(end, link + _INLINE, *(self._value(one)[1] for one in entries))
+            end = max(end, link + _INLINE, *(self.span(one)[1] for one in entries))
         self.bytes = kept[:end]
 
     def _values_in(self, directory: int) -> list[tuple[int, int]]:
         """A directory and the values in it; none if there is no directory at this position."""
         try:
-            values = [self._value(entry) for entry in self.entries(directory)]
+            values = [self.span(entry) for entry in self.entries(directory)]
             return [(directory, self._end(directory) + _INLINE), *values]
         except struct.error:
             return []
 
-    def _value(self, entry: Entry) -> tuple[int, int]:
-        """Where the values of an entry begin and end."""
+    def span(self, entry: Entry) -> tuple[int, int]:
+        """Where the values of an entry begin and end, which may be outside of the block."""
         length = WIDTHS.get(entry.type, 1) * entry.n_values
         start = entry.at + 8 if length <= _INLINE else self._read("I", entry.at + 8)
         return start, start + length

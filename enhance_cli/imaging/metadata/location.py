@@ -14,6 +14,8 @@ from urllib.parse import unquote_plus
 
 from enhance_cli.imaging.metadata.xml_packet import Name
 
+TEXTS_LOST = "texts that may tell the location were left out"
+
 _KNOWN = frozenset({
     "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "http://www.w3.org/XML/1998/namespace",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from enhance_cli.config.apply import KeepMetadata
 from enhance_cli.imaging.metadata import exif, extended_xmp, iptc, png_texts, xmp
-from enhance_cli.imaging.metadata.location import bytes_may_tell_location
+from enhance_cli.imaging.metadata.location import TEXTS_LOST, bytes_may_tell_location
 from enhance_cli.imaging.resize import Size
 
 
@@ -81,7 +81,7 @@ def metadata_for_result(
     gps = keep != "no-gps"
     block = None
     try:
-        block = _exif_for_result(found.exif, size, srgb, gps)
+        block = _exif_for_result(found.exif, size, srgb, gps, lost)
     except exif.ExifError as problem:
         lost.append(str(problem))
     packet, parts = _xmp_for_result(found, size, gps, lost)
@@ -90,7 +90,7 @@ def metadata_for_result(
     earlier = tuple(one for one in found.earlier_comments if gps or _is_harmless(one))
     fewer = len(texts) < len(found.texts) or len(earlier) < len(found.earlier_comments)
     if fewer or comment != found.comment:
-        lost.append(xmp.TEXTS_LOST)
+        lost.append(TEXTS_LOST)
     records = found.iptc if gps or found.iptc is None else iptc.without_places(found.iptc)
     if found.iptc and not records:
         lost.append("its IPTC may tell the location and was left out")
@@ -124,10 +124,17 @@ def _is_harmless(comment: bytes | None) -> bool:
 
 
 def _exif_for_result(
-    found: bytes | exif.Tags | None, size: Size, srgb: bool, gps: bool
+    found: bytes | exif.Tags | None, size: Size, srgb: bool, gps: bool, lost: list[str]
 ) -> bytes | None:
+    """The updated or new block; ``lost`` gets a line for what was left out."""
     if not found:
         return None
-    if isinstance(found, bytes):
-        return exif.update_block(found, size, srgb=srgb, gps=gps)
-    return exif.build_block(found, size, srgb=srgb, gps=gps)
+    if not isinstance(found, bytes):
+        return exif.build_block(found, size, srgb=srgb, gps=gps, lost=lost)
+    try:
+        return exif.update_block(found, size, srgb=srgb, gps=gps, lost=lost)
+    except exif.ExifError:
+        rescued = exif.rescued_block(found, size, srgb=srgb, gps=gps, lost=lost)
+        if rescued is None:
+            raise
+        return rescued

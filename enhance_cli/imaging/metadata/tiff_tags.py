@@ -63,8 +63,12 @@ area of the location."""
 
 _ASCII, _UNICODE = b"ASCII\0\0\0", b"UNICODE\0"
 
-_POINTERS = (("Exif", "0th", _EXIF), ("GPS", "0th", _GPS), ("Interop", "Exif", 0xA005))
+POINTERS = (("Exif", "0th", _EXIF), ("GPS", "0th", _GPS), ("Interop", "Exif", 0xA005))
 """Names of directories, and where the tag is that points to them."""
+
+
+TagId = tuple[str, int | None]
+"""The name of a directory, and the number of a tag in it; None stands for all of its tags."""
 
 
 class _Directory(NamedTuple):
@@ -74,15 +78,20 @@ class _Directory(NamedTuple):
         values: Values by tag: bytes, a number, a fraction as two numbers, or a tuple of these.
         types: Types by tag.
         next: Position of the next directory, or 0.
+        damaged: Tags that cannot be read; None among them if the directory itself cannot.
     """
 
     values: dict[int, Any]
     types: dict[int, int]
     next: int = 0
+    damaged: tuple[int | None, ...] = ()
 
     def joined(self, other: _Directory) -> _Directory:
         """Both directories as one, which has the other one's values for tags that both have."""
-        return _Directory(self.values | other.values, self.types | other.types)
+        damaged = {*self.damaged} - other.values.keys() | {*other.damaged} - self.values.keys()
+        return _Directory(
+            self.values | other.values, self.types | other.types, damaged=tuple(damaged)
+        )
 
 
 class StoredTag(NamedTuple):
@@ -103,11 +112,22 @@ class DamagedTiffError(Exception):
     """The file is not built like a TIFF."""
 
 
-def read_directories(source: Path | bytes) -> dict[str, dict[int, Any]]:
+class _Stored(NamedTuple):
+    """A directory as it is stored; the attributes are those of :class:`_Directory`."""
+
+    tags: dict[int, StoredTag]
+    next: int = 0
+    damaged: tuple[int | None, ...] = ()
+
+
+def read_directories(
+    source: Path | bytes, damaged: list[TagId] | None = None
+) -> dict[str, dict[int, Any]]:
     """Read the tags of the photo's, the EXIF and the GPS directory that piexif knows.
 
     Args:
         source: A file, or its content.
+        damaged: Gets the tags that are left out.
 
     Returns:
         Tags by directory, as ``piexif.load`` gives them, and of the types that ``piexif.dump``
@@ -123,18 +143,27 @@ def read_directories(source: Path | bytes) -> dict[str, dict[int, Any]]:
         if _is_thumbnail(first) and first.next:
             first = first.joined(reader.directory(first.next))
         found = {"0th": first}
-        for name, parent, tag in _POINTERS:
+        for name, parent, tag in POINTERS:
             position = found[parent].values.get(tag)
             known = isinstance(position, int)
             found[name] = reader.directory(position) if known else _Directory({}, {})
-    return {name: _as_piexif(name, directory) for name, directory in found.items()}
+    lost: list[TagId] = []
+    for name, directory in found.items():
+        lost += [(name, tag) for tag in directory.damaged]
+    tags = {name: _as_piexif(name, directory, lost) for name, directory in found.items()}
+    if damaged is not None:
+        damaged += _with_directories(lost)
+    return tags
 
 
-def stored_directories(block: bytes) -> dict[str, dict[int, StoredTag]]:
+def stored_directories(
+    block: bytes, damaged: list[TagId] | None = None
+) -> dict[str, dict[int, StoredTag]]:
     """Read the directories of an EXIF block with the types and the bytes of their values.
 
     Args:
         block: The block, without ``Exif`` in front.
+        damaged: Gets the tags that are left out.
 
     Returns:
         Tags by directory: ``0th``, ``Exif``, ``GPS`` and ``Interop``. Damaged ones are left out.
@@ -143,16 +172,27 @@ def stored_directories(block: bytes) -> dict[str, dict[int, StoredTag]]:
         DamagedTiffError: The block is not built like a TIFF.
     """
     reader = _Reader(BytesIO(block))
-    found = {"0th": reader.stored(reader.first)[0]}
-    for name, parent, tag in _POINTERS:
+    stored = reader.stored(reader.first)
+    found, lost = {"0th": stored.tags}, [("0th", tag) for tag in stored.damaged]
+    for name, parent, tag in POINTERS:
         pointer = found[parent].get(tag)
         position = None if pointer is None else reader.value(pointer)
-        found[name] = reader.stored(position)[0] if isinstance(position, int) else {}
+        stored = reader.stored(position) if isinstance(position, int) else _Stored({})
+        found[name] = stored.tags
+        lost += [(name, tag) for tag in stored.damaged]
+    if damaged is not None:
+        damaged += _with_directories(lost)
     if reader.order == ">":
         return {
             name: {tag: _swapped(one) for tag, one in tags.items()} for name, tags in found.items()
         }
     return found
+
+
+def _with_directories(tags: list[TagId]) -> list[TagId]:
+    """These tags, with the directories to which they point in place of pointers."""
+    directories: dict[TagId, str] = {(parent, tag): name for name, parent, tag in POINTERS}
+    return [(directories[one], None) if one in directories else one for one in tags]
 
 
 def _swapped(tag: StoredTag) -> StoredTag:
@@ -166,15 +206,23 @@ def _swapped(tag: StoredTag) -> StoredTag:
     return tag._replace(content=name + swapped)
 
 
-def _as_piexif(name: str, directory: _Directory) -> dict[int, Any]:
-    """The tags of a directory that piexif knows, with values of the types that it expects."""
+def _as_piexif(name: str, directory: _Directory, lost: list[TagId]) -> dict[int, Any]:
+    """The tags of a directory that piexif knows, with values of the types that it expects.
+
+    Args:
+        name: Name of the directory.
+        directory: Its content.
+        lost: Gets the tags that mean nothing in these types.
+    """
     known = piexif.TAGS[name]
     tags: dict[int, Any] = {}
     for tag in directory.values.keys() & known.keys():
         value, type_, wanted = directory.values[tag], directory.types[tag], known[tag]["type"]
         if type_ != wanted:
             value = _converted(value, type_, wanted, coded=(name, tag) in _CODED_TEXTS)
-        if value is not None:
+        if value is None:
+            lost.append((name, tag))
+        else:
             tags[tag] = value
     return tags
 
@@ -335,12 +383,13 @@ class _Reader:
 
     def directory(self, position: int) -> _Directory:
         """Read the directory at this position, which may lie outside the file."""
-        tags, following = self.stored(position)
+        tags, following, damaged = self.stored(position)
         values = {tag: self.value(one) for tag, one in tags.items()}
-        return _Directory(values, {tag: one.type for tag, one in tags.items()}, following)
+        types = {tag: one.type for tag, one in tags.items()}
+        return _Directory(values, types, following, damaged)
 
-    def stored(self, position: int) -> tuple[dict[int, StoredTag], int]:
-        """The tags of the directory at this position, as they are stored, and the next one's."""
+    def stored(self, position: int) -> _Stored:
+        """The tags of the directory at this position, as they are stored."""
         count = f"{self.order}{self._count}"
         entry = f"{self.order}HH{self._offset}"
         inline = struct.calcsize(self._offset)
@@ -348,17 +397,21 @@ class _Reader:
         content = self._read(position, struct.calcsize(count) + MAX_TAGS * length)
         start = struct.calcsize(count)
         if len(content) < start:
-            return {}, 0
-        n_entries = min(struct.unpack_from(count, content)[0], (len(content) - start) // length)
+            return _Stored({}, damaged=(None,))
+        claimed = struct.unpack_from(count, content)[0]
+        n_entries = min(claimed, (len(content) - start) // length)
         end = start + n_entries * length
-        tags = {}
+        tags, damaged = {}, set[int | None]([None] if n_entries < claimed else [])
         for at in range(start, end, length):
             tag, type_, n_values = struct.unpack_from(entry, content, at)
             value = self._content(type_, n_values, content[at + length - inline : at + length])
             if value is not None:
                 tags[tag] = StoredTag(type_, n_values, value)
+            elif n_values:  # an empty one has nothing to lose
+                damaged.add(tag)
         link = content[end : end + inline].ljust(inline, b"\0")
-        return tags, struct.unpack(f"{self.order}{self._offset}", link)[0]
+        following = struct.unpack(f"{self.order}{self._offset}", link)[0]
+        return _Stored(tags, following, tuple(damaged - tags.keys()))
 
     def value(self, tag: StoredTag) -> Any:
         """The value of a tag of this file, as in :class:`_Directory`."""

@@ -11,7 +11,12 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from enhance_cli.imaging.metadata.location import is_known, may_tell_location, names_location
+from enhance_cli.imaging.metadata.location import (
+    TEXTS_LOST,
+    is_known,
+    may_tell_location,
+    names_location,
+)
 from enhance_cli.imaging.metadata.xml_packet import Attribute, Element, Name, XmlError, XmlPacket
 from enhance_cli.imaging.resize import Size
 
@@ -57,7 +62,6 @@ _ITEM = Name(_RDF, "li")
 _LONGEST = 2**19
 """Characters of all texts of a packet that are searched for coordinates."""
 
-TEXTS_LOST = "texts that may tell the location were left out"
 UNKNOWN_LOST = "XMP of unknown meaning was left out, as it may tell the location"
 
 _IDENTITIES = frozenset({Name(_RDF, "nodeID"), Name(_RDF, "ID")})

@@ -28,7 +28,7 @@ def loads(monkeypatch):
     """Every source whose directories have been read."""
     sources = []
     load = exif.read_directories
-    noting = lambda source: sources.append(str(source)) or load(source)  # noqa: E731
+    noting = lambda source, lost=None: sources.append(str(source)) or load(source, lost)  # noqa: E731
     monkeypatch.setattr(exif, "read_directories", noting)
     return sources
 
@@ -76,7 +76,7 @@ def test_the_block_of_other_formats_stays_as_it_stands(write, loads, suffix):
 
 @pytest.mark.parametrize("suffix", ["tif", "dng"])
 def test_exif_that_cannot_be_read_is_named_and_the_photo_still_read(write, monkeypatch, suffix):
-    def fail(_source):
+    def fail(_source, _damaged):
         raise ValueError("damaged")
 
     monkeypatch.setattr(exif, "read_directories", fail)
@@ -113,10 +113,10 @@ def test_a_raw_not_built_like_a_tiff_has_the_exif_of_its_preview(write, monkeypa
     preview = (tmp_path / "preview.jpg").read_bytes()
     load, imread = exif.read_directories, rawpy.imread
 
-    def load_bytes_alone(source):
+    def load_bytes_alone(source, damaged):
         if isinstance(source, Path):
             raise ValueError("not a TIFF")
-        return load(source)
+        return load(source, damaged)
 
     monkeypatch.setattr(exif, "read_directories", load_bytes_alone)
     monkeypatch.setattr(rawpy, "imread", lambda path: WithPreview(imread(path), preview))
@@ -129,7 +129,7 @@ def test_a_raw_not_built_like_a_tiff_has_the_exif_of_its_preview(write, monkeypa
 def test_a_raw_without_any_exif_keeps_its_date_and_exposure(write, monkeypatch):
     """As Canon's CRW; LibRaw reads it from this DNG as ExifTool has written it there."""
 
-    def fail(_source):
+    def fail(_source, _damaged):
         raise ValueError("not a TIFF")
 
     path = write("dng")

@@ -22,8 +22,10 @@ from enhance_cli.imaging.codecs.tiff.pages import orientation_of, photo_page
 from enhance_cli.imaging.codecs.tiff.pixels import LAB, problem_of, read_samples, stored_image
 from enhance_cli.imaging.file_limits import refuse_costly_tiff
 from enhance_cli.imaging.metadata import exif
+from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import read_tiff_metadata
+from enhance_cli.imaging.metadata.tiff_tags import TagId
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 
 _JPEG = frozenset({COMPRESSION.JPEG, COMPRESSION.ALT_JPEG, COMPRESSION.JPEG_LOSSY})
@@ -78,10 +80,13 @@ def read_tiff(
 
 
 def _with_exif(metadata: Metadata, path: Path) -> Metadata:
+    damaged: list[TagId] = []
     try:
-        return replace(metadata, exif=exif.read_tags(path))
+        tags = exif.read_tags(path, damaged)
     except exif.ExifError as problem:
-        return replace(metadata, unreadable=(str(problem),))
+        return replace(metadata, unreadable=(*metadata.unreadable, str(problem)))
+    unreadable = (*metadata.unreadable, *describe_tags(damaged, LEFT_OUT))
+    return replace(metadata, exif=tags, unreadable=unreadable)
 
 
 def _read_by_libtiff(path: Path, page: tifffile.TiffPage, orientation: int) -> Levels:

@@ -16,7 +16,7 @@ from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 from enhance_cli.imaging.metadata.exif import COPIED, PREFIX
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.read import TIFF_IPTC, TIFF_XMP
-from enhance_cli.imaging.metadata.tiff_tags import StoredTag, stored_directories
+from enhance_cli.imaging.metadata.tiff_tags import StoredTag, TagId, stored_directories
 from enhance_cli.imaging.photo import Photo
 
 _DIRECTORIES = {"Exif": 34665, "GPS": 34853}
@@ -72,14 +72,28 @@ def write_tiff(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata)
     _append(path, directories, found["Interop"])
 
 
-def _found_in(metadata: Metadata) -> dict[str, dict[int, StoredTag]]:
+def unreadable_tags(metadata: Metadata) -> list[TagId]:
+    """The tags of the EXIF block that :func:`write_tiff` leaves out since they are damaged."""
+    damaged: list[TagId] = []
+    found = _found_in(metadata, damaged)["0th"]
+    damaged += [("0th", tag) for tag, one in found.items() if one.type not in _COPIED_TYPES]
+    return [(name, tag) for name, tag in damaged if tag in COPIED or tag is None or name != "0th"]
+
+
+def _found_in(
+    metadata: Metadata, damaged: list[TagId] | None = None
+) -> dict[str, dict[int, StoredTag]]:
     """The tags of the EXIF block by directory, but for MakerNotes.
 
     These contain offsets that are valid in one file only.
+
+    Args:
+        metadata: Metadata of the result.
+        damaged: Gets the tags that cannot be read.
     """
     if metadata.exif_block is None:
         return {key: {} for key in ("0th", "Exif", "GPS", "Interop")}
-    found = stored_directories(metadata.exif_block.removeprefix(PREFIX))
+    found = stored_directories(metadata.exif_block.removeprefix(PREFIX), damaged)
     found["Exif"].pop(_MAKER_NOTE, None)
     return found
 
