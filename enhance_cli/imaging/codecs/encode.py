@@ -22,7 +22,8 @@ from enhance_cli.imaging.codecs.png import write_png
 from enhance_cli.imaging.codecs.tiff.write import unreadable_tags, write_tiff
 from enhance_cli.imaging.codecs.webp import write_webp
 from enhance_cli.imaging.metadata import extended_xmp
-from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
+from enhance_cli.imaging.metadata.exif import PREFIX
+from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, TOO_LONG, describe_tags, shortened
 from enhance_cli.imaging.metadata.metadata import GAIN_MAP_LOST, NO_METADATA, Metadata
 from enhance_cli.imaging.photo import Photo
 
@@ -158,6 +159,7 @@ def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str,
     if suffix in TIFF:
         lost += describe_tags(unreadable_tags(metadata), LEFT_OUT)
     if suffix in JPEG:
+        metadata = _with_short_exif(metadata, lost)
         for name, limit in METADATA_LIMITS.items():
             if len(getattr(metadata, name) or b"") > limit:
                 metadata = replace(metadata, **{name: None})
@@ -166,6 +168,18 @@ def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str,
         metadata = replace(metadata, iptc=None)
         lost.append("its IPTC records have no place in this format and were left out")
     return metadata, tuple(lost)
+
+
+def _with_short_exif(metadata: Metadata, lost: list[str]) -> Metadata:
+    """Leave out the tags for which a JPEG has no room; ``lost`` gets a line that names them."""
+    block, limit = metadata.exif_block, METADATA_LIMITS["exif"]
+    if block is None or len(block) <= limit:
+        return metadata
+    short, tags = shortened(block.removeprefix(PREFIX), limit - len(PREFIX))
+    if short is None:
+        return metadata
+    lost += describe_tags(tags, TOO_LONG)
+    return replace(metadata, exif=PREFIX + short)
 
 
 @contextlib.contextmanager
