@@ -32,6 +32,9 @@ _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _MAX_TEXTS = PngImagePlugin.MAX_TEXT_MEMORY // 2
 """Most bytes of all texts together; of more than twice as many, Pillow refuses the photo."""
 
+_MAX_PROFILE = 255 * 65_519
+"""Longest color profile that is read, in bytes: as long as a JPEG's (ICC.1:2022, B.4)."""
+
 _AFTER_HEADER = 8 + 25
 """Bytes of the signature and of the first chunk, which all others follow."""
 
@@ -76,7 +79,7 @@ def mended_png(path: Path, warnings: list[str]) -> MendedPng:
     for at, name, length in _chunks(BytesIO(content)):
         body = content[at + 8 : at + 8 + length]
         if name == b"iCCP" and (unpacked := _long_profile(body)) is not None:
-            profile = unpacked if len(unpacked) <= MAX_LENGTH else b""
+            profile = unpacked if len(unpacked) <= _MAX_PROFILE else b""
             lost += [] if profile else ["its color profile is too long and was left out"]
             changed = True
             continue
@@ -110,7 +113,7 @@ def _is_plain(file: IO[bytes]) -> bool:
 def _long_profile(body: bytes) -> bytes | None:
     """The profile of an iCCP chunk, if it is longer than Pillow reads."""
     try:
-        profile = zlib.decompressobj().decompress(body.partition(b"\0")[2][1:], MAX_LENGTH + 1)
+        profile = zlib.decompressobj().decompress(body.partition(b"\0")[2][1:], _MAX_PROFILE + 1)
     except zlib.error:
         return None
     return profile if len(profile) > PngImagePlugin.MAX_TEXT_CHUNK else None

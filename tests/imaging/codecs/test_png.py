@@ -125,12 +125,13 @@ def test_a_text_of_many_megabytes_is_left_out_with_a_warning(tmp_path):
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_a_profile_of_megabytes_is_honoured_and_kept(tmp_path, bits):
+@pytest.mark.parametrize("length", [2_000_000, 12_000_000])
+def test_a_profile_of_megabytes_is_honoured_and_kept(tmp_path, length, bits):
     """Such as a scanner's: Pillow alone refuses the file."""
     primaries = [0.680, 0.320, 1.0, 0.265, 0.690, 1.0, 0.150, 0.060, 1.0]
     white = [0.3127, 0.3290, 1.0]
     profile = imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, gamma=2.2)
-    profile += bytes(2_000_000 - len(profile))
+    profile += bytes(length - len(profile))
     profile = struct.pack(">I", len(profile)) + profile[4:]
     pixels = RED if bits == 8 else RED.astype(np.uint16) * 257
     path = with_chunks(tmp_path / "a.png", pixels, iCCP=b"scanner\0\0" + zlib.compress(profile))
@@ -138,7 +139,8 @@ def test_a_profile_of_megabytes_is_honoured_and_kept(tmp_path, bits):
     assert photo.warnings == () and photo.icc_profile == profile
     np.testing.assert_array_equal(photo.pixels, pixels)
     np.testing.assert_allclose(photo.as_srgb()[0, 0] * 255, np.maximum(P3_RED, 0), atol=6)
-    assert decode(write_photo_to(tmp_path / "b.png", photo)).icc_profile == profile
+    for suffix in ("png", "jpg"):
+        assert decode(write_photo_to(tmp_path / f"b.{suffix}", photo)).icc_profile == profile
 
 
 def write_photo_to(path, photo):
