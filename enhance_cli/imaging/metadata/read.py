@@ -29,6 +29,9 @@ _TIFF_HEADERS = (b"II*\x00", b"MM\x00*")
 MAX_LENGTH = 2**22
 """Longest block that is kept, in bytes. No photographer writes more."""
 
+TOO_LONG = f"its {{}} is longer than {MAX_LENGTH >> 20} MB and was left out"
+"""What is said of a longer one, with a place for its name."""
+
 
 def read_tiff_metadata(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Metadata:
     """Collect the metadata of an opened TIFF, but for its EXIF tags.
@@ -39,34 +42,40 @@ def read_tiff_metadata(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Meta
         tiff: The file.
         page: The page whose pixels are read. What it does not state, the first page may.
     """
-    records, resources = (_tag_bytes(tiff, page, tag) for tag in (TIFF_IPTC, _TIFF_PHOTOSHOP))
-    packet = _tag_bytes(tiff, page, TIFF_XMP)
+    too_long: list[str] = []
+    records = _tag_bytes(tiff, page, TIFF_IPTC, "IPTC", too_long)
+    resources = _tag_bytes(tiff, page, _TIFF_PHOTOSHOP, "block of Photoshop's", too_long)
+    packet = _tag_bytes(tiff, page, TIFF_XMP, "XMP", too_long)
     signed = CREDENTIALS_TAG in page.tags or CREDENTIALS_TAG in tiff.pages.first.tags
     return Metadata(
-        xmp=_block(packet),
-        iptc=_block(records or iptc.records_in(resources)),
+        xmp=packet or None,
+        iptc=records or iptc.records_in(resources) or None,
         dpi=_dpi(_tiff_resolution(page)),
         gain_map=xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
         credentials=signed or xmp.names_credentials(packet or b""),
+        unreadable=tuple(too_long),
     )
 
 
 def read_metadata(image: Image.Image) -> Metadata:
     """Collect the metadata of an opened image; damaged parts are left out."""
-    info, packet = image.info, image.info.get("xmp")
+    info, packet, too_long = image.info, image.info.get("xmp"), list[str]()
+    packet = packet.encode() if isinstance(packet, str) else packet
+    comment = info.get("comment") if image.format in {"JPEG", "MPO"} else None
     return Metadata(
-        exif=_block(_exif(image)),
-        xmp=_block(packet.encode() if isinstance(packet, str) else packet),
+        exif=block_within_limit(_exif(image), "EXIF", too_long),
+        xmp=block_within_limit(packet, "XMP", too_long),
         long_xmp=_long_xmp(image),
-        iptc=_block(_iptc(image)),
-        comment=_block(info.get("comment")) if image.format in {"JPEG", "MPO"} else None,
+        iptc=block_within_limit(_iptc(image), "IPTC", too_long),
+        comment=block_within_limit(comment, "comment", too_long),
         earlier_comments=_comments(image)[:-1],
         texts=sort_texts(_texts(image)).texts,
         dpi=_dpi(info.get("dpi")),
         gain_map=has_gain_map(image),
         video=has_video(image),
         credentials=has_credentials(image),
+        unreadable=tuple(too_long),
     )
 
 
@@ -105,9 +114,20 @@ def stated_orientation(block: object, packet: object) -> int:
     return found or 1
 
 
-def _block(value: object) -> bytes | None:
-    """The value, if it is a block of bytes of reasonable length."""
-    return value if isinstance(value, bytes) and 0 < len(value) <= MAX_LENGTH else None
+def block_within_limit(value: object, name: str, too_long: list[str]) -> bytes | None:
+    """The value, if it is a block of bytes of reasonable length.
+
+    Args:
+        value: The value.
+        name: What it is.
+        too_long: Gets a line if it is too long.
+    """
+    if not isinstance(value, bytes) or not value:
+        return None
+    if len(value) > MAX_LENGTH:
+        too_long.append(TOO_LONG.format(name))
+        return None
+    return value
 
 
 def _exif(image: Image.Image) -> object:
@@ -157,10 +177,23 @@ def _tiff_resolution(page: tifffile.TiffPage) -> tuple[float, ...]:
         return ()
 
 
-def _tag_bytes(tiff: tifffile.TiffFile, page: tifffile.TiffPage, number: int) -> bytes | None:
-    """The bytes of a tag's values; Adobe stores IPTC records as LONGs."""
+def _tag_bytes(
+    tiff: tifffile.TiffFile, page: tifffile.TiffPage, number: int, name: str, too_long: list[str]
+) -> bytes | None:
+    """The bytes of a tag's values; Adobe stores IPTC records as LONGs.
+
+    Args:
+        tiff: The file.
+        page: The page whose pixels are read.
+        number: The tag.
+        name: What it is.
+        too_long: Gets a line if it is too long.
+    """
     tag = page.tags.get(number) or tiff.pages.first.tags.get(number)
-    if tag is None or tag.valuebytecount > MAX_LENGTH:
+    if tag is None:
+        return None
+    if tag.valuebytecount > MAX_LENGTH:
+        too_long.append(TOO_LONG.format(name))
         return None
     tiff.filehandle.seek(tag.valueoffset)
     return tiff.filehandle.read(tag.valuebytecount)

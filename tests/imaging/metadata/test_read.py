@@ -1,11 +1,15 @@
 """Metadata is read together with the pixels, once."""
 
 import shutil
+import struct
 import subprocess
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
+import imagecodecs
 import piexif
+import pillow_heif
 import pytest
 import rawpy
 import tifffile
@@ -204,3 +208,47 @@ def test_places_in_earlier_comments_are_left_out(tmp_path):
     photo = decode(path)
     kept, lost = metadata_for_result(photo.metadata, photo.size, keep="no-gps")
     assert kept.earlier_comments == () and kept.comment == b"harmless" and lost
+
+
+LONG = bytes(5_000_000)
+PACKET = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+
+
+def box_in(content: bytes, kind: bytes, body: bytes) -> bytes:
+    return content + struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+@pytest.mark.parametrize(
+    ("suffix", "name"),
+    [*((suffix, "XMP") for suffix in ("webp", "tif", "heic", "avif", "jxl", "jp2")),
+     ("webp", "EXIF"), ("png", "EXIF"), ("jxl", "EXIF"), ("tif", "IPTC")],
+)  # fmt: skip
+def test_what_is_too_long_to_be_kept_is_named(tmp_path, suffix, name):
+    path = tmp_path / f"a.{suffix}"
+    image, blocks = Image.fromarray(smooth(60, 40)), {}
+    if name != "IPTC":
+        blocks = {name.lower(): {"XMP": PACKET, "EXIF": BLOCK}[name] + LONG}
+    if suffix == "tif":
+        tag = {"XMP": 700, "IPTC": 33723}[name]
+        tags = [(tag, "B", len(LONG), LONG, True)]
+        tifffile.imwrite(path, smooth(60, 40), photometric="rgb", metadata=None, extratags=tags)
+    elif suffix == "heic":
+        pillow_heif.from_pillow(image).save(path, **blocks)
+    elif suffix == "jxl":
+        kind, head = {"XMP": (b"xml ", b""), "EXIF": (b"Exif", bytes(4))}[name]
+        write_photo(decode_array(tmp_path), path)
+        path.write_bytes(box_in(path.read_bytes(), kind, head + LONG))
+    elif suffix == "jp2":
+        path.write_bytes(imagecodecs.jpeg2k_encode(smooth(60, 40), codecformat="jp2"))
+        uuid = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+        path.write_bytes(box_in(path.read_bytes(), b"uuid", uuid + LONG))
+    else:
+        image.save(path, **blocks)
+    photo = decode(path)
+    lost = metadata_for_result(photo.metadata, photo.size)[1]
+    assert lost == (f"its {name} is longer than 4 MB and was left out",)
+
+
+def decode_array(folder):
+    Image.fromarray(smooth(60, 40)).save(folder / "plain.png")
+    return decode(folder / "plain.png")

@@ -37,7 +37,7 @@ from enhance_cli.imaging.metadata import xmp
 from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.exif import without_orientation
 from enhance_cli.imaging.metadata.metadata import Metadata
-from enhance_cli.imaging.metadata.read import MAX_LENGTH
+from enhance_cli.imaging.metadata.read import MAX_LENGTH, TOO_LONG
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 
 _BRANDS, _GENERAL_BRANDS = {b"avif", b"avis"}, {b"mif1", b"msf1", b"miaf"}
@@ -149,14 +149,19 @@ def _with_color(image: StoredImage, boxes: PictureBoxes, warnings: list[str]) ->
 
 def _metadata_of(content: bytes, boxes: PictureBoxes) -> Metadata:
     exif = packet = None
+    too_long: dict[str, None] = {}
     for item in boxes.items:
+        is_packet = item.kind == b"mime" and item.content_type == b"application/rdf+xml"
+        if not (is_packet or item.kind == b"Exif"):
+            continue
         if sum(length for _, length in item.parts) > MAX_LENGTH:
+            too_long[TOO_LONG.format("XMP" if is_packet else "EXIF")] = None
             continue
         body = content_of(item, content)
-        if item.kind == b"Exif" and len(body) > 4:
-            exif = exif or body[4 + int.from_bytes(body[:4]) :] or None
-        elif item.kind == b"mime" and item.content_type == b"application/rdf+xml":
+        if is_packet:
             packet = packet or body or None
+        elif len(body) > 4:
+            exif = exif or body[4 + int.from_bytes(body[:4]) :] or None
     gain_map = boxes.has_gain_map or xmp.names_gain_map(packet or b"")
     return Metadata(
         exif=exif,
@@ -164,4 +169,5 @@ def _metadata_of(content: bytes, boxes: PictureBoxes) -> Metadata:
         gain_map=gain_map,
         video=xmp.names_video(packet or b""),
         credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
+        unreadable=tuple(too_long),
     )

@@ -9,7 +9,7 @@ from enhance_cli.imaging.codecs.isobmff.boxes import boxes
 from enhance_cli.imaging.metadata import iptc, xmp
 from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
-from enhance_cli.imaging.metadata.read import MAX_LENGTH
+from enhance_cli.imaging.metadata.read import block_within_limit
 from enhance_cli.imaging.resize import Size
 
 _CONTAINER, _CODESTREAM = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
@@ -98,16 +98,20 @@ def read_metadata(content: bytes) -> Metadata:
         return NO_METADATA
     found: dict[bytes, bytes] = {}
     for kind, body in boxes(content):
-        if kind == b"uuid" and 16 < len(body) <= MAX_LENGTH:
+        if kind == b"uuid" and len(body) > 16:
             found.setdefault(body[:16], body[16:])
-    packet = found.get(_XMP)
+    too_long: list[str] = []
+    packet = block_within_limit(found.get(_XMP), "XMP", too_long)
+    block = found.get(_EXIF[0]) or found.get(_EXIF[1])
+    records = found.get(_IPTC) or iptc.records_in(found.get(_PHOTOSHOP))
     return Metadata(
-        exif=found.get(_EXIF[0]) or found.get(_EXIF[1]),
+        exif=block_within_limit(block, "EXIF", too_long),
         xmp=packet,
-        iptc=found.get(_IPTC) or iptc.records_in(found.get(_PHOTOSHOP)),
+        iptc=block_within_limit(records, "IPTC", too_long),
         gain_map=xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
         credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
+        unreadable=tuple(too_long),
     )
 
 

@@ -11,11 +11,11 @@ from enhance_cli.imaging.codecs.jpegxl.header import CODESTREAM
 from enhance_cli.imaging.metadata import xmp
 from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
-from enhance_cli.imaging.metadata.read import MAX_LENGTH
+from enhance_cli.imaging.metadata.read import MAX_LENGTH, TOO_LONG
 
 CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 
-_METADATA = frozenset({b"Exif", b"xml "})
+_METADATA = {b"Exif": "EXIF", b"xml ": "XMP"}
 _PACKED, _GAIN_MAP = b"brob", b"jhgm"
 
 
@@ -46,17 +46,21 @@ def read_contents(content: bytes) -> Contents:
         return Contents(content)
     parts: list[bytes] = []
     found: dict[bytes, bytes] = {}
-    unreadable, gain_map = False, False
+    unreadable: dict[str, None] = {}
+    gain_map = False
     for kind, body in boxes(content):
         if kind == b"jxlc":
             parts.append(body)
         elif kind == b"jxlp":
             parts.append(body[4:])
-        elif kind in _METADATA and len(body) <= MAX_LENGTH:
+        elif kind in _METADATA and len(body) > MAX_LENGTH:
+            unreadable[TOO_LONG.format(_METADATA[kind])] = None
+        elif kind in _METADATA:
             found.setdefault(kind, body)
         elif kind == _PACKED and body[:4] in _METADATA:
             unpacked = _unpacked(body[4:])
-            unreadable |= unpacked is None
+            if unpacked is None:
+                unreadable["its packed metadata is damaged and was left out"] = None
             found.setdefault(body[:4], unpacked or b"")
         gain_map |= _GAIN_MAP in {kind, body[:4] if kind == _PACKED else b""}
     codestream = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -69,7 +73,7 @@ def read_contents(content: bytes) -> Contents:
         gain_map=gain_map or xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
         credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
-        unreadable=("its packed metadata is damaged and was left out",) if unreadable else (),
+        unreadable=tuple(unreadable),
     )
     return Contents(codestream, metadata)
 
