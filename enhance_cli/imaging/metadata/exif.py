@@ -95,6 +95,13 @@ class ExifError(Exception):
     """EXIF cannot be read or written; the photo is retouched without it."""
 
 
+def without_prefix(exif: bytes) -> bytes:
+    r"""A block without ``Exif\0\0`` in front, which some programs write twice."""
+    while exif.startswith(PREFIX):
+        exif = exif[len(PREFIX) :]
+    return exif
+
+
 def update_block(
     exif: bytes,
     size: Size,
@@ -123,7 +130,7 @@ def update_block(
         ExifError: The block is damaged.
     """
     try:
-        block = ExifBlock(exif.removeprefix(PREFIX))
+        block = ExifBlock(without_prefix(exif))
         block.patch(block.first, {ORIENTATION: 1, 0x0100: size[0], 0x0101: size[1]})
         color_space = 1 if srgb else 0xFFFF
         pointers = (one for one in block.entries(block.first) if one.tag == EXIF_DIRECTORY)
@@ -159,7 +166,7 @@ def rescued_block(
     """
     damaged: list[TagId] = []
     try:
-        tags = read_tags(PREFIX + exif.removeprefix(PREFIX), damaged)
+        tags = read_tags(PREFIX + without_prefix(exif), damaged)
         if not any(_is_copied(name, tag) for name, found in tags.items() for tag in found):
             return None
         dropped: list[str] = []
@@ -201,7 +208,7 @@ def _camera_in_tags(tags: Tags) -> list[Any]:
 
 def _tags_of(found: bytes) -> Tags:
     try:
-        return read_tags(PREFIX + found.removeprefix(PREFIX))
+        return read_tags(PREFIX + without_prefix(found))
     except ExifError:
         return {}
 
@@ -216,7 +223,7 @@ def orientation_in(exif: bytes) -> int | None:
         exif: The block as stored in the file, with or without ``Exif\0\0`` in front.
     """
     try:
-        block = ExifBlock(exif.removeprefix(PREFIX))
+        block = ExifBlock(without_prefix(exif))
         for entry in block.entries(block.first):
             if entry.tag == ORIENTATION:
                 value = block.number(entry)
@@ -234,7 +241,7 @@ def names_adobe_rgb(exif: bytes | Tags) -> bool:
     """
     if isinstance(exif, bytes):
         try:
-            color_space, index = ExifBlock(exif.removeprefix(PREFIX)).color_space()
+            color_space, index = ExifBlock(without_prefix(exif)).color_space()
         except (KeyError, struct.error):
             return False
     else:
@@ -368,6 +375,6 @@ def _is_writable(name: str, tag: int, value: Any) -> bool:
 
 def without_orientation(exif: bytes) -> bytes:
     """Remove the orientation from an updated block, for formats that store it elsewhere."""
-    block = ExifBlock(exif.removeprefix(PREFIX))
+    block = ExifBlock(without_prefix(exif))
     block.remove(block.first, ORIENTATION)
     return PREFIX + bytes(block.bytes)

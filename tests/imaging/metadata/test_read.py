@@ -252,3 +252,24 @@ def test_what_is_too_long_to_be_kept_is_named(tmp_path, suffix, name):
 def decode_array(folder):
     Image.fromarray(smooth(60, 40)).save(folder / "plain.png")
     return decode(folder / "plain.png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_a_block_whose_beginning_is_written_twice_is_read(tmp_path, suffix):
+    """As some programs do; the orientation in it counts as well."""
+    block = piexif.dump({"0th": {271: b"Canon", 274: 6}})
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(smooth(60, 40)).save(
+        path, exif=block if suffix == "png" else b"Exif\0\0" + block
+    )
+    if suffix == "png":
+        content = path.read_bytes()
+        at, length = content.index(b"eXIf"), len(block) - 6
+        chunk = b"eXIf" + block
+        made = struct.pack(">I", len(block)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        path.write_bytes(content[: at - 4] + made + content[at + 4 + length + 4 :])
+    photo = decode(path)
+    assert photo.size == (40, 60)
+    metadata, lost = metadata_for_result(photo.metadata, photo.size)
+    assert lost == () and metadata.exif.count(b"Exif\0\0") == 1
+    assert piexif.load(metadata.exif)["0th"] == {271: b"Canon", 274: 1}
