@@ -12,6 +12,9 @@ RESOURCE = 0x0404
 
 SIGNATURE = b"8BIM"
 
+_SIGNATURES = frozenset({SIGNATURE, b"PHUT", b"DCSR", b"AgHg", b"MeSa"})
+"""Beginnings of resources, those of Adobe's other programs among them."""
+
 PREFIX = b"Photoshop 3.0\0"
 """Beginning of a JPEG's segment of image resources."""
 
@@ -42,7 +45,7 @@ def records_in(resources: object) -> bytes | None:
     at = 0
     while (
         isinstance(resources, bytes)
-        and resources[at : at + 4] == SIGNATURE
+        and resources[at : at + 4] in _SIGNATURES
         and at + 12 <= len(resources)
     ):
         found, name = struct.unpack_from(">HB", resources, at + 4)

@@ -273,3 +273,12 @@ def test_a_block_whose_beginning_is_written_twice_is_read(tmp_path, suffix):
     metadata, lost = metadata_for_result(photo.metadata, photo.size)
     assert lost == () and metadata.exif.count(b"Exif\0\0") == 1
     assert piexif.load(metadata.exif)["0th"] == {271: b"Canon", 274: 1}
+
+
+def test_resources_of_other_programs_may_stand_before_iptc(tmp_path):
+    path = tmp_path / "a.jpg"
+    other = b"MeSa" + struct.pack(">HHI", 7000, 0, 2) + b"ab"
+    record = b"\x1c\x02\x05\0\x05Title"
+    resources = other + b"8BIM" + struct.pack(">HHI", 0x404, 0, len(record)) + record
+    with_segments(path, segment(0xED, b"Photoshop 3.0\0" + resources))
+    assert decode(path).metadata.iptc == record
