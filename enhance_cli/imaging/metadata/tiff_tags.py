@@ -151,6 +151,8 @@ def read_directories(
     for name, directory in found.items():
         lost += [(name, tag) for tag in directory.damaged]
     tags = {name: _as_piexif(name, directory, lost) for name, directory in found.items()}
+    # Cameras that follow TIFF/EP (ISO 12234-2) describe the exposure in the first directory.
+    tags["Exif"] = _as_piexif("Exif", first, []) | tags["Exif"]
     if damaged is not None:
         damaged += _with_directories(lost)
     return tags

@@ -282,3 +282,18 @@ def test_resources_of_other_programs_may_stand_before_iptc(tmp_path):
     resources = other + b"8BIM" + struct.pack(">HHI", 0x404, 0, len(record)) + record
     with_segments(path, segment(0xED, b"Photoshop 3.0\0" + resources))
     assert decode(path).metadata.iptc == record
+
+
+def test_the_exposure_in_the_first_directory_is_read(tmp_path):
+    """Where cameras that follow TIFF/EP write it (ISO 12234-2)."""
+    tags = [(33434, "2I", 1, (1, 250), True), (33437, "2I", 1, (28, 10), True),
+            (36867, "s", 0, "2024:05:06 07:08:09", True), (271, "s", 0, "Kodak", True)]  # fmt: skip
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, smooth(60, 40), photometric="rgb", metadata=None, extratags=tags)
+    photo = decode(path)
+    metadata, _ = metadata_for_result(photo.metadata, photo.size)
+    found = piexif.load(metadata.exif)
+    assert found["Exif"][piexif.ExifIFD.ExposureTime] == (1, 250)
+    assert found["Exif"][piexif.ExifIFD.FNumber] == (28, 10)
+    assert found["Exif"][piexif.ExifIFD.DateTimeOriginal] == b"2024:05:06 07:08:09"
+    assert found["0th"][piexif.ImageIFD.Make] == b"Kodak"
