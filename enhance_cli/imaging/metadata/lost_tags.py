@@ -64,7 +64,7 @@ class _Tag(NamedTuple):
 
     type: int
     n_values: int
-    content: bytes
+    content: bytes | memoryview
     at: int | None = None
 
 
@@ -113,6 +113,7 @@ def shortened(content: bytes, limit: int) -> tuple[bytes | None, list[TagId]]:
 def _directories(block: ExifBlock, lost: list[TagId]) -> _Directories:
     """The tags of a block by directory; ``lost`` gets those that are damaged."""
     found: _Directories = {"0th": {}}
+    content = memoryview(bytes(block.bytes))  # of which very many tags may name the same part
     positions = {"0th": block.first}
     pointers = {(parent, tag): name for name, parent, tag in POINTERS}
     for name in ("0th", *(name for name, _, _ in POINTERS)):
@@ -121,14 +122,14 @@ def _directories(block: ExifBlock, lost: list[TagId]) -> _Directories:
                 directory = pointers[name, entry.tag]
                 positions[directory], found[directory] = block.number(entry), {}
                 found[name][entry.tag] = _Tag(_LONG, 1, bytes(_INLINE))
-            elif block.is_damaged(entry) or entry.tag == _SUB_IFDS:
+                continue
+            start, end = block.span(entry)
+            if block.is_damaged(entry) or start < _HEADER or entry.tag == _SUB_IFDS:
                 lost.append((name, entry.tag))
-            else:
-                start, end = block.span(entry)
-                content = bytes(block.bytes[start:end])
-                fixed = (name, entry.tag) == _MAKER_NOTE and len(content) > _INLINE
-                tag = _Tag(entry.type, entry.n_values, content, start if fixed else None)
-                found[name][entry.tag] = tag
+                continue
+            fixed = (name, entry.tag) == _MAKER_NOTE and end - start > _INLINE
+            tag = _Tag(entry.type, entry.n_values, content[start:end], start if fixed else None)
+            found[name][entry.tag] = tag
     return found
 
 
@@ -182,11 +183,11 @@ def _written(tags: dict[int, _Tag], start: int, order: str) -> bytes:
     directory, values = struct.pack(f"{order}H", len(tags)), b""
     values_at = start + 2 + _ENTRY * len(tags) + 4
     for tag, one in sorted(tags.items()):
-        place = one.content.ljust(_INLINE, b"\0")
+        place = bytes(one.content[:_INLINE]).ljust(_INLINE, b"\0")
         if one.at is not None:
             place = struct.pack(f"{order}I", one.at)
         elif len(one.content) > _INLINE:
             place = struct.pack(f"{order}I", values_at + len(values))
-            values += one.content + bytes(len(one.content) % 2)
+            values += bytes(one.content) + bytes(len(one.content) % 2)
         directory += struct.pack(f"{order}HHI", tag, one.type, one.n_values) + place
     return directory + bytes(4) + values

@@ -375,8 +375,9 @@ class _Reader:
         self._size = file.seek(0, os.SEEK_END)
         self._left = MAX_DIRECTORY_BYTES
         header = self._read(0, 16)
-        if header[:2] not in _ORDERS or len(header) < 16:
+        if header[:2] not in _ORDERS or len(header) < 8:
             raise DamagedTiffError
+        header = header.ljust(16, b"\0")
         self.order = _ORDERS[header[:2]]
         big = struct.unpack_from(f"{self.order}H", header, 2)[0] == _BIG_TIFF
         self._count, self._offset = ("Q", "Q") if big else ("H", "I")
@@ -441,7 +442,7 @@ class _Reader:
         return stored[:length] if len(stored) >= length else None
 
     def _read(self, position: int, length: int) -> bytes:
-        if position >= self._size:
+        if not 0 <= position < self._size:
             return b""
         self._file.seek(position)
         return self._file.read(length)

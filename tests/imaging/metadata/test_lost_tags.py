@@ -113,6 +113,23 @@ class TestDamage:
         assert lost == (line,)
         assert said["IFD0:Make"] == "Canon" and said["ExifIFD:FNumber"] == 2.8
 
+    @pytest.mark.parametrize("suffix", ["tif", "jpg", "png"])
+    @pytest.mark.parametrize(
+        "block",
+        [
+            b"II*\0\x08\0\0\0\0\0",  # shorter than the header of a BigTIFF
+            b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIi", 0x8825, 9, 1, -96) + bytes(8),
+        ],
+    )
+    def test_odd_blocks_cost_nothing_else(self, tmp_path, block, suffix):
+        path = tmp_path / "a.webp"
+        xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+        Image.fromarray(smooth(60, 40)).save(path, exif=PREFIX + block, xmp=xmp)
+        photo = decode(path)
+        metadata, _ = metadata_for_result(photo.metadata, photo.size)
+        write_photo(photo, tmp_path / f"b.{suffix}", metadata=metadata)
+        assert decode(tmp_path / f"b.{suffix}").metadata.xmp == xmp
+
     def test_texts_that_go_with_the_location_are_named(self, tmp_path):
         path = tmp_path / "a.jpg"
         exif = {**EXIF, "0th": {270: b"At 47.3769, 8.5417"}}
