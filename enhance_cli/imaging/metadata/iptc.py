@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from enhance_cli.imaging.metadata.location import bytes_may_tell_location
+from enhance_cli.imaging.metadata.location import TEXTS_LOST, bytes_may_tell_location
 
 RESOURCE = 0x0404
 """Id of the resource that holds the records (IPTC-NAA)."""
@@ -59,8 +59,12 @@ def records_in(resources: object) -> bytes | None:
     return None
 
 
-def without_places(records: bytes) -> bytes | None:
+def without_places(records: bytes, lost: list[str] | None = None) -> bytes | None:
     """Leave out all data sets that may tell where a photo was taken (IIM 4.2, chapters 5 and 6).
+
+    Args:
+        records: The records.
+        lost: Gets a line if texts are left out that do not stand where a place should.
 
     Returns:
         The data sets of the standard that do not name places; None if none is left, or if the
@@ -70,8 +74,11 @@ def without_places(records: bytes) -> bytes | None:
     try:
         for record, number, content, whole in _data_sets(records):
             described = record == _APPLICATION and number <= _LAST_TEXT and number not in _PLACES
-            if record == _ENVELOPE or (described and not bytes_may_tell_location(content)):
+            told = described and bytes_may_tell_location(content)
+            if record == _ENVELOPE or (described and not told):
                 kept.append(whole)
+            elif told and lost is not None:
+                lost.append(TEXTS_LOST)
     except (struct.error, ValueError):
         return None
     return b"".join(kept) or None

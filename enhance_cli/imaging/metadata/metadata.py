@@ -91,7 +91,7 @@ def metadata_for_result(
     fewer = len(texts) < len(found.texts) or len(earlier) < len(found.earlier_comments)
     if fewer or comment != found.comment:
         lost.append(TEXTS_LOST)
-    records = found.iptc if gps or found.iptc is None else iptc.without_places(found.iptc)
+    records = found.iptc if gps or found.iptc is None else iptc.without_places(found.iptc, lost)
     if found.iptc and not records:
         lost.append("its IPTC may tell the location and was left out")
     kept = replace(found, exif=block, xmp=packet, long_xmp=parts, iptc=records)

@@ -75,3 +75,11 @@ def test_damaged_records_go_as_a_whole(damaged):
 
 def test_padding_is_no_data_set():
     assert without_places(RECORDS + bytes(1)) == RECORDS
+
+
+def test_texts_that_go_are_named_and_places_are_not():
+    lost: list[str] = []
+    without_places(RECORDS + data_set(90, b"Witikon"), lost)
+    assert lost == []
+    without_places(RECORDS + data_set(120, b"taken at 47.3769, 8.5417"), lost)
+    assert lost == ["texts that may tell the location were left out"]
