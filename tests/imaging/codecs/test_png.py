@@ -68,6 +68,22 @@ def test_the_colors_of_display_p3(tmp_path, chunks, dtype):
     np.testing.assert_allclose(found, P3_RED, atol=1)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_narrow_range_of_video_becomes_the_full_one(tmp_path, bits, channels):
+    # ITU-T H.273, 8.3: the numbers are round((219 E + 16) 2^(n - 8)). Opacity has the full range.
+    steps = np.linspace(0, 1, 16)[None].repeat(16, axis=0)[..., None]
+    pixels = ((219 * steps + 16) * 2 ** (bits - 8)).round().repeat(channels, axis=2)
+    if channels in {2, 4}:
+        pixels[..., -1] = 2**bits // 2
+    chunk = bytes([1, 13, 0, 0])
+    photo = decode(with_chunks(tmp_path / "a.png", pixels.astype(f"u{bits // 8}"), cICP=chunk))
+    np.testing.assert_allclose(photo.pixels / photo.max_value, steps.repeat(3, axis=2), atol=0.003)
+    if channels in {2, 4}:
+        assert photo.alpha is not None
+        assert set(photo.alpha.flat) == {2**bits // 2}
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("kind", ["grey", "color"])
 @pytest.mark.parametrize(("gamma", "exponent"), [(1.0, 1.0), (0.55556, 1.8)])
