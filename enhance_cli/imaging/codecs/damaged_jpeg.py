@@ -30,7 +30,7 @@ _TAKEN_AWAY = 64
 _FEW = 4
 """Bytes too many that do not count: some cameras write them."""
 
-_SMALL_SHARE = 0.1
+SMALL_SHARE = 0.1
 """Share of the picture that may be wrong: more is an error."""
 
 _SCALE = 8
@@ -43,6 +43,7 @@ _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 
 _SOF0, _SOF1, _SOS, _EOI, _DRI = 0xC0, 0xC1, 0xDA, 0xD9, 0xDD
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _ARITHMETIC = frozenset({0xC9, 0xCA})
 _IN_TABLES = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})
 """Markers of segments that may stand between scans."""
@@ -69,12 +70,26 @@ def mend_jpeg(content: bytes, said: str, warnings: list[str]) -> bytes:
     picture, ended = _split(content)
     problem = _problem(picture, said, ended=ended)
     if problem:
-        if not ended or _wrong_share(picture) > _SMALL_SHARE:
+        if not ended or _wrong_share(picture) > SMALL_SHARE:
             raise ValueError(problem)
         warnings.append(PARTS_WRONG)
     elif not ended:
         warnings.append(END_MISSING)
     return picture + _END
+
+
+def damage_of(content: bytes) -> str | None:
+    """What is wrong with the pixel data of a JPEG, its end included; None if nothing is.
+
+    Of lossless JPEGs, which libjpeg does not decode at every depth, it is not known.
+    """
+    if any(marker in _LOSSLESS for marker, _, _ in _header(content)):
+        return None
+    said = _complaint(content)
+    if not said and not is_arithmetic(content):
+        return None
+    picture, ended = _split(content)
+    return _problem(picture, said, ended=ended) or (None if ended else END_MISSING)
 
 
 def is_arithmetic(content: bytes) -> bool:
@@ -99,13 +114,14 @@ def _problem(picture: bytes, said: str, *, ended: bool) -> str | None:
         return "truncated: a part of the picture is missing"
     if np.array_equal(pixels, shorter):
         return "the pixel data do not fit the picture"
-    said = _complaint(picture + _END)
+    return _damage_in(_complaint(picture + _END), ended=ended)
+
+
+def _damage_in(said: str, *, ended: bool) -> str | None:
+    """What libjpeg says, if it tells damage."""
     surplus = _SURPLUS.search(said)
-    if surplus:
-        return said if int(surplus[1]) > _FEW else None
-    if not ended and "premature end" in said:
-        return None
-    return said if _tells_damage(said) else None
+    harmless = int(surplus[1]) <= _FEW if surplus else not ended and "premature end" in said
+    return None if harmless or not _tells_damage(said) else said
 
 
 def _tells_damage(said: str) -> bool:
