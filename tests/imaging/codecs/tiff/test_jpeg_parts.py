@@ -4,6 +4,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from linear_dng import write_linear
 from pictures import smooth
 from PIL import Image
 
@@ -98,3 +99,18 @@ def test_lossless_ones_are_left_to_their_decoder(tmp_path):
     photo = decode(tmp_path / "a.tif")
     assert photo.warnings == ()
     np.testing.assert_allclose(photo.pixels[..., 0], grey * (65535 / 4095), atol=1)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_those_of_a_lossy_dng_are_checked_too(tmp_path, nested):
+    path = tmp_path / "a.dng"
+    write_linear(path, busy(), "JPEG_LOSSY", nested, tile=(64, 64))
+    assert decode(path).warnings == ()
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages.first.pages[0] if nested else tiff.pages.first
+        parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    blank(path, parts[:1])
+    assert decode(path).warnings == (PARTS_WRONG,)
+    blank(path, parts)
+    with pytest.raises(PhotoError, match="damaged"):
+        decode(path)
