@@ -14,6 +14,8 @@ from enhance_cli.imaging.resize import Size
 
 _CONTAINER, _CODESTREAM = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
 
+_END = b"\xff\xd9"
+
 _EXIF = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
@@ -92,6 +94,17 @@ def read_picture(content: bytes) -> Picture:
     return picture
 
 
+def _refuse_zeros_at_end(codestream: bytes) -> None:
+    """Refuse a codestream with zeros in place of its end, which OpenJPEG takes for data.
+
+    Raises:
+        ValueError: It does.
+    """
+    data = codestream.rstrip(b"\0")
+    if len(data) < len(codestream) and not data.endswith(_END):
+        raise ValueError("its pixel data end with zeros: a part of the picture is missing")
+
+
 def read_metadata(content: bytes) -> Metadata:
     """Read EXIF, XMP and IPTC."""
     if content.startswith(_CODESTREAM):
@@ -112,6 +125,7 @@ def read_metadata(content: bytes) -> Metadata:
 
 
 def _read_header(codestream: bytes) -> Picture:
+    _refuse_zeros_at_end(codestream)
     right, bottom, left, top = struct.unpack_from(">IIII", codestream, 8)
     (count,) = struct.unpack_from(">H", codestream, 40)
     depths = codestream[42 : 42 + 3 * count : 3]
