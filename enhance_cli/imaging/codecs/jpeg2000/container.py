@@ -29,6 +29,10 @@ _OPACITY, _MULTIPLIED = 1, 2
 """Types of channels in a cdef box; 0 is color."""
 
 
+_RESOLUTION, _LARGEST_EXPONENT, _INCH = struct.Struct(">HHHHbb"), 9, 0.0254
+"""Dots per meter in a resc or resd box: vertical and horizontal fractions, and their exponents."""
+
+
 class Picture(NamedTuple):
     """What a file says of its picture.
 
@@ -114,14 +118,31 @@ def read_metadata(content: bytes) -> Metadata:
         if kind == b"uuid" and 16 < len(body) <= MAX_LENGTH:
             found.setdefault(body[:16], body[16:])
     packet = found.get(_XMP)
+    header = next((body for kind, body in boxes(content) if kind == b"jp2h"), b"")
     return Metadata(
         exif=found.get(_EXIF[0]) or found.get(_EXIF[1]),
         xmp=packet,
         iptc=found.get(_IPTC) or iptc.records_in(found.get(_PHOTOSHOP)),
+        dpi=_resolution(header),
         gain_map=xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
         credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
     )
+
+
+def _resolution(header: bytes) -> tuple[float, float] | None:
+    """Dots per inch, horizontal and vertical: for display, or else as captured (I.5.3.7)."""
+    stated = next((dict(boxes(body)) for kind, body in boxes(header) if kind == b"res "), {})
+    found = stated.get(b"resd") or stated.get(b"resc") or b""
+    if len(found) < _RESOLUTION.size:
+        return None
+    down, per_down, across, per_across, *exponents = _RESOLUTION.unpack_from(found)
+    if not (per_down and per_across) or max(map(abs, exponents)) > _LARGEST_EXPONENT:
+        return None
+    per_meter = across / per_across * 10.0 ** exponents[1], down / per_down * 10.0 ** exponents[0]
+    horizontal, vertical = (dots * _INCH for dots in per_meter)
+    plausible = min(horizontal, vertical) >= 1 and max(horizontal, vertical) < 2**15
+    return (horizontal, vertical) if plausible else None
 
 
 def _read_header(codestream: bytes) -> Picture:
