@@ -27,6 +27,7 @@ from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
 from enhance_cli.imaging.codecs.png import (
     PNG_SIGNATURE,
     MendedPng,
+    check_png,
     is_sixteen_bit,
     mended_png,
     read_code_points,
@@ -249,6 +250,7 @@ def _with_gain_map(
 def _read_levels(path: Path, image: Image.Image) -> StoredImage | None:
     """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
     if image.format == "PNG":
+        check_png(path)
         sixteen_bit = is_sixteen_bit(image)
         sort_info(image)
         image.load()  # metadata may follow the pixels

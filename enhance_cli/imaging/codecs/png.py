@@ -26,6 +26,9 @@ from enhance_cli.imaging.photo import Photo
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+_PIXELS = frozenset({b"PLTE", b"IDAT"})
+"""Chunks of pixels: a palette, and colors or numbers of colors."""
+
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 """Chunks of texts."""
 
@@ -144,6 +147,20 @@ def _chunks(file: IO[bytes]) -> Iterator[tuple[int, bytes, int]]:
         length, name = struct.unpack(">I4s", header)
         yield at, name, length
         at = file.seek(at + 12 + length)
+
+
+def check_png(path: Path) -> None:
+    """Check the pixels of a PNG by their checksums, of which Pillow takes no notice.
+
+    Raises:
+        ValueError: They are damaged.
+    """
+    with path.open("rb") as file:
+        for _, name, length in _chunks(file):
+            if name in _PIXELS:
+                found = zlib.crc32(file.read(length), zlib.crc32(name))
+                if found != int.from_bytes(file.read(4)):
+                    raise ValueError("the checksum of its pixel data is wrong")
 
 
 class CodePoints(NamedTuple):

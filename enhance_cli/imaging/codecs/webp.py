@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +19,6 @@ _EFFORT = 75
 """Of lossless compression, from 0 to 100; more takes twice the time for a percent of the size."""
 
 
-_PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
-"""Chunks of pixels, the last one of opacity."""
-
 _LAST, _CHANGE, _LEAST = 64, 0x5A, 256
 """How many bytes are changed, and how, in chunks of at least so many bytes."""
 
@@ -37,14 +33,16 @@ class _Chunk(NamedTuple):
 
 def is_lossless_webp(path: Path) -> bool:
     """Whether the pixels of a WebP are compressed without loss (WebP Container Specification)."""
-    return any(chunk.name == b"VP8L" for chunk in _chunks(path.read_bytes()))
+    chunk = _pixels_in(path.read_bytes())
+    return chunk is not None and chunk.name == b"VP8L"
 
 
 def check_webp(path: Path, image: Image.Image) -> None:
     """Refuse a WebP of which only a part makes the whole picture: it is damaged before.
 
     libwebp notices data that end too early. It does not notice data that it leaves over, so the
-    last of them are changed: if no pixel changes, they were not read.
+    last of them are changed: if no pixel changes, they were not read. Opacity that is compressed
+    by itself is not checked.
 
     Args:
         path: The file.
@@ -54,33 +52,31 @@ def check_webp(path: Path, image: Image.Image) -> None:
         ValueError: It is damaged.
     """
     content = bytearray(path.read_bytes())
-    chunks = [chunk for chunk in _chunks(bytes(content)) if chunk.length >= _LEAST]
-    for chunk in chunks:
-        last = slice(chunk.start + chunk.length - _LAST, chunk.start + chunk.length)
-        content[last] = bytes(byte ^ _CHANGE for byte in content[last])
+    chunk = _pixels_in(bytes(content))
+    if chunk is None or chunk.length < _LEAST:
+        return
+    last = slice(chunk.start + chunk.length - _LAST, chunk.start + chunk.length)
+    content[last] = bytes(byte ^ _CHANGE for byte in content[last])
     try:
         with open_image(path, bytes(content)) as changed:
-            before, after = np.asarray(image), np.asarray(changed)
+            after = np.asarray(changed)
     except (OSError, ValueError, EOFError, SyntaxError):
         return  # the last bytes matter
-    for chunk in chunks:
-        channels = np.s_[..., 3:] if chunk.name == b"ALPH" else np.s_[..., :3]
-        if np.array_equal(before[channels], after[channels]):
-            raise ValueError("the pixel data do not fit the picture")
+    if np.array_equal(np.asarray(image), after):
+        raise ValueError("the pixel data do not fit the picture")
 
 
-def _chunks(content: bytes) -> Iterator[_Chunk]:
-    """The chunks of pixels of the first picture."""
+def _pixels_in(content: bytes) -> _Chunk | None:
+    """The chunk of the first picture's pixels; None if there is none."""
     at = 12
     while at + 8 <= len(content):
         name, length = struct.unpack_from("<4sI", content, at)
-        if name in _PIXELS and at + 8 + length <= len(content):
-            yield _Chunk(name, at + 8, length)
-            if name != b"ALPH":
-                return
+        if name in {b"VP8 ", b"VP8L"}:
+            return _Chunk(name, at + 8, min(length, len(content) - at - 8))
         if name == b"ANMF":  # a frame: its chunks follow 16 bytes
             length = 16
         at += 8 + length + length % 2
+    return None
 
 
 def write_webp(photo: Photo, path: Path, encoding: Encoding, metadata: Metadata) -> None:

@@ -1,10 +1,13 @@
+import shutil
 import struct
+import subprocess
 import zlib
 
 import imagecodecs
 import numpy as np
 import pytest
 
+from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.codecs.png import MendedPng, mended_png, read_png_rgb, write_png_rgb
@@ -108,6 +111,24 @@ def test_srgb_by_any_name_is_srgb(tmp_path, chunks):
     photo = decode(with_chunks(tmp_path / "a.png", RED, **chunks))
     assert photo.color_space.is_srgb
     np.testing.assert_array_equal(photo.pixels, RED)
+
+
+@pytest.mark.parametrize("options", [[], ["-interlace", "PNG"]])
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
+@pytest.mark.parametrize("colors", [[], ["-colors", "64"], ["-depth", "16"]])
+def test_lost_pixels_are_an_error(tmp_path, options, share, colors):
+    if shutil.which("convert") is None:
+        pytest.skip("ImageMagick is not installed")
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    write_png_rgb(noise, tmp_path / "a.png")
+    path = tmp_path / "b.png"
+    subprocess.run(["convert", tmp_path / "a.png", *colors, *options, path], check=True)
+    assert decode(path).warnings == ()
+    content = path.read_bytes()
+    kept = int(len(content) * share)
+    path.write_bytes(content[:kept] + bytes(len(content) - kept))
+    with pytest.raises(PhotoError, match="damaged"):
+        decode(path)
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
