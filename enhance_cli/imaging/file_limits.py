@@ -178,12 +178,19 @@ def refuse_costly_tiff(path: Path, page: TiffPage, max_pixels: int) -> None:
         raise PhotoError(f"{path}: damaged, tiles or strips of {across} x {down} pixels")
     needed = math.ceil(width / across) * math.ceil(height / down)
     needed *= samples if page.planarconfig == _SEPARATE else 1
-    bits = width * height * samples * page.bitspersample
+    # Of YCbCr, several pixels may share the numbers of their color.
+    stored = 1 + (samples - 1) / math.prod(ycbcr_sampling(page)) if page.is_subsampled else samples
+    bits = width * height * stored * page.bitspersample
     if bits > 8 * _TIFF_RATIOS.get(page.compression, math.inf) * path.stat().st_size:
         raise PhotoError(f"{path}: damaged, too short for {width} x {height} pixels")
     if len(page.dataoffsets) < needed:
         listed = len(page.dataoffsets)
         raise PhotoError(f"{path}: damaged, {listed} of {needed:,} tiles or strips are listed")
+
+
+def ycbcr_sampling(page: TiffPage) -> tuple[int, int]:
+    """Width and height of the blocks of a YCbCr page whose pixels share one color."""
+    return page.subsampling or (2, 2)  # TIFF 6.0, section 21
 
 
 def _refuse_long_side(path: Path, size: tuple[int, int]) -> None:

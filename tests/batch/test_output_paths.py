@@ -29,7 +29,7 @@ def planned(out: Path, *inputs: Path) -> dict[str, str]:
 
 
 @pytest.mark.proves("Names", "The result of a RAW file is a JPEG")
-@pytest.mark.proves("Format", "RAW, HEIC and JPEG 2000 become JPEG")
+@pytest.mark.proves("Format", "RAW, HEIC, JPEG 2000, MPO and AVIF sequences become JPEG")
 def test_the_tree_of_a_folder_is_mirrored(touch):
     root = touch("p/a.JPG", "p/day 1/b.png", "p/day 1/raw/c.NEF", "p/notes.txt")
     assert planned(root / "out", root / "p") == {
@@ -132,9 +132,10 @@ def test_a_folder_without_photos_and_a_missing_one_are_errors(touch):
         plan_outputs(ApplyConfig((root / "gone",), root / "out"))
 
 
-@pytest.mark.proves("Format", "RAW, HEIC and JPEG 2000 become JPEG")
+@pytest.mark.proves("Format", "RAW, HEIC, JPEG 2000, MPO and AVIF sequences become JPEG")
 def test_results_of_heic_and_raw_are_jpegs(touch):
-    root = touch("p/a.heic", "p/b.HIF", "p/c.cr3", "p/d.avif", "p/e.jxl", "p/f.jp2")
+    root = touch("p/a.heic", "p/b.HIF", "p/c.cr3", "p/d.avif", "p/e.jxl", "p/f.jp2",
+                 "p/g.mpo", "p/h.avifs")  # fmt: skip
     assert planned(root / "out", root / "p") == {
         "a.heic": "a.jpg",
         "b.HIF": "b.jpg",
@@ -142,6 +143,8 @@ def test_results_of_heic_and_raw_are_jpegs(touch):
         "d.avif": "d.avif",
         "e.jxl": "e.jxl",
         "f.jp2": "f.jpg",
+        "g.mpo": "g.jpg",
+        "h.avifs": "h.jpg",
     }
 
 

@@ -30,7 +30,7 @@ _TAKEN_AWAY = 64
 _FEW = 4
 """Bytes too many that do not count: some cameras write them."""
 
-_SMALL_SHARE = 0.1
+SMALL_SHARE = 0.1
 """Share of the picture that may be wrong: more is an error."""
 
 _SCALE = 8
@@ -43,8 +43,9 @@ _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 
 _SOF0, _SOF1, _SOS, _EOI, _DRI = 0xC0, 0xC1, 0xDA, 0xD9, 0xDD
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _ARITHMETIC = frozenset({0xC9, 0xCA})
-_IN_TABLES = frozenset({0xC4, 0xDA, 0xDB, 0xDC, 0xDD}) | frozenset(range(0xE0, 0xF0)) | {0xFE}
+_IN_TABLES = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})
 """Markers of segments that may stand between scans."""
 
 _SURPLUS = re.compile(r"(\d+) extraneous bytes before marker 0x(c4|d[0-9a])")
@@ -69,12 +70,26 @@ def mend_jpeg(content: bytes, said: str, warnings: list[str]) -> bytes:
     picture, ended = _split(content)
     problem = _problem(picture, said, ended=ended)
     if problem:
-        if not ended or _wrong_share(picture) > _SMALL_SHARE:
+        if not ended or _wrong_share(picture) > SMALL_SHARE:
             raise ValueError(problem)
         warnings.append(PARTS_WRONG)
     elif not ended:
         warnings.append(END_MISSING)
     return picture + _END
+
+
+def damage_of(content: bytes) -> str | None:
+    """What is wrong with the pixel data of a JPEG, its end included; None if nothing is.
+
+    Of lossless JPEGs, which libjpeg does not decode at every depth, it is not known.
+    """
+    if any(marker in _LOSSLESS for marker, _, _ in _header(content)):
+        return None
+    said = _complaint(content)
+    if not said and not is_arithmetic(content):
+        return None
+    picture, ended = _split(content)
+    return _problem(picture, said, ended=ended) or (None if ended else END_MISSING)
 
 
 def is_arithmetic(content: bytes) -> bool:
@@ -87,22 +102,26 @@ def _problem(picture: bytes, said: str, *, ended: bool) -> str | None:
     cut = max(_start_of_data(picture), len(picture) - _TAKEN_AWAY)
     try:
         pixels = imagecodecs.jpeg8_decode(picture + _END)
+    except (imagecodecs.Jpeg8Error, ValueError) as problem:
+        return said or str(problem)
+    try:
         filled = imagecodecs.jpeg8_decode(picture + _FILLING + _END)
         shorter = imagecodecs.jpeg8_decode(picture[:cut] + _FILLING + _END)
-    except (imagecodecs.Jpeg8Error, ValueError) as problem:
-        return None if said and not _tells_damage(said) else said or str(problem)
+    except (imagecodecs.Jpeg8Error, ValueError):  # scans so short that a table is cut
+        return said if _tells_damage(said) else None
     whole = max(0, len(pixels) - (0 if ended else _LAST_BLOCKS))
     if not np.array_equal(pixels[:whole], filled[:whole]):
         return "truncated: a part of the picture is missing"
     if np.array_equal(pixels, shorter):
         return "the pixel data do not fit the picture"
-    said = _complaint(picture + _END)
+    return _damage_in(_complaint(picture + _END), ended=ended)
+
+
+def _damage_in(said: str, *, ended: bool) -> str | None:
+    """What libjpeg says, if it tells damage."""
     surplus = _SURPLUS.search(said)
-    if surplus:
-        return said if int(surplus[1]) > _FEW else None
-    if not ended and "premature end" in said:
-        return None
-    return said if _tells_damage(said) else None
+    harmless = int(surplus[1]) <= _FEW if surplus else not ended and "premature end" in said
+    return None if harmless or not _tells_damage(said) else said
 
 
 def _tells_damage(said: str) -> bool:
@@ -123,17 +142,16 @@ def _complaint(content: bytes) -> str:
 def _split(content: bytes) -> tuple[bytes, bool]:
     """The content up to the end marker of its picture, and whether there is one.
 
-    Zeros that fill the space before the end are left out, but for one.
+    A marker that cannot stand between scans is a sign of damage. Decoders stop there. Zeros that
+    fill the space before the end are left out, but for one.
     """
-    at, end = _start_of_data(content), len(content)
+    at, end, ended = _start_of_data(content), len(content), False
     while match := _MARKER.search(content, at):
-        if match[1][0] == _EOI:
-            end = match.start()
+        marker = match[1][0]
+        if marker not in _IN_TABLES:
+            end, ended = match.start(), marker == _EOI
             break
-        at = match.end()
-        if match[1][0] in _IN_TABLES:
-            at += int.from_bytes(content[at : at + 2], "big")
-    ended = end < len(content)
+        at = match.end() + int.from_bytes(content[match.end() : match.end() + 2], "big")
     data = content[:end].rstrip(b"\xff")
     kept = len(data.rstrip(b"\0")) + 1
     return data[:kept], ended

@@ -16,7 +16,7 @@ from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_raw, is_tiff, unread_format
 from enhance_cli.imaging.codecs.isobmff.avif import is_avif, read_avif
-from enhance_cli.imaging.codecs.isobmff.heif import read_heif
+from enhance_cli.imaging.codecs.isobmff.heif import check_heif, read_heif
 from enhance_cli.imaging.codecs.jpeg import read_jpeg
 from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
 from enhance_cli.imaging.codecs.jpeg2000.read import read_jpeg2000
@@ -27,6 +27,7 @@ from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
 from enhance_cli.imaging.codecs.png import (
     PNG_SIGNATURE,
     MendedPng,
+    check_png,
     is_sixteen_bit,
     mended_png,
     read_code_points,
@@ -45,7 +46,7 @@ from enhance_cli.imaging.codecs.unusual_jpeg import (
     deep_jpeg,
     read_deep_jpeg,
 )
-from enhance_cli.imaging.codecs.webp import is_lossless_webp
+from enhance_cli.imaging.codecs.webp import check_webp, is_lossless_webp
 from enhance_cli.imaging.file_limits import (
     refuse_beyond_memory,
     refuse_costly_file,
@@ -206,6 +207,10 @@ def _read_image(
         if image.format in {"JPEG", "MPO"} and not deep:
             photo = _read_jpeg(path, image, long_edge, warnings)
             return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
+        if image.format == "WEBP":
+            check_webp(path, image)
+        elif image.format == "HEIF":
+            check_heif(path, warnings)
         stored = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image)
         if stored is None:
             photo = photo_from_image(image, long_edge, warnings)
@@ -245,6 +250,7 @@ def _with_gain_map(
 def _read_levels(path: Path, image: Image.Image) -> StoredImage | None:
     """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
     if image.format == "PNG":
+        check_png(path)
         sixteen_bit = is_sixteen_bit(image)
         sort_info(image)
         image.load()  # metadata may follow the pixels

@@ -11,7 +11,9 @@ from enhance_cli.atomic_write import identity
 from enhance_cli.config.apply import Format
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 
-JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
+JPEG = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".jps", ".pjp", ".pjpeg",
+})  # fmt: skip
 PNG = frozenset({".png"})
 TIFF = frozenset({".tif", ".tiff"})
 WEBP = frozenset({".webp"})
@@ -19,6 +21,9 @@ AVIF = frozenset({".avif"})
 HEIF = frozenset({".heic", ".heif", ".hif"})
 JPEG_XL = frozenset({".jxl"})
 JPEG_2000 = frozenset({".jp2", ".j2k", ".jpc", ".j2c", ".jpf", ".jpx"})
+SEVERAL = frozenset({".mpo", ".avifs", ".heics", ".heifs"})
+"""Suffixes of JPEG, AVIF and HEIC with several pictures, of which results have one."""
+
 KEPT = JPEG | PNG | TIFF | WEBP | AVIF | JPEG_XL
 """Suffixes of the formats that results keep unless another one is asked for."""
 
@@ -45,13 +50,13 @@ SUFFIXES: dict[Format, frozenset[str]] = {
 }
 """Suffixes of the results in each format."""
 
-PHOTOS = WRITTEN | JPEG_2000 | RAW
+PHOTOS = WRITTEN | SEVERAL | JPEG_2000 | RAW
 """Suffixes of all photos that are read."""
 
 OTHER_PICTURES = frozenset({
     ".ai", ".apng", ".bmp", ".bpg", ".cgm", ".cin", ".cur", ".dds", ".dib", ".djvu", ".dpx", ".emf",
     ".eps", ".exr", ".fits", ".flif", ".gif", ".hdr", ".icns", ".ico", ".iff", ".indd", ".jng",
-    ".jls", ".jxr", ".hdp", ".wdp", ".kra", ".mng", ".mpo", ".ora", ".pam", ".pbm", ".pcd", ".pcx",
+    ".jls", ".jpm", ".jxr", ".hdp", ".wdp", ".kra", ".mng", ".ora", ".pam", ".pbm", ".pcd", ".pcx",
     ".pdf", ".pfm", ".pgm", ".pict", ".pnm", ".ppm", ".ps", ".psb", ".psd", ".qoi", ".rgb", ".sgi",
     ".svg", ".svgz", ".tga", ".wbmp", ".wmf", ".xbm", ".xcf", ".xpm",
 })  # fmt: skip

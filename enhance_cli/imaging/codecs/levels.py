@@ -16,6 +16,9 @@ Levels = NDArray[Any]
 _WHITE = 1.0
 """White in floating-point pixels."""
 
+_NARROW_BLACK, _NARROW_WHITE, _NARROW_STEPS = 16, 235, 256
+"""Black and white of the narrow range, and their scale, in 8 bits (ITU-T H.273, 8.3)."""
+
 
 def full_range(samples: NDArray[Any], bits: int) -> Levels:
     """Convert samples to uint8, or to uint16 if they have more than 8 bits.
@@ -41,6 +44,15 @@ def full_range(samples: NDArray[Any], bits: int) -> Levels:
     dtype, white = np.dtype(np.uint8 if bits < 8 else np.uint16), 2**bits - 1
     table = (np.arange(white + 1) * (max_value(dtype) / white)).round().astype(dtype)
     return table[samples.clip(max=white)]
+
+
+def from_narrow_range(levels: Levels) -> Levels:
+    """Stretch colors of the narrow range, which is that of video, to the full range."""
+    white = max_value(levels.dtype)
+    scale = (white + 1) // _NARROW_STEPS
+    black, span = _NARROW_BLACK * scale, (_NARROW_WHITE - _NARROW_BLACK) * scale
+    stretched = (np.arange(white + 1, dtype=np.float32) - black) / np.float32(span)
+    return np.asarray(quantize(stretched, levels.dtype), levels.dtype)[levels]
 
 
 def divided(levels: Levels, alpha: Levels) -> Levels:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from enhance_cli.errors import UsageError
+from enhance_cli.imaging.codecs.levels import from_narrow_range
 from enhance_cli.imaging.codecs.stored_image import (
     StoredImage,
     photo_from_stored,
@@ -83,7 +84,9 @@ def with_color(stored: StoredImage, image: Image.Image, warnings: list[str]) -> 
     info = image.info
     profile, numbers = info.get("icc_profile"), info.get("cicp")
     if numbers:  # before the profile (PNG, third edition, 4.3)
-        stored = with_code_points(stored, numbers[0], numbers[1], warnings)
+        stored = with_code_points(stored, numbers.primaries, numbers.transfer, warnings)
+        if not numbers.full_range:
+            stored = replace(stored, channels=from_narrow_range(stored.channels))
         return stored if stored.profile else replace(stored, profile=SRGB_ICC)
     if profile or info.get("srgb") is not None:
         return replace(stored, profile=profile or SRGB_ICC)

@@ -26,6 +26,9 @@ from enhance_cli.imaging.photo import Photo
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+_PIXELS = frozenset({b"PLTE", b"IDAT"})
+"""Chunks of pixels: a palette, and colors or numbers of colors."""
+
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 """Chunks of texts."""
 
@@ -149,13 +152,41 @@ def _chunks(file: IO[bytes]) -> Iterator[tuple[int, bytes, int]]:
         at = file.seek(at + 12 + length)
 
 
-def read_code_points(path: Path) -> tuple[int, int] | None:
-    """Read the primaries and the transfer function that a PNG names in its cICP chunk."""
+def check_png(path: Path) -> None:
+    """Check the pixels of a PNG by their checksums, of which Pillow takes no notice.
+
+    Raises:
+        ValueError: They are damaged.
+    """
+    with path.open("rb") as file:
+        for _, name, length in _chunks(file):
+            if name in _PIXELS:
+                found = zlib.crc32(file.read(length), zlib.crc32(name))
+                if found != int.from_bytes(file.read(4)):
+                    raise ValueError("the checksum of its pixel data is wrong")
+
+
+class CodePoints(NamedTuple):
+    """What a cICP chunk says of colors (PNG, third edition, 11.3.2.6).
+
+    Attributes:
+        primaries: Code point of the primaries (ITU-T H.273, table 2).
+        transfer: Code point of the transfer function (table 3).
+        full_range: Whether 0 is black, and the largest number white.
+    """
+
+    primaries: int
+    transfer: int
+    full_range: bool = True
+
+
+def read_code_points(path: Path) -> CodePoints | None:
+    """Read the cICP chunk of a PNG; None if there is none."""
     with path.open("rb") as file:
         for _, name, length in _chunks(file):
             if name == b"cICP" and length == 4:
-                primaries, transfer = file.read(2)
-                return primaries, transfer
+                primaries, transfer, _, full_range = file.read(4)
+                return CodePoints(primaries, transfer, full_range != 0)
             if name == b"IDAT":
                 break
     return None

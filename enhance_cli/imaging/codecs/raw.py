@@ -13,8 +13,11 @@ import rawpy
 from numpy.typing import NDArray
 from piexif import ExifIFD, ImageIFD
 
+from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
 from enhance_cli.imaging.codecs.isobmff.boxes import brands_of, end_of_boxes
-from enhance_cli.imaging.codecs.tiff.jpegxl_dng import unpacked_dng
+from enhance_cli.imaging.codecs.tiff.jpeg_parts import check_jpeg_parts
+from enhance_cli.imaging.codecs.tiff.jpegxl_dng import raw_page, unpacked_dng
+from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
 from enhance_cli.imaging.metadata.metadata import Metadata
@@ -57,8 +60,10 @@ def read_raw(
     Returns:
         The upright photo with its EXIF.
     """
+    warnings: list[str] = []
     if _is_cut_short(path):
         raise ValueError("the file is cut short")
+    _check_jpegs(path, warnings)
     with _open(path) as raw:
         if raw.raw_type == rawpy.RawType.Flat and not raw.raw_image.any():
             raise ValueError("there is no picture in it")
@@ -79,7 +84,7 @@ def read_raw(
     grey = developed.shape[2] == 1  # a camera without color filters
     pixels = np.repeat(developed, 3, axis=2) if grey else developed
     pixels = resize_pixels(pixels, fit_within(size_of(pixels), long_edge))
-    return Photo(pixels, grey=grey, metadata=metadata)
+    return Photo(pixels, grey=grey, metadata=metadata, warnings=tuple(warnings))
 
 
 def read_raw_exif(path: Path) -> bytes | exif.Tags | None:
@@ -116,6 +121,21 @@ def _is_cut_short(path: Path) -> bool:
         return offset + length > size
     end = end_of_pixels(path)
     return end is not None and end > size
+
+
+def _check_jpegs(path: Path, warnings: list[str]) -> None:
+    """Look for damage in the JPEGs of a lossy DNG, which LibRaw develops whatever is in them.
+
+    Raises:
+        ValueError: Much of the picture is damaged.
+    """
+    with path.open("rb") as file:
+        if not is_tiff(file.read(SIGNATURE_LENGTH)):
+            return
+    with open_tiff(path) as tiff:
+        page = raw_page(tiff)
+        if page is not None:
+            check_jpeg_parts(page, warnings)
 
 
 def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:

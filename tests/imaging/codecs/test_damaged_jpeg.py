@@ -105,6 +105,21 @@ def test_damage_within(tmp_path, jpeg, damage, long_edge):
         assert wrong.mean() < 0.1
 
 
+@pytest.mark.parametrize("marker", [0x01, 0x3C, 0xC0, 0xC4, 0xC6, 0xD8, 0xDA, 0xDD, 0xE1, 0xF6])
+def test_damage_that_looks_like_a_marker(tmp_path, jpeg, marker):
+    kind, content = jpeg
+    path, middle = tmp_path / "a.jpg", len(content) // 2
+    changed = bytes([*b"ABCD" * 5, 0xFF, marker, *b"ABCD" * 5])
+    path.write_bytes(content[:middle] + changed + content[middle + len(changed) :])
+    try:
+        photo = decode(path)
+    except PhotoError as problem:
+        assert "damaged" in str(problem)
+    else:
+        assert kind == "restarts"
+        assert photo.warnings == (PARTS_WRONG,)
+
+
 @pytest.mark.parametrize("long_edge", [None, 100])
 def test_what_does_no_harm(tmp_path, jpeg, long_edge):
     path = tmp_path / "a.jpg"

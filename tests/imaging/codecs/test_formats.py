@@ -1,6 +1,9 @@
+import pillow_heif
 import pytest
+from PIL import Image
 
 from enhance_cli.imaging.codecs import formats
+from enhance_cli.imaging.codecs.decode import decode
 
 
 @pytest.mark.parametrize(
@@ -12,6 +15,35 @@ def test_a_photo_is_recognised_by_its_suffix(tmp_path, name, expected):
     path = tmp_path / name
     path.touch()
     assert formats.is_photo(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "kind", "kept"),
+    [
+        (".jpg .jpeg .jpe .jfif .jfi .jif .jps .pjp .pjpeg", "JPEG", True),
+        (".tif .tiff", "TIFF", True),
+        (".mpo", "MPO", False),
+        (".avif", "AVIF", True),
+        (".avifs", "AVIF", False),
+        (".heic .heif .hif .heics .heifs", "HEIF", False),
+        (".jp2 .jpf .jpx", "JPEG2000", False),
+    ],
+)
+def test_photos_have_many_suffixes(tmp_path, suffixes, kind, kept):
+    image = Image.new("RGB", (64, 48), (200, 80, 40))
+    for number, suffix in enumerate(suffixes.split()):
+        path = tmp_path / "in" / f"{number}{suffix.upper()}"
+        path.parent.mkdir(exist_ok=True)
+        if kind == "HEIF":
+            pillow_heif.from_pillow(image).save(path)
+        elif kind == "MPO":
+            image.save(path, kind, save_all=True, append_images=[image])
+        else:
+            image.save(path, kind)
+        assert list(formats.photos_below(path.parent)) == [path]
+        assert (suffix in formats.KEPT) == kept
+        assert decode(path).size == (64, 48)
+        path.unlink()
 
 
 def test_a_folder_is_no_photo(tmp_path):

@@ -1,10 +1,13 @@
+import shutil
 import struct
+import subprocess
 import zlib
 
 import imagecodecs
 import numpy as np
 import pytest
 
+from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.codecs.png import MendedPng, mended_png, read_png_rgb, write_png_rgb
@@ -68,6 +71,22 @@ def test_the_colors_of_display_p3(tmp_path, chunks, dtype):
     np.testing.assert_allclose(found, P3_RED, atol=1)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_narrow_range_of_video_becomes_the_full_one(tmp_path, bits, channels):
+    # ITU-T H.273, 8.3: the numbers are round((219 E + 16) 2^(n - 8)). Opacity has the full range.
+    steps = np.linspace(0, 1, 16)[None].repeat(16, axis=0)[..., None]
+    pixels = ((219 * steps + 16) * 2 ** (bits - 8)).round().repeat(channels, axis=2)
+    if channels in {2, 4}:
+        pixels[..., -1] = 2**bits // 2
+    chunk = bytes([1, 13, 0, 0])
+    photo = decode(with_chunks(tmp_path / "a.png", pixels.astype(f"u{bits // 8}"), cICP=chunk))
+    np.testing.assert_allclose(photo.pixels / photo.max_value, steps.repeat(3, axis=2), atol=0.003)
+    if channels in {2, 4}:
+        assert photo.alpha is not None
+        assert set(photo.alpha.flat) == {2**bits // 2}
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("kind", ["grey", "color"])
 @pytest.mark.parametrize(("gamma", "exponent"), [(1.0, 1.0), (0.55556, 1.8)])
@@ -92,6 +111,24 @@ def test_srgb_by_any_name_is_srgb(tmp_path, chunks):
     photo = decode(with_chunks(tmp_path / "a.png", RED, **chunks))
     assert photo.color_space.is_srgb
     np.testing.assert_array_equal(photo.pixels, RED)
+
+
+@pytest.mark.parametrize("options", [[], ["-interlace", "PNG"]])
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
+@pytest.mark.parametrize("colors", [[], ["-colors", "64"], ["-depth", "16"]])
+def test_lost_pixels_are_an_error(tmp_path, options, share, colors):
+    if shutil.which("convert") is None:
+        pytest.skip("ImageMagick is not installed")
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    write_png_rgb(noise, tmp_path / "a.png")
+    path = tmp_path / "b.png"
+    subprocess.run(["convert", tmp_path / "a.png", *colors, *options, path], check=True)
+    assert decode(path).warnings == ()
+    content = path.read_bytes()
+    kept = int(len(content) * share)
+    path.write_bytes(content[:kept] + bytes(len(content) - kept))
+    with pytest.raises(PhotoError, match="damaged"):
+        decode(path)
 
 
 @pytest.mark.parametrize("transfer", [16, 18])

@@ -217,22 +217,53 @@ def scanner_profile():
 SCANNER = (b"scnr", b"RGB ", b"Lab ")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
-def test_a_scanners_profile_that_only_describes_reading_is_honoured(tmp_path, suffix):
+def write_scan(path, pixels, profile):
+    """Write pixels with as little loss as the format allows, in a profile."""
+    image = Image.fromarray(pixels)
+    if path.suffix == ".jxl":
+        if shutil.which("cjxl") is None:
+            pytest.skip("cjxl is not installed")
+        image.save(path.with_suffix(".png"), icc_profile=profile)
+        distance = "0.3" if path.stem == "lossy" else "0"
+        command = ["cjxl", path.with_suffix(".png"), path, "-d", distance]
+        subprocess.run(command, check=True, capture_output=True)
+    elif path.suffix == ".heic":
+        heif = pillow_heif.from_pillow(image)
+        heif.info.update(icc_profile=profile, icc_profile_type="prof")
+        heif.save(path, quality=100, chroma="444")
+    elif path.suffix == ".jp2":
+        image.save(path)
+        content = path.read_bytes()
+        at, header = content.index(b"colr") - 4, content.index(b"jp2h") - 4
+        old = int.from_bytes(content[at : at + 4])
+        box = struct.pack(">I4sBxx", 11 + len(profile), b"colr", 2) + profile
+        length = int.from_bytes(content[header : header + 4]) + len(box) - old
+        start = content[:header] + length.to_bytes(4) + content[header + 4 : at]
+        path.write_bytes(start + box + content[at + old :])
+    else:
+        lossless = {"lossless": True} if path.suffix == ".webp" else {"quality": 100}
+        sampling = {"subsampling": "4:4:4"} if path.suffix in {".jpg", ".avif"} else {}
+        image.save(path, icc_profile=profile, **lossless, **sampling)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.png", "a.tif", "a.jpg", "a.webp", "a.avif", "a.heic", "a.jp2", "a.jxl", "lossy.jxl"],
+)
+def test_a_scanners_profile_that_only_describes_reading_is_honoured(tmp_path, name):
     profile = scanner_profile()
     pixels = (smooth(64, 48) // 3 + 80).astype(np.uint8)  # within sRGB
-    lossless = {"lossless": True} if suffix == ".webp" else {"quality": 100, "subsampling": 0}
-    Image.fromarray(pixels).save(tmp_path / f"a{suffix}", icc_profile=profile, **lossless)
-    photo = decode(tmp_path / f"a{suffix}")
+    photo = decode(write_scan(tmp_path / name, pixels, profile))
     expected = ImageCms.profileToProfile(
-        Image.open(tmp_path / f"a{suffix}").convert("RGB"),
+        Image.fromarray(pixels),
         ImageCms.ImageCmsProfile(io.BytesIO(profile)),
         ImageCms.createProfile("sRGB"),
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
     difference = np.abs(photo.as_srgb().clip(0, 1) * 255 - np.asarray(expected))
-    assert difference.mean() < 0.6  # single colors: Pillow converts by a table of its own
+    assert difference.mean() < 1.3  # single colors: Pillow converts by a table of its own
     assert np.abs(pixels - np.asarray(expected).astype(int)).mean() > 5, "the profile matters"
     assert any("Adobe RGB" in warning for warning in photo.warnings)
     write_photo(photo, tmp_path / "result.png")

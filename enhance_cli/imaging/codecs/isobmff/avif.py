@@ -23,9 +23,11 @@ from enhance_cli.imaging.codecs.isobmff.boxes import (
     brands_of,
     content_of,
     is_animated,
+    pictures_in,
     read_picture_boxes,
 )
 from enhance_cli.imaging.codecs.levels import full_range
+from enhance_cli.imaging.codecs.lost_blocks import check_lost_blocks
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.codecs.stored_image import (
     SEVERAL_IMAGES,
@@ -73,6 +75,7 @@ def read_avif(
     animated = is_animated(content)
     if animated:
         warnings.append(SEVERAL_IMAGES)
+    check_lost_blocks(pictures_in(boxes, content), warnings)
     reserve(math.prod(size))
     levels = _first_frame(content) if animated else imagecodecs.avif_decode(content)
     bits = 8 if levels.dtype == np.uint8 else _bits_of(boxes)

@@ -11,6 +11,10 @@ _MAX_ITEMS = 65_536
 """Items that are looked at; large grids have some hundred."""
 
 
+_PICTURES = frozenset({b"hvc1", b"av01", b"avc1"})
+"""Items of compressed pixels whose codec has no long rows of zeros."""
+
+
 class Item(NamedTuple):
     """An item of a file: a picture, or metadata.
 
@@ -96,6 +100,11 @@ def read_picture_boxes(content: bytes) -> PictureBoxes:
 def content_of(item: Item, content: bytes) -> bytes:
     """The content of an item, from the bytes of its file."""
     return b"".join(content[start : start + length] for start, length in item.parts)
+
+
+def pictures_in(found: PictureBoxes, content: bytes) -> Iterator[bytes]:
+    """The compressed pixels of all pictures, from the bytes of their file."""
+    return (content_of(item, content) for item in found.items if item.kind in _PICTURES)
 
 
 def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:

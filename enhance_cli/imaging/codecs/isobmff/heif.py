@@ -10,6 +10,8 @@ import pillow_heif
 from numpy.typing import NDArray
 
 from enhance_cli.config.apply import Encoding
+from enhance_cli.imaging.codecs.isobmff.boxes import pictures_in, read_picture_boxes
+from enhance_cli.imaging.codecs.lost_blocks import check_lost_blocks
 from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo
@@ -24,6 +26,20 @@ def read_heif(path: Path) -> NDArray[Any]:
         ``(H, W, C)``, uint16 over the full range, upright: HEIF's own rotation is applied.
     """
     return np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))
+
+
+def check_heif(path: Path, warnings: list[str]) -> None:
+    """Look for lost data, of which libheif says nothing.
+
+    Args:
+        path: The file.
+        warnings: Gets a line if little is lost.
+
+    Raises:
+        ValueError: Much is lost.
+    """
+    content = path.read_bytes()
+    check_lost_blocks(pictures_in(read_picture_boxes(content), content), warnings)
 
 
 def can_write_heif() -> bool:

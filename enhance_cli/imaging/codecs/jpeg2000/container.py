@@ -14,6 +14,8 @@ from enhance_cli.imaging.resize import Size
 
 _CONTAINER, _CODESTREAM = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
 
+_END = b"\xff\xd9"
+
 _EXIF = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
@@ -25,6 +27,10 @@ _ENUMERATED, _PROFILES = 1, {2, 3}
 
 _OPACITY, _MULTIPLIED = 1, 2
 """Types of channels in a cdef box; 0 is color."""
+
+
+_RESOLUTION, _LARGEST_EXPONENT, _INCH = struct.Struct(">HHHHbb"), 9, 0.0254
+"""Dots per meter in a resc or resd box: vertical and horizontal fractions, and their exponents."""
 
 
 class Picture(NamedTuple):
@@ -92,6 +98,17 @@ def read_picture(content: bytes) -> Picture:
     return picture
 
 
+def _refuse_zeros_at_end(codestream: bytes) -> None:
+    """Refuse a codestream with zeros in place of its end, which OpenJPEG takes for data.
+
+    Raises:
+        ValueError: It does.
+    """
+    data = codestream.rstrip(b"\0")
+    if len(data) < len(codestream) and not data.endswith(_END):
+        raise ValueError("its pixel data end with zeros: a part of the picture is missing")
+
+
 def read_metadata(content: bytes) -> Metadata:
     """Read EXIF, XMP and IPTC."""
     if content.startswith(_CODESTREAM):
@@ -104,10 +121,12 @@ def read_metadata(content: bytes) -> Metadata:
     packet = block_within_limit(found.get(_XMP), "XMP", too_long)
     block = found.get(_EXIF[0]) or found.get(_EXIF[1])
     records = found.get(_IPTC) or iptc.records_in(found.get(_PHOTOSHOP))
+    header = next((body for kind, body in boxes(content) if kind == b"jp2h"), b"")
     return Metadata(
         exif=block_within_limit(block, "EXIF", too_long),
         xmp=packet,
         iptc=block_within_limit(records, "IPTC", too_long),
+        dpi=_resolution(header),
         gain_map=xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
         credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
@@ -115,7 +134,23 @@ def read_metadata(content: bytes) -> Metadata:
     )
 
 
+def _resolution(header: bytes) -> tuple[float, float] | None:
+    """Dots per inch, horizontal and vertical: for display, or else as captured (I.5.3.7)."""
+    stated = next((dict(boxes(body)) for kind, body in boxes(header) if kind == b"res "), {})
+    found = stated.get(b"resd") or stated.get(b"resc") or b""
+    if len(found) < _RESOLUTION.size:
+        return None
+    down, per_down, across, per_across, *exponents = _RESOLUTION.unpack_from(found)
+    if not (per_down and per_across) or max(map(abs, exponents)) > _LARGEST_EXPONENT:
+        return None
+    per_meter = across / per_across * 10.0 ** exponents[1], down / per_down * 10.0 ** exponents[0]
+    horizontal, vertical = (dots * _INCH for dots in per_meter)
+    plausible = min(horizontal, vertical) >= 1 and max(horizontal, vertical) < 2**15
+    return (horizontal, vertical) if plausible else None
+
+
 def _read_header(codestream: bytes) -> Picture:
+    _refuse_zeros_at_end(codestream)
     right, bottom, left, top = struct.unpack_from(">IIII", codestream, 8)
     (count,) = struct.unpack_from(">H", codestream, 40)
     depths = codestream[42 : 42 + 3 * count : 3]

@@ -22,19 +22,27 @@ from enhance_cli.imaging.codecs.jpegxl.container import read_contents
 from enhance_cli.imaging.codecs.jpegxl.header import (
     LINEAR,
     SRGB_CURVE,
+    Color,
     Header,
     read_header,
     with_float_depth,
 )
 from enhance_cli.imaging.codecs.levels import divided, full_range
 from enhance_cli.imaging.codecs.stored_image import (
+    INPUT_PROFILE,
     SEVERAL_IMAGES,
     UNKNOWN_COLOR,
     UNUSABLE_PROFILE,
     StoredImage,
     photo_from_stored,
 )
-from enhance_cli.imaging.color_space import SRGB, ColorSpace, ProfileError
+from enhance_cli.imaging.color_space import (
+    SRGB,
+    ColorSpace,
+    ProfileError,
+    adobe_rgb,
+    is_input_only,
+)
 from enhance_cli.imaging.photo import STRIP, Photo, convert_dtype, quantize, refuse_too_many_pixels
 
 
@@ -99,15 +107,23 @@ def _with_color(colors: NDArray[Any], header: Header, warnings: list[str]) -> St
 def _from_light(colors: NDArray[Any], header: Header, warnings: list[str]) -> StoredImage:
     """The image of linear light in sRGB's primaries, which may be negative, in its own profile."""
     dtype = np.dtype(np.uint8 if header.depth.bits <= 8 else np.uint16)
-    space, profile = SRGB, None
-    if colors.ndim == 3:
-        try:
-            space, profile = ColorSpace(header.color.profile or b""), header.color.profile
-        except ProfileError:
-            warnings.append(UNUSABLE_PROFILE)
+    space = _space_of(header.color, warnings) if colors.ndim == 3 else SRGB
     levels = np.empty(colors.shape, dtype)
     rows = max(1, STRIP // colors.shape[1])
     for top in range(0, len(colors), rows):
         strip = np.nan_to_num(colors[top : top + rows].astype(np.float32))
         levels[top : top + rows] = quantize(space.from_srgb(encode_srgb(strip)), dtype)
-    return StoredImage(levels, "grey" if colors.ndim == 2 else "rgb", profile=profile)
+    return StoredImage(levels, "grey" if colors.ndim == 2 else "rgb", profile=space.profile)
+
+
+def _space_of(color: Color, warnings: list[str]) -> ColorSpace:
+    """The color space of a profile; Adobe RGB if nothing can be stored in the former."""
+    profile = color.profile or b""
+    if profile and is_input_only(profile):
+        warnings.append(INPUT_PROFILE)
+        return ColorSpace(adobe_rgb())
+    try:
+        return ColorSpace(profile)
+    except ProfileError:
+        warnings.append(UNUSABLE_PROFILE)
+        return SRGB

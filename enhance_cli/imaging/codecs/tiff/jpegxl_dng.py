@@ -48,8 +48,8 @@ def unpacked_dng(path: Path) -> BytesIO | None:
         if not is_tiff(file.read(SIGNATURE_LENGTH)):
             return None
     with open_tiff(path) as tiff:
-        page = _raw_page(tiff)
-        if page is None or tiff.is_bigtiff:
+        page = raw_page(tiff)
+        if page is None or page.compression not in _JPEG_XL or tiff.is_bigtiff:
             return None
         content = bytearray(path.read_bytes())
         content += bytes(-len(content) % 16)
@@ -59,14 +59,14 @@ def unpacked_dng(path: Path) -> BytesIO | None:
     return BytesIO(content)
 
 
-def _raw_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage | None:
-    """The page with the raw data, if it is JPEG XL; it may be in a SubIFD."""
+def raw_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage | None:
+    """The page with the raw data, which may be in a SubIFD; None if no page says that it is."""
     first = tiff.pages.first
     pages = [first, *(first.pages or ())] if first.subifds else [first]
     for page in pages:
         found = isinstance(page, tifffile.TiffPage) and page.photometric in _RAW_DATA
         if found and not page.is_reduced:
-            return page if page.compression in _JPEG_XL else None
+            return page
     return None
 
 

@@ -174,3 +174,29 @@ def test_more_pixels_than_the_limit_are_refused_before_they_are_read(tmp_path):
     path.write_bytes(content)
     with pytest.raises(PhotoError, match="2147483648 x 2147483648 pixels, the limit is"):
         decode(path)
+
+
+@pytest.mark.parametrize("kinds", [["resc"], ["resd"], ["resc", "resd"]])
+@pytest.mark.parametrize(("down", "across", "dpi"), [
+    ((11811, 1, 0), (11811, 1, 0), (300, 300)),
+    ((11811, 1, 0), (23622, 1, 0), (600, 300)),
+    ((23622, 1000, 3), (11811, 100, 2), (300, 600)),
+    ((1, 1, 4), (2, 1, 4), (508, 254)),
+    ((1, 1, 4), (3, 0, 0), None),
+    ((1, 1, 120), (1, 1, 120), None),
+])  # fmt: skip
+def test_the_resolution_is_kept(tmp_path, kinds, down, across, dpi):
+    """ISO/IEC 15444-1, I.5.3.7: dots per meter, the vertical ones first."""
+    path = opj(tmp_path)
+    numbers = struct.pack(">HHHHbb", *down[:2], *across[:2], down[2], across[2])
+    other = struct.pack(">HHHHbb", 1, 1, 1, 1, 4, 4)
+    stated = [box(kind.encode(), numbers if kind == kinds[-1] else other) for kind in kinds]
+    header = path.read_bytes()
+    colr = header[header.index(b"colr") - 4 :][:15]
+    photo = decode(with_header_box(path, b"colr", colr, box(b"res ", b"".join(stated))))
+    assert photo.warnings == ()
+    assert photo.metadata.dpi == (dpi and pytest.approx(dpi, abs=0.01))
+    if shutil.which("exiftool") and not down[2] + across[2] and len(kinds) == 1:
+        command = ["exiftool", "-s3", "-*XResolution", path]
+        said = subprocess.run(command, check=True, capture_output=True)
+        assert dpi[0] == round(float(said.stdout) * 0.0254)

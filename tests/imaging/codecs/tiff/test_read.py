@@ -1,7 +1,10 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import tifffile
-from pictures import scene, srgb_to_prophoto
+from pictures import scene, smooth, srgb_to_prophoto
 from PIL import Image
 
 from enhance_cli.config.apply import Encoding
@@ -9,6 +12,55 @@ from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.photo import Photo
+
+
+def write_ycbcr(path, pixels, across, down, compress):
+    """Write YCbCr with subsampled colors in strips of 64 rows (TIFF 6.0, section 21)."""
+    ycc = np.asarray(Image.fromarray(pixels).convert("YCbCr"))
+    height, width = pixels.shape[0] // 64 * 64, pixels.shape[1] // 4 * 4
+    blocks = ycc[:height, :width].reshape(height // down, down, width // across, across, 3)
+    luma = blocks[..., 0].swapaxes(1, 2).reshape(height // down, width // across, -1)
+    chroma = blocks[..., 1:].mean(axis=(1, 3)).round().astype(np.uint8)
+    rows = np.concatenate([luma, chroma], axis=2).reshape(height // 64, -1)
+    strips = [compress(row.tobytes()) for row in rows]
+    count = len(strips)
+    tags = [
+        (256, 4, width), (257, 4, height), (258, 3, 8, 8, 8), (262, 3, 6), (277, 3, 3),
+        (259, 3, 8 if compress is zlib.compress else 1), (278, 4, 64), (530, 3, across, down),
+        (273, 4, *[0] * count), (279, 4, *map(len, strips)),
+    ]  # fmt: skip
+    values, at = b"", 8 + 2 + 12 * len(tags) + 4
+    start = at + sum(8 * count if tag[0] == 273 else 0 for tag in tags) + 4 * count + 64
+    offsets = [start + sum(map(len, strips[:number])) for number in range(count)]
+    directory = struct.pack("<H", len(tags))
+    for tag, kind, *found in sorted(tags):
+        numbers = offsets if tag == 273 else found
+        packed = struct.pack(f"<{len(numbers)}{'I' if kind == 4 else 'H'}", *numbers)
+        if len(packed) > 4:
+            values += packed
+            packed = struct.pack("<I", at + len(values) - len(packed))
+        directory += struct.pack("<HHI4s", tag, kind, len(numbers), packed)
+    head = b"II*\0" + struct.pack("<I", 8) + directory + bytes(4) + values
+    path.write_bytes(head.ljust(start, b"\0") + b"".join(strips))
+    return path
+
+
+class TestYCbCrWithoutJpeg:
+    @pytest.mark.parametrize("sampling", [(1, 1), (2, 1), (2, 2), (4, 1), (4, 2), (4, 4)])
+    @pytest.mark.parametrize("compress", [zlib.compress, bytes])
+    def test_parts_that_are_missing_are_an_error(self, tmp_path, sampling, compress):
+        photo = smooth(240, 256)
+        path = write_ycbcr(tmp_path / "a.tif", photo, *sampling, compress)
+        assert np.abs(decode(path).pixels - photo.astype(int)).max() < 8
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) * 3 // 4])
+        with pytest.raises(PhotoError, match="damaged"):
+            decode(path)
+        if compress is zlib.compress:
+            middle = len(content) // 2
+            path.write_bytes(content[:middle] + bytes(64) + content[middle + 64 :])
+            with pytest.raises(PhotoError, match="damaged"):
+                decode(path)
 
 
 class TestSixteenBits:
