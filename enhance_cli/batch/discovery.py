@@ -89,11 +89,14 @@ def _candidates(
 ) -> Iterator[InputPhoto]:
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
+    inputs = {Path(os.path.realpath(path)) for path in prefixes}
     beside: dict[Path, _Results] = {}
     for given in config.inputs:
         if _is_dir(given):
             folders: list[Path] = []
-            found = list(photos_below(given, written_to, warnings, left_out, others, folders))
+            found = list(
+                photos_below(given, written_to, warnings, left_out, others, folders, inputs)
+            )
             earlier = _Results(given, [*folders, *left_out], config.out)
             for path in found:
                 if earlier.include(path):
