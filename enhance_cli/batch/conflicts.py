@@ -8,12 +8,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.batch.manifest import Manifest, Record
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import Job, casefold_key
 from enhance_cli.batch.ownership import Owner, Ownership
 from enhance_cli.batch.series.looks import without_burst
 from enhance_cli.config.apply import OnConflict
 from enhance_cli.errors import UsageError
+from enhance_cli.run_records import Record
 
 MAX_LISTED = 3
 """Number of files that a message lists by name."""

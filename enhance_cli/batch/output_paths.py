@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance_cli.batch.discovery import InputPhoto, discover_photos
-from enhance_cli.batch.manifest import Manifest, content_digest, folder_digest
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.ownership import NO_ORIGINALS, Originals, Owner, Ownership
 from enhance_cli.batch.record_places import records_for
 from enhance_cli.config.apply import LUT_SUFFIXES, ApplyConfig, Format, LutFormat
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.imaging.codecs.encode import refuse_missing_encoder
 from enhance_cli.imaging.codecs.formats import SUFFIXES
+from enhance_cli.run_records import content_digest, folder_digest, results_passed_over
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,7 @@ def _side_file(name: Path, config: ApplyConfig) -> Path | None:
 
 def _passed_over(others: Counter[str], results: int) -> str:
     """What the input folders hold besides photos, in words."""
-    many = "results of earlier runs were" if results > 1 else "result of an earlier run was"
-    ours = f"{results} {many} passed over" if results else ""
+    ours = results_passed_over(results) if results else ""
     return "; ".join(filter(None, (in_words(others), ours)))
 
 

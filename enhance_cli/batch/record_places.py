@@ -18,10 +18,11 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from enhance_cli.batch.manifest import Manifest, Origin, Record, fitting, records_in
+from enhance_cli.batch.manifest import Manifest, fitting
 from enhance_cli.batch.unfinished import UnfinishedFiles
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError
+from enhance_cli.run_records import Origin, Record, records_in
 
 try:
     import resource

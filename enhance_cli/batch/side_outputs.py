@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from enhance_cli.atomic_write import ANYTHING, Publisher, identity
 from enhance_cli.batch.conflicts import SidePlace, free_path, listed, refuse_original
 from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
-from enhance_cli.batch.manifest import Manifest, Origin
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import (
     Job,
     comparison_name,
@@ -34,6 +34,7 @@ from enhance_cli.imaging.preview import (
     thumbnail,
     write_comparison,
 )
+from enhance_cli.run_records import Origin
 
 if TYPE_CHECKING:
     from enhance_cli.inference.retouch import Retouch

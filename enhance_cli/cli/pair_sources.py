@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from enhance_cli.cli.console import say, say_warning, tracked
 from enhance_cli.config.data import Source, SourceKind
 from enhance_cli.errors import UsageError
+from enhance_cli.run_records import results_passed_over
 
 if TYPE_CHECKING:
     from enhance_cli.data.pair_cache import RenderProgress
@@ -51,6 +52,8 @@ def render_pairs(run: Run, pairs: PairCollection) -> None:
     for found in pairs.found:
         kind = "photos" if found.pairs and found.pairs[0].original is None else "pairs"
         say(f"{found.root}: {found.layout}, {len(found.pairs)} {kind}")
+        if found.results:
+            say(f"{found.root}: {results_passed_over(found.results)}")
     missing = pairs.missing
     if missing:
         say(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enhance_cli.batch.conflicts import Decision, Reason
-from enhance_cli.batch.manifest import Manifest, Origin
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.series.bursts import Burst, digest_of
 from enhance_cli.batch.series.first_pass import bursts_of, look_at_bursts, look_of_one
@@ -19,6 +19,7 @@ from enhance_cli.batch.worker_pool import WorkerPool
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import UsageError
+from enhance_cli.run_records import Origin
 
 if TYPE_CHECKING:
     from enhance_cli.inference.enhancer import Enhancer
