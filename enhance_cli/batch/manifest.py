@@ -18,7 +18,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import enhance_cli
-from enhance_cli.atomic_write import FileSignature, Publisher, atomic_write, open_own_file
+from enhance_cli.atomic_write import (
+    FileSignature,
+    Publisher,
+    atomic_write,
+    make_folder,
+    open_own_file,
+    rehearse_file,
+    rehearse_folder,
+)
 from enhance_cli.batch.unfinished import LOCK, UnfinishedFiles, relative_key
 from enhance_cli.batch.unfinished import NAME as UNFINISHED
 from enhance_cli.config.apply import ApplyConfig
@@ -53,16 +61,24 @@ class Manifest:
         folder: The output folder.
         home: Folder for the records themselves, if they must not be in the output folder.
         beside: Whether the outputs stand among photos.
+        told: The option that named the folder, and how it named it, for messages.
 
     Attributes:
         folder: The output folder.
         unfinished: The files that are being written.
     """
 
-    def __init__(self, folder: Path, home: Path | None = None, beside: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        home: Path | None = None,
+        beside: bool = False,
+        told: str | None = None,
+    ) -> None:
         self.folder = folder
         self._home = home or folder
         self._beside = beside
+        self._told = told or f"{'--suffix' if beside else '--out'} {folder}"
         self.unfinished = UnfinishedFiles(self._home)
         self._records: dict[str, list[Record]] = {}
         self._file: int | None = None
@@ -78,7 +94,7 @@ class Manifest:
         """
         lock = FileLock(self._home / LOCK, timeout=0)
         try:
-            self._home.mkdir(parents=True, exist_ok=True)
+            make_folder(self._home)
             _refuse_others_file(self._home / LOCK)
             lock.acquire()
         except Timeout as problem:
@@ -102,6 +118,22 @@ class Manifest:
                 self.unfinished.forget()
             self._file = None
             lock.release()  # the file stays: if it were removed, two runs could lock one folder
+
+    def rehearse(self) -> None:
+        """Raise what would keep a run from locking the folder; nothing is written.
+
+        Raises:
+            OutputError: It cannot be written to.
+        """
+        try:
+            _refuse_others_file(self._home / LOCK)
+            for path in (self._home / LOCK, self._home / NAME):
+                rehearse_file(path)
+                if not path.exists():
+                    rehearse_folder(self._home)
+            self.unfinished.rehearse()
+        except OSError as problem:
+            raise self._unwritable(problem) from problem
 
     def lookup(self, output: Path) -> Record | None:
         """The record that describes the file in an output's place, or None."""
@@ -210,13 +242,10 @@ class Manifest:
     def _key(self, output: Path) -> str:
         return relative_key(output, self.folder)
 
-    @property
-    def _told(self) -> str:
-        return f"{'--suffix' if self._beside else '--out'} {self.folder}"
-
     def _unwritable(self, problem: OSError) -> OutputError:
         names = {str(self._home / name): name for name in (NAME, LOCK, UNFINISHED)}
-        if problem.errno in {errno.ELOOP, errno.EINVAL} and problem.filename in names:
+        a_link = problem.errno in {errno.ELOOP, errno.EINVAL} and os.path.isdir(self._home)  # noqa: PTH112
+        if a_link and problem.filename in names:
             return OutputError(
                 f"{self._told}: {names[problem.filename]} is a link, a pipe or somebody's file; "
                 "move it away, or choose another folder"

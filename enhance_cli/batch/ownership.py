@@ -248,8 +248,7 @@ class Ownership:
                         self._published.add(own)
                     return
         raise PlaceTakenError(
-            f"{path}: a file is there that enhance did not write, or in a run into another --out; "
-            "it was left as it is"
+            f"{path}: a file is there that enhance did not write; it was left as it is"
         )
 
 
