@@ -8,12 +8,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from enhance_cli.atomic_write import rehearse_folder
 from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import Job, casefold_key
 from enhance_cli.batch.ownership import Owner, Ownership
 from enhance_cli.batch.series.looks import without_burst
 from enhance_cli.config.apply import OnConflict
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import PhotoError, UsageError
+from enhance_cli.imaging.codecs.encode import write_errors_reported
 from enhance_cli.run_records import Record
 
 MAX_LISTED = 3
@@ -180,6 +182,34 @@ def _staleness(
         return Reason.PHOTO_CHANGED
     same = without_burst(record.settings) == without_burst(settings(job.input))
     return Reason.UP_TO_DATE if same else Reason.SETTINGS_CHANGED
+
+
+class Rehearsal:
+    """Tells which files could not be written, as far as their folders show it beforehand."""
+
+    def __init__(self) -> None:
+        self._problems: dict[Path, OSError | None] = {}
+
+    def problem(self, path: Path) -> str | None:
+        """What would be told of a file if it were to be written now; None if it can be.
+
+        Raises:
+            OutputError: No further file could be written either.
+        """
+        folder = path.parent
+        if folder not in self._problems:
+            self._problems[folder] = None
+            try:
+                rehearse_folder(folder)
+            except OSError as problem:
+                self._problems[folder] = problem
+        try:
+            with write_errors_reported(path):
+                if (problem := self._problems[folder]) is not None:
+                    raise problem
+        except PhotoError as problem:
+            return str(problem)
+        return None
 
 
 def free_path(wanted: Path, photo: Path, owners: Ownership) -> Path:
