@@ -41,6 +41,23 @@ def identity(path: Path) -> Identity | None:
     return state.st_dev, state.st_ino
 
 
+def why_missing(path: Path, usual: str) -> str:
+    """Why there is nothing at a path, in words.
+
+    Args:
+        path: The path. Pathlib's own questions raise errors for a name that is too long, and for
+            one in a folder that may not be entered; those of ``os.path`` answer with no.
+        usual: What to say if it simply does not exist.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return usual
+    except OSError as problem:
+        return f"cannot be reached: {problem.strerror}"
+    return usual
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, as far as they are missing.
 
@@ -51,11 +68,14 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def rehearse_folder(folder: Path) -> None:
+def rehearse_folder(folder: Path) -> Path:
     """Raise what would keep files from being written into a folder; nothing is made.
 
     Args:
         folder: The folder, which may be missing as long as it can be made.
+
+    Returns:
+        It, or the nearest one above it that is there.
 
     Raises:
         OSError: It cannot be made, or may not be written to.
@@ -63,6 +83,18 @@ def rehearse_folder(folder: Path) -> None:
     there = _nearest_folder(folder)
     if not os.access(there, os.W_OK | os.X_OK):
         raise _denial(there)
+    return there
+
+
+def rehearse_new_file(path: Path) -> None:
+    """Raise what would keep a file from being written; nothing is made.
+
+    Raises:
+        OSError: Its folder cannot be made or written to, or does not take such a name.
+    """
+    there = rehearse_folder(path.parent)
+    with contextlib.suppress(FileNotFoundError):
+        (there / path.name).lstat()
 
 
 def rehearse_file(path: Path) -> None:

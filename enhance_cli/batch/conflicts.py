@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.atomic_write import rehearse_folder
+from enhance_cli.atomic_write import rehearse_new_file
 from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import Job, casefold_key
 from enhance_cli.batch.ownership import Owner, Ownership
@@ -184,32 +184,18 @@ def _staleness(
     return Reason.UP_TO_DATE if same else Reason.SETTINGS_CHANGED
 
 
-class Rehearsal:
-    """Tells which files could not be written, as far as their folders show it beforehand."""
+def why_unwritable(path: Path) -> str | None:
+    """What would be told of a file if it were to be written now; None if it can be.
 
-    def __init__(self) -> None:
-        self._problems: dict[Path, OSError | None] = {}
-
-    def problem(self, path: Path) -> str | None:
-        """What would be told of a file if it were to be written now; None if it can be.
-
-        Raises:
-            OutputError: No further file could be written either.
-        """
-        folder = path.parent
-        if folder not in self._problems:
-            self._problems[folder] = None
-            try:
-                rehearse_folder(folder)
-            except OSError as problem:
-                self._problems[folder] = problem
-        try:
-            with write_errors_reported(path):
-                if (problem := self._problems[folder]) is not None:
-                    raise problem
-        except PhotoError as problem:
-            return str(problem)
-        return None
+    Raises:
+        OutputError: No further file could be written either.
+    """
+    try:
+        with write_errors_reported(path):
+            rehearse_new_file(path)
+    except PhotoError as problem:
+        return str(problem)
+    return None
 
 
 def free_path(wanted: Path, photo: Path, owners: Ownership) -> Path:

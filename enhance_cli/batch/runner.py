@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enhance_cli.atomic_write import make_folder, rehearse_folder
-from enhance_cli.batch.conflicts import SKIPPED, Decision, Rehearsal, decide
+from enhance_cli.batch.conflicts import SKIPPED, Decision, decide, why_unwritable
 from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
 from enhance_cli.batch.output_paths import Job, Plan, plan_outputs
@@ -151,13 +151,12 @@ class BatchRunner:
         self._manifest.rehearse()
         with self._networks() as start:
             decisions = self._decide(start)
-        rehearsal = Rehearsal()
         jobs = [decision.job for decision in decisions if not decision.skipped]
-        found = ((job.output, rehearsal.problem(job.output)) for job in jobs)
+        found = ((job.output, why_unwritable(job.output)) for job in jobs)
         self._problems = {path: problem for path, problem in found if problem is not None}
         if self._side_outputs is not None:
             jobs = [job for job in jobs if job.output not in self._problems]
-            self._side_outputs.rehearse(jobs, rehearsal)
+            self._side_outputs.rehearse(jobs)
             warnings = (*self.plan.warnings, *self._side_outputs.take_warnings())
             self.plan = replace(self.plan, warnings=warnings)
         return decisions

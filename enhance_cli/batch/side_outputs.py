@@ -17,11 +17,11 @@ from enhance_cli.atomic_write import (
     rehearse_folder,
 )
 from enhance_cli.batch.conflicts import (
-    Rehearsal,
     SidePlace,
     free_path,
     listed,
     refuse_original,
+    why_unwritable,
 )
 from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
 from enhance_cli.batch.manifest import Manifest
@@ -275,12 +275,11 @@ class SideOutputs:
                 self._gallery.discard()
                 self._gallery = None
 
-    def rehearse(self, jobs: Iterable[Job], rehearsal: Rehearsal) -> None:
+    def rehearse(self, jobs: Iterable[Job]) -> None:
         """Raise what keeps a run from its side outputs, or warn of it; for dry runs.
 
         Args:
             jobs: The photos that would be retouched.
-            rehearsal: Tells which files could not be written.
 
         Raises:
             OutputError: A place cannot be written.
@@ -294,17 +293,17 @@ class SideOutputs:
             with _errors_reported("--gallery", self._gallery_path):
                 rehearse_folder(self._gallery_path.parent)
         for job in jobs:
-            problems = (self._problem(place.path, job, rehearsal) for place in self.places(job))
+            problems = (self._problem(place.path, job) for place in self.places(job))
             self._warnings += (f"{job.input}: {problem}" for problem in problems if problem)
 
-    def _problem(self, path: Path, job: Job, rehearsal: Rehearsal) -> str | None:
+    def _problem(self, path: Path, job: Job) -> str | None:
         """Why a photo's side output would not be written; None if it would be."""
         if not self._owners.overwrite and self._owners.is_in_the_way(path, job.input):
             return (
                 f"{path}: would not be written, since a file is there that enhance did not write "
                 "for this photo"
             )
-        return rehearsal.problem(path)
+        return why_unwritable(path)
 
     def _claim_gallery(self, what_happens: str) -> bool:
         """Whether the gallery can be written; if not, a warning says so.

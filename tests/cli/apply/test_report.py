@@ -34,7 +34,7 @@ def said(*arguments) -> tuple[int, str]:
     """Exit code and messages of a run, after those of a dry run were the same."""
     planned, ran = (apply(*arguments, *more) for more in (["--dry-run"], []))
     assert (planned.exit_code, planned.stderr) == (ran.exit_code, ran.stderr)
-    assert isinstance(ran.exception, SystemExit), ran.exception
+    assert isinstance(ran.exception, SystemExit | None), ran.exception
     return ran.exit_code, " ".join(ran.stderr.split())
 
 
@@ -87,6 +87,14 @@ def test_a_file_in_the_place_of_a_subfolder_fails_its_photos(photo, write_photo)
     }
     assert [one["status"] for one in planned["photos"]] == ["skipped", "failed"]
     assert "fail out/day/b.jpg from" in apply(photo.parent, "--out", "out", "-n").stdout
+
+
+def test_a_name_that_is_too_long_for_a_result(photo):
+    photo.rename(photo.with_name("n" * 251 + ".jpg"))
+    code, text = said(photo.parent, "--suffix", "_enhanced")
+    assert code == 3 and text.endswith("_enhanced.jpg: cannot be written (File name too long)")
+    code, text = said(photo.parent, "--out", "out", "--compare", "pairs")
+    assert code == 0 and text.endswith(".jpg.jpg: cannot be written (File name too long)")
 
 
 def test_a_comparison_in_the_way_of_a_new_photo(photo):
