@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.atomic_write import Identity, identity
+from enhance_cli.atomic_write import Identity, identity, why_missing
 from enhance_cli.config.apply import ApplyConfig, RawPairs
 from enhance_cli.errors import NoPhotosError, UsageError
 from enhance_cli.imaging.codecs.formats import HEIF, JPEG, is_raw, photos_below
@@ -114,7 +114,11 @@ def _candidates(
                 yield InputPhoto(given, Path(given.name))
         else:
             there = os.path.lexists(given)
-            kind = "neither a file nor a folder" if there else "no such file or folder"
+            kind = (
+                "neither a file nor a folder"
+                if there
+                else why_missing(given, "no such file or folder")
+            )
             raise UsageError(f"{given}: {kind}")
 
 

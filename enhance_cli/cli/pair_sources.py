@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -36,7 +37,7 @@ def read_source(kind: SourceKind, text: str) -> Source:
         UsageError: The number of repeats is not above zero.
     """
     folder, sign, number = text.rpartition("=")
-    if not sign or Path(text).exists():
+    if not sign or os.path.exists(text):  # noqa: PTH110
         return Source(kind, Path(text))
     try:
         repeats = float(number)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from enhance_cli.atomic_write import why_missing
 from enhance_cli.errors import PairsError
 from enhance_cli.imaging.codecs.formats import photos_below
 from enhance_cli.run_records import EarlierResults
@@ -162,14 +164,18 @@ def fivek_id(name: str) -> str | None:
 
 
 def existing_folder(root: Path) -> None:
-    """Raise a PairsError unless ``root`` is a folder."""
-    if not root.is_dir():
-        raise PairsError(f"{root}: no such folder; give the folder that holds the photos")
+    """Raise a PairsError unless ``root`` is a folder that can be read."""
+    if not os.path.isdir(root):  # noqa: PTH112
+        raise PairsError(
+            f"{root}: {why_missing(root, 'no such folder')}; give the folder that holds the photos"
+        )
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise PairsError(f"{root}: folder cannot be read; change its permissions")
 
 
 def first_folder(*folders: Path) -> Path | None:
     """Return the first of these folders that exists, or None."""
-    return next((folder for folder in folders if folder.is_dir()), None)
+    return next((folder for folder in folders if os.path.isdir(folder)), None)  # noqa: PTH112
 
 
 def by_name(
