@@ -41,6 +41,98 @@ def identity(path: Path) -> Identity | None:
     return state.st_dev, state.st_ino
 
 
+def why_missing(path: Path, usual: str) -> str:
+    """Why there is nothing at a path, in words.
+
+    Args:
+        path: The path. Pathlib's own questions raise errors for a name that is too long, and for
+            one in a folder that may not be entered; those of ``os.path`` answer with no.
+        usual: What to say if it simply does not exist.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return usual
+    except OSError as problem:
+        return f"cannot be reached: {problem.strerror}"
+    return usual
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, as far as they are missing.
+
+    Raises:
+        OSError: Something else is in the place of one, or one cannot be made.
+    """
+    _nearest_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def rehearse_folder(folder: Path) -> Path:
+    """Raise what would keep files from being written into a folder; nothing is made.
+
+    Args:
+        folder: The folder, which may be missing as long as it can be made.
+
+    Returns:
+        It, or the nearest one above it that is there.
+
+    Raises:
+        OSError: It cannot be made, or may not be written to.
+    """
+    there = _nearest_folder(folder)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _denial(there)
+    return there
+
+
+def rehearse_new_file(path: Path) -> None:
+    """Raise what would keep a file from being written; nothing is made.
+
+    Raises:
+        OSError: Its folder cannot be made or written to, or does not take such a name.
+    """
+    there = rehearse_folder(path.parent)
+    with contextlib.suppress(FileNotFoundError):
+        (there / path.name).lstat()
+
+
+def rehearse_file(path: Path) -> None:
+    """Raise what would keep a file from being read and written again; a missing one is none.
+
+    Raises:
+        OSError: The permissions of the file, or its disk, do not allow it.
+    """
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise _denial(path)
+
+
+def _denial(path: Path) -> OSError:
+    number = errno.EACCES
+    if hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY:
+        number = errno.EROFS
+    return OSError(number, os.strerror(number), str(path))
+
+
+def _nearest_folder(folder: Path) -> Path:
+    """A folder, or the nearest one above it that is there.
+
+    Raises:
+        OSError: Something else is in the place of one of them.
+    """
+    for place in (folder, *folder.parents):
+        try:
+            state = place.stat()
+        except FileNotFoundError:
+            if place.is_symlink():
+                raise OSError(errno.ENOENT, "a link that leads nowhere", str(place)) from None
+            continue
+        if not stat.S_ISDIR(state.st_mode):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+        return place
+    raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+
+
 @dataclass(frozen=True)
 class FileSignature:
     """Size and modification time, to detect changes.
@@ -214,7 +306,7 @@ def atomic_write(path: Path, publisher: Publisher = ANYTHING) -> Generator[Path]
     Raises:
         OSError: A folder cannot be created, or the file cannot be published.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary, file = _create_temporary(path, publisher)
     try:
         yield temporary

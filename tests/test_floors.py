@@ -25,6 +25,7 @@ FLOORS = {
     "models": 2,
     "imaging": 2,
     "config": 1,
+    "run_records": 1,
     "errors": 0,
     "atomic_write": 0,
     "time_limit": 0,

@@ -8,12 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.batch.manifest import Manifest, Record
+from enhance_cli.atomic_write import rehearse_new_file
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import Job, casefold_key
 from enhance_cli.batch.ownership import Owner, Ownership
 from enhance_cli.batch.series.looks import without_burst
 from enhance_cli.config.apply import OnConflict
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import PhotoError, UsageError
+from enhance_cli.imaging.codecs.encode import write_errors_reported
+from enhance_cli.run_records import Record
 
 MAX_LISTED = 3
 """Number of files that a message lists by name."""
@@ -179,6 +182,20 @@ def _staleness(
         return Reason.PHOTO_CHANGED
     same = without_burst(record.settings) == without_burst(settings(job.input))
     return Reason.UP_TO_DATE if same else Reason.SETTINGS_CHANGED
+
+
+def why_unwritable(path: Path) -> str | None:
+    """What would be told of a file if it were to be written now; None if it can be.
+
+    Raises:
+        OutputError: No further file could be written either.
+    """
+    try:
+        with write_errors_reported(path):
+            rehearse_new_file(path)
+    except PhotoError as problem:
+        return str(problem)
+    return None
 
 
 def free_path(wanted: Path, photo: Path, owners: Ownership) -> Path:

@@ -12,13 +12,14 @@ from skimage import data
 
 from enhance_cli.atomic_write import KeepOthers
 from enhance_cli.batch.conflicts import IN_THE_WAY
-from enhance_cli.batch.manifest import Manifest, Origin
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.ownership import Ownership
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.contact_sheet import before_after_sheet
 from enhance_cli.imaging.photo import Photo, to_uint8
 from enhance_cli.models.luma_bt709 import LUMA_BT709
+from enhance_cli.run_records import Origin
 
 if TYPE_CHECKING:
     from enhance_cli.batch.outcome import PhotoOutcome

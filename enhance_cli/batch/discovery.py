@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.atomic_write import FileSignature, Identity, identity
-from enhance_cli.batch.manifest import Record, records_in
+from enhance_cli.atomic_write import Identity, identity, why_missing
 from enhance_cli.config.apply import ApplyConfig, RawPairs
 from enhance_cli.errors import NoPhotosError, UsageError
 from enhance_cli.imaging.codecs.formats import HEIF, JPEG, is_raw, photos_below
+from enhance_cli.run_records import EarlierResults
 
 
 class InputPhoto(NamedTuple):
@@ -89,12 +89,15 @@ def _candidates(
 ) -> Iterator[InputPhoto]:
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
-    beside: dict[Path, _Results] = {}
+    inputs = {Path(os.path.realpath(path)) for path in prefixes}
+    beside: dict[Path, EarlierResults] = {}
     for given in config.inputs:
         if _is_dir(given):
             folders: list[Path] = []
-            found = list(photos_below(given, written_to, warnings, left_out, others, folders))
-            earlier = _Results(given, [*folders, *left_out], config.out)
+            found = list(
+                photos_below(given, written_to, warnings, left_out, others, folders, inputs)
+            )
+            earlier = EarlierResults(given, [*folders, *left_out], config.out)
             for path in found:
                 if earlier.include(path):
                     results.append(path)
@@ -104,82 +107,24 @@ def _candidates(
             # Shells name all files of a folder; who wants one result in another folder names it.
             folder = given.parent
             if config.out is None and folder not in beside:
-                beside[folder] = _Results(folder)
+                beside[folder] = EarlierResults(folder)
             if config.out is None and beside[folder].include(given):
                 results.append(given)
             else:
                 yield InputPhoto(given, Path(given.name))
         else:
             there = os.path.lexists(given)
-            kind = "neither a file nor a folder" if there else "no such file or folder"
+            kind = (
+                "neither a file nor a folder"
+                if there
+                else why_missing(given, "no such file or folder")
+            )
             raise UsageError(f"{given}: {kind}")
 
 
 def _is_dir(path: Path) -> bool:
     """Whether a folder is there; unlike pathlib, no error if a folder above may not be read."""
     return os.path.isdir(path)  # noqa: PTH112
-
-
-class _Results:
-    """The results that earlier runs have put among the photos, or that were moved there since.
-
-    Who names the folder of a run's results as an input wants them to be retouched. Only results
-    beside their photos, and what was written for these, are none of the photos even then.
-
-    Args:
-        given: The input folder.
-        folders: The folders below it, and itself.
-        out: The output folder of the run, whose records tell of comparisons elsewhere.
-    """
-
-    def __init__(self, given: Path, folders: Iterable[Path] = (), out: Path | None = None) -> None:
-        self._real: dict[Path, str] = {}
-        self._at: dict[str, list[Record]] = {}
-        self._states: set[tuple[int, int, int]] = set()
-        for folder in (given, *given.parents):
-            self._add(folder, [record for record in records_in(folder) if record.beside])
-        for folder in folders:
-            if folder != given:
-                self._add(folder, records_in(folder))
-        if out is not None and not self._is_below(given, out):
-            self._add(out, records_in(out))
-
-    def include(self, path: Path) -> bool:
-        """Whether a file is such a result.
-
-        One that was edited since is none the less if it stands beside its photo; in another folder,
-        it is somebody's photo.
-        """
-        if not self._at:
-            return False
-        recorded = self._at.get(f"{self._real_path(path.parent)}{os.sep}{path.name}", ())
-        if any(record.beside for record in recorded):
-            return True
-        try:
-            state = path.stat()
-        except OSError:
-            return False
-        found = FileSignature(state.st_size, state.st_mtime_ns)
-        if any(record.result == found for record in recorded):
-            return True
-        return (state.st_size, state.st_mtime_ns, state.st_ino) in self._states
-
-    def _add(self, folder: Path, records: Iterable[Record]) -> None:
-        real = self._real_path(folder)
-        for record in records:
-            place = f"{real}{os.sep}{record.output}"
-            self._at.setdefault(os.path.normpath(place), []).append(record)
-            if record.inode is not None:
-                self._states.add((record.result.size, record.result.modified, record.inode))
-
-    def _is_below(self, path: Path, folder: Path) -> bool:
-        real = self._real_path(folder)
-        return f"{self._real_path(path)}{os.sep}".startswith(f"{real}{os.sep}")
-
-    def _real_path(self, folder: Path) -> str:
-        if folder not in self._real:
-            self._real[folder] = os.path.realpath(folder).rstrip(os.sep)
-        return self._real[folder]
 
 
 def _prefixes(folders: list[Path]) -> dict[Path, Path]:

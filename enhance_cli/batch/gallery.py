@@ -16,7 +16,7 @@ from string import Template
 from typing import TextIO
 from urllib.parse import quote
 
-from enhance_cli.atomic_write import ANYTHING, Publisher
+from enhance_cli.atomic_write import ANYTHING, Publisher, make_folder
 from enhance_cli.imaging.preview import THUMBNAIL_EDGE
 
 _PHOTOS, _FAILED = "<!-- photos -->", "<!-- failed -->"
@@ -83,7 +83,7 @@ class Gallery:
         self._middle, self._foot = rest.split(_FAILED)
         self._failed: list[str] = []
         self._heading: tuple[str, str | None] | None = None
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._publisher = publisher
         self._temporary = publisher.temporary_path(path)
         file = os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, publisher.mode)

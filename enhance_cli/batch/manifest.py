@@ -11,83 +11,43 @@ import stat
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 import enhance_cli
-from enhance_cli.atomic_write import FileSignature, Publisher, atomic_write, open_own_file
+from enhance_cli.atomic_write import (
+    FileSignature,
+    Publisher,
+    atomic_write,
+    make_folder,
+    open_own_file,
+    rehearse_file,
+    rehearse_folder,
+)
 from enhance_cli.batch.unfinished import LOCK, UnfinishedFiles, relative_key
 from enhance_cli.batch.unfinished import NAME as UNFINISHED
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError
-
-NAME = ".enhance-run.jsonl"
+from enhance_cli.run_records import (
+    MALFORMED,
+    NAME,
+    Origin,
+    Record,
+    content_of,
+    line_of,
+    parsed,
+    record_from,
+    records_in,
+)
 
 SHARDS = ".enhance"
 """Folder for what runs over stores, and parts of runs, note; :mod:`enhance_cli.cloud` fills it."""
 
-_SAMPLE = 2**16
-"""Bytes at either end of a photo that tell it from others."""
-
 _SUPERSEDED = 64
 """Number of superseded records beyond which they are removed, if they are also the majority."""
-
-
-_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""What something else than a record raises."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What an output is made from.
-
-    Attributes:
-        input: Name of the photo.
-        folder: Digest of the path of the photo's folder; the path itself is nobody's business.
-        source: Signature of the photo before it was read; None if there is none.
-        content: Digest of a sample of the photo's content, by which it is known in another folder;
-            None if it could not be read.
-        settings: Digest of everything that affects an output: options, weights and version.
-    """
-
-    input: str
-    folder: str
-    source: FileSignature | None
-    content: str | None
-    settings: str
-
-    @classmethod
-    def of(cls, photo: Path, settings: str, source: FileSignature | None = None) -> Origin:
-        """What an output is made from, if it is made of this photo now.
-
-        Args:
-            photo: The photo.
-            settings: Digest of the settings.
-            source: Signature of the photo; None takes its present one.
-        """
-        signature = source or FileSignature.of(photo)
-        return cls(photo.name, folder_digest(photo), signature, content_digest(photo), settings)
-
-
-@dataclass(frozen=True)
-class Record(Origin):
-    """An output that a run has written, or was about to.
-
-    Attributes:
-        output: Path of the output, relative to the output folder.
-        result: Signature of the output.
-        inode: Number of the output's inode, which tells it from one of equal size and time; None
-            if it is not known.
-        beside: Whether the output stands among photos, and must not be taken for one.
-    """
-
-    output: str
-    result: FileSignature
-    inode: int | None = None
-    beside: bool = False
 
 
 class Manifest:
@@ -101,16 +61,24 @@ class Manifest:
         folder: The output folder.
         home: Folder for the records themselves, if they must not be in the output folder.
         beside: Whether the outputs stand among photos.
+        told: The option that named the folder, and how it named it, for messages.
 
     Attributes:
         folder: The output folder.
         unfinished: The files that are being written.
     """
 
-    def __init__(self, folder: Path, home: Path | None = None, beside: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        home: Path | None = None,
+        beside: bool = False,
+        told: str | None = None,
+    ) -> None:
         self.folder = folder
         self._home = home or folder
         self._beside = beside
+        self._told = told or f"{'--suffix' if beside else '--out'} {folder}"
         self.unfinished = UnfinishedFiles(self._home)
         self._records: dict[str, list[Record]] = {}
         self._file: int | None = None
@@ -126,7 +94,7 @@ class Manifest:
         """
         lock = FileLock(self._home / LOCK, timeout=0)
         try:
-            self._home.mkdir(parents=True, exist_ok=True)
+            make_folder(self._home)
             _refuse_others_file(self._home / LOCK)
             lock.acquire()
         except Timeout as problem:
@@ -150,6 +118,22 @@ class Manifest:
                 self.unfinished.forget()
             self._file = None
             lock.release()  # the file stays: if it were removed, two runs could lock one folder
+
+    def rehearse(self) -> None:
+        """Raise what would keep a run from locking the folder; nothing is written.
+
+        Raises:
+            OutputError: It cannot be written to.
+        """
+        try:
+            _refuse_others_file(self._home / LOCK)
+            for path in (self._home / LOCK, self._home / NAME):
+                rehearse_file(path)
+                if not path.exists():
+                    rehearse_folder(self._home)
+            self.unfinished.rehearse()
+        except OSError as problem:
+            raise self._unwritable(problem) from problem
 
     def lookup(self, output: Path) -> Record | None:
         """The record that describes the file in an output's place, or None."""
@@ -198,7 +182,7 @@ class Manifest:
         record = Record(**values, result=result, inode=state.st_ino)
         with self._adding:
             if self._file is not None:
-                self._append(_line(record))
+                self._append(line_of(record))
             self._records.setdefault(record.output, []).append(record)
 
     def read(self) -> None:
@@ -220,11 +204,11 @@ class Manifest:
         self._records, self._torn = {}, False
         for folder in dict.fromkeys((self.folder, self._home)):
             try:
-                content = _content(folder)
+                content = content_of(folder)
             except OSError as problem:
                 raise self._unwritable(problem) from problem
             self._torn = bool(content) and not content.endswith(b"\n")
-            for record in filter(None, map(_parsed, content.split(b"\n"))):
+            for record in filter(None, map(parsed, content.split(b"\n"))):
                 self._records.setdefault(record.output, []).append(record)
 
     def _add_those_of_shards(self) -> None:
@@ -250,7 +234,7 @@ class Manifest:
             return
         for output, records in self._records.items():
             self._records[output] = [self.lookup(self.folder / output) or records[-1]]
-        lines = b"".join(_line(record) for kept in self._records.values() for record in kept)
+        lines = b"".join(line_of(record) for kept in self._records.values() for record in kept)
         with atomic_write(path, _InRun(self.unfinished)) as temporary:
             temporary.write_bytes(lines)
         self._torn = False
@@ -258,13 +242,10 @@ class Manifest:
     def _key(self, output: Path) -> str:
         return relative_key(output, self.folder)
 
-    @property
-    def _told(self) -> str:
-        return f"{'--suffix' if self._beside else '--out'} {self.folder}"
-
     def _unwritable(self, problem: OSError) -> OutputError:
         names = {str(self._home / name): name for name in (NAME, LOCK, UNFINISHED)}
-        if problem.errno in {errno.ELOOP, errno.EINVAL} and problem.filename in names:
+        a_link = problem.errno in {errno.ELOOP, errno.EINVAL} and os.path.isdir(self._home)  # noqa: PTH112
+        if a_link and problem.filename in names:
             return OutputError(
                 f"{self._told}: {names[problem.filename]} is a link, a pipe or somebody's file; "
                 "move it away, or choose another folder"
@@ -295,44 +276,22 @@ def results_among_photos(folder: Path) -> frozenset[str]:
     return frozenset(record.output for record in records_in(folder) if record.beside)
 
 
-def records_in(folder: Path) -> list[Record]:
-    """The records that lie in a folder; none if they cannot be read."""
-    try:
-        lines = _content(folder).split(b"\n")
-    except OSError:
-        return []
-    return [record for record in map(_parsed, lines) if record is not None]
-
-
-def _content(folder: Path) -> bytes:
-    """The records in a folder; none if there are none.
-
-    Raises:
-        OSError: They cannot be read.
-    """
-    try:
-        with os.fdopen(open_own_file(folder / NAME, os.O_RDONLY), "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
-
-
 def _of_shards(folder: Path) -> list[Record]:
     """What parts of runs have noted of results in a folder, the oldest first."""
     noted: list[dict[str, Any]] = []
     for log in (folder / SHARDS).glob("*/done/*/*/*.json"):
-        with contextlib.suppress(OSError, *_MALFORMED):
+        with contextlib.suppress(OSError, *MALFORMED):
             content = log.read_bytes() if log.is_file() else b"{}"
             noted += (one for one in json.loads(content)["records"] if one.get("version"))
-    with contextlib.suppress(*_MALFORMED):
+    with contextlib.suppress(*MALFORMED):
         noted.sort(key=lambda one: float(one.get("ended", 0)))
     return [record for record in map(_of_shard, noted) if record is not None]
 
 
 def _of_shard(values: dict[str, Any]) -> Record | None:
     """A record from a done log; None for one that describes no file."""
-    with contextlib.suppress(*_MALFORMED):
-        return _record(
+    with contextlib.suppress(*MALFORMED):
+        return record_from(
             {
                 "input": PurePath(values["input"]).name,
                 "folder": values.get("folder", ""),
@@ -362,33 +321,6 @@ class _InRun(Publisher):
 
     def temporary_path(self, path: Path) -> Path:
         return self._unfinished.temporary_path(path)
-
-
-def folder_digest(photo: Path) -> str:
-    """Digest of the path of a photo's folder."""
-    folder = os.path.realpath(photo.parent)
-    return hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-
-
-def content_digest(photo: Path) -> str | None:
-    """Digest of a photo's size and of both ends of its content.
-
-    Returns:
-        None if it cannot be read, or is empty: pipes and the system's own files are, and never end.
-    """
-    digest = hashlib.sha256()
-    try:
-        if not photo.stat().st_size:
-            return None
-        with photo.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            digest.update(b"%d " % size)
-            for start in (0, max(0, size - _SAMPLE)):
-                file.seek(start)
-                digest.update(file.read(_SAMPLE))
-    except OSError:
-        return None
-    return digest.hexdigest()[:16]
 
 
 _NO_EFFECT_ON_RESULTS = (
@@ -422,47 +354,6 @@ def settings_digest(config: ApplyConfig, weights: Path) -> str:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     digest.update(enhance_cli.__version__.encode())
     return digest.hexdigest()[:16]
-
-
-def _line(record: Record) -> bytes:
-    """A record in ASCII: names that are not UTF-8, and separators of lines, are escaped."""
-    values = asdict(record)
-    for signature in (values["source"], values["result"]):
-        if signature is not None and signature["inode"] is None:
-            del signature["inode"]
-    if not record.beside:
-        del values["beside"]  # so that earlier versions understand it
-    return json.dumps(values).encode("ascii") + b"\n"
-
-
-def _parsed(line: bytes) -> Record | None:
-    """Parse a record; None for a line that a killed run left incomplete, or that is none."""
-    try:
-        return _record(json.loads(line))
-    except _MALFORMED:
-        return None
-
-
-def _record(values: Any) -> Record | None:
-    """A record from its values; None, or any error of ``_MALFORMED``, for what is none."""
-    values["source"] = values["source"] and _signature(values["source"])
-    values["result"] = _signature(values["result"])
-    if "folder" not in values:  # an older record, with the path of the photo
-        photo = Path(values["input"])
-        values |= {"input": photo.name, "folder": folder_digest(photo), "content": None}
-    record = Record(**values)
-    texts = (record.output, record.input, record.folder, record.settings, record.content or "")
-    whole = all(isinstance(text, str) for text in texts)
-    whole = whole and isinstance(record.inode, int | None) and isinstance(record.beside, bool)
-    return record if whole else None
-
-
-def _signature(values: dict[str, Any]) -> FileSignature:
-    size, modified, inode = values["size"], values["modified"], values.get("inode")
-    numbers = isinstance(size, int) and isinstance(modified, int) and isinstance(inode, int | None)
-    if not numbers:
-        raise TypeError("not a number")
-    return FileSignature(size, modified, inode)
 
 
 def _sync(file: int) -> None:

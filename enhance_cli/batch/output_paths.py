@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance_cli.batch.discovery import InputPhoto, discover_photos
-from enhance_cli.batch.manifest import Manifest, content_digest, folder_digest
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.ownership import NO_ORIGINALS, Originals, Owner, Ownership
 from enhance_cli.batch.record_places import records_for
 from enhance_cli.config.apply import LUT_SUFFIXES, ApplyConfig, Format, LutFormat
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.imaging.codecs.encode import refuse_missing_encoder
 from enhance_cli.imaging.codecs.formats import SUFFIXES
+from enhance_cli.run_records import content_digest, folder_digest, results_passed_over
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,17 @@ def _jobs(found: list[InputPhoto], config: ApplyConfig) -> list[Job]:
     out, name = config.out, config.name
     if out is not None and name is not None:
         return [Job(photo, out / name) for photo in photos]
+    earlier = _earlier(config, photos)
     if out is not None:
         names = _Names(relatives, config, lambda name: out / _file_name(name, config))
         return [
             Job(photo, out / _file_name(name, config))
-            for photo, name in zip(photos, names.kept_by(photos), strict=True)
+            for photo, name in zip(photos, names.kept_by(photos, earlier), strict=True)
         ]
-    paths = _Names(photos, config, lambda path: path).kept_by(photos)
-    names = _Names(relatives, config, lambda name: _side_file(name, config)).kept_by(photos)
-    return [Job(*three) for three in zip(photos, paths, names, strict=True)]
+    paths = _Names(photos, config, lambda path: path)
+    names = _Names(relatives, config, lambda name: _side_file(name, config))
+    both = paths.kept_by(photos, earlier), names.kept_by(photos, earlier)
+    return [Job(*three) for three in zip(photos, *both, strict=True)]
 
 
 def _file_name(name: Path, config: ApplyConfig) -> Path:
@@ -118,8 +121,7 @@ def _side_file(name: Path, config: ApplyConfig) -> Path | None:
 
 def _passed_over(others: Counter[str], results: int) -> str:
     """What the input folders hold besides photos, in words."""
-    many = "results of earlier runs were" if results > 1 else "result of an earlier run was"
-    ours = f"{results} {many} passed over" if results else ""
+    ours = results_passed_over(results) if results else ""
     return "; ".join(filter(None, (in_words(others), ours)))
 
 
@@ -169,14 +171,11 @@ class _Names:
         self._suffixes = [result_suffix(relative, config.format) for relative in relatives]
         self._usual = [self._forms(index)[0] for index in range(len(relatives))]
 
-    def kept_by(self, photos: list[Path]) -> list[Path]:
-        """The name for each photo."""
+    def kept_by(self, photos: list[Path], earlier: _Earlier | None) -> list[Path]:
+        """The name for each photo; some may have results of earlier runs."""
         first = self._chosen({})
-        places = [place for place in map(self._place, first) if place is not None]
-        records = _records(self._config, places)
-        if records is None:
+        if earlier is None:
             return first
-        earlier = _Earlier(records)
         kept: dict[int, Path] = {}
         taken: set[str] = set()
         for names in (self._by_path(photos, first, earlier), self._by_content(photos, earlier)):
@@ -295,14 +294,14 @@ class _Earlier:
         return record and record.content
 
 
-def _records(config: ApplyConfig, places: list[Path]) -> Manifest | None:
-    """The records of earlier runs; None if there are none, or the run itself will report them."""
-    records = records_for(config, places)
+def _earlier(config: ApplyConfig, photos: list[Path]) -> _Earlier | None:
+    """Results of earlier runs; None if there are none, or the run itself will report a fault."""
+    records = records_for(config, photos)
     try:
         records.read()
     except OutputError:
         return None
-    return records if next(records.each(), None) else None
+    return _Earlier(records) if next(records.each(), None) else None
 
 
 def result_suffix(relative: Path, kind: Format) -> str:

@@ -25,9 +25,10 @@ from enhance_cli.atomic_write import (
     make_durable,
 )
 from enhance_cli.atomic_write import rename_to_free_path as rename_if_free
-from enhance_cli.batch.manifest import Manifest, Origin, Record, content_digest, folder_digest
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.errors import PlaceTakenError, UsageError
 from enhance_cli.imaging.codecs.formats import photos_below
+from enhance_cli.run_records import Origin, Record, content_digest, folder_digest
 
 _TRIES = 3
 """How often a place is looked at that changes hands while a file is being published."""
@@ -247,8 +248,7 @@ class Ownership:
                         self._published.add(own)
                     return
         raise PlaceTakenError(
-            f"{path}: a file is there that enhance did not write, or in a run into another --out; "
-            "it was left as it is"
+            f"{path}: a file is there that enhance did not write; it was left as it is"
         )
 
 

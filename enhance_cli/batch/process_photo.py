@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from enhance_cli.batch.conflicts import Reason, free_path
-from enhance_cli.batch.manifest import Origin
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.side_outputs import write_retouch_as_lut
@@ -20,6 +19,7 @@ from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.metadata.exif import camera_in
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
 from enhance_cli.imaging.photo import Photo
+from enhance_cli.run_records import Origin
 
 
 def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:

@@ -1,9 +1,11 @@
 """Where the records of a run lie.
 
-Those of a folder of results lie in it. Those of results beside their photos lie in each of the
-photos' folders: so a run over any part of the photos knows the results in it, and the photos may be
-moved with them. Those of a single file lie in the user's cache folder: who asks for one file
-expects one file. If they are lost, its result is taken for somebody else's, and left alone.
+Those of a folder of results lie in it, and so do those of a folder of comparisons or of look-up
+tables: so all runs that write into it know what is there. Those of results beside their photos lie
+in each of the photos' folders: so a run over any part of the photos knows the results in it, and
+the photos may be moved with them. Those of a single file, as of a gallery elsewhere, lie in the
+user's cache folder: who asks for one file expects one file. If they are lost, the file is taken for
+somebody else's, and left alone.
 """
 
 from __future__ import annotations
@@ -12,16 +14,18 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from enhance_cli.batch.manifest import Manifest, Origin, Record, fitting, records_in
+from enhance_cli.atomic_write import Identity, identity
+from enhance_cli.batch.manifest import Manifest, fitting
 from enhance_cli.batch.unfinished import UnfinishedFiles
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError
+from enhance_cli.run_records import Origin, Record, records_in
 
 try:
     import resource
@@ -42,15 +46,51 @@ def records_for(config: ApplyConfig, outputs: Iterable[Path]) -> Manifest:
 
     Args:
         config: The run's settings.
-        outputs: The paths of the results.
+        outputs: The paths of the results, or other paths in their folders.
     """
+    results = _of_results(config, outputs)
+    others = [
+        Manifest(folder, beside=config.out is None, told=f"{option} {folder}")
+        for option, folder in side_folders(config)
+    ]
+    page = config.gallery
+    if page is not None and not _are_above(page, [*results, *others]):
+        others.append(Manifest(page.parent, _home_of(page), told=f"--gallery {page}"))
+    return FolderRecords(results, others) if others or len(results) != 1 else results[0]
+
+
+def _of_results(config: ApplyConfig, outputs: Iterable[Path]) -> list[Manifest]:
     if config.out is None:
-        others = [config.compare, config.lut, config.gallery and config.gallery.parent]
-        folders = [path.parent for path in outputs] + [folder for folder in others if folder]
-        return FolderRecords(dict.fromkeys(folders))
+        folders = dict.fromkeys(path.parent for path in outputs)
+        return [Manifest(folder, beside=True) for folder in folders]
     if config.name is not None:
-        return Manifest(config.out, _home_of(config.out / config.name))
-    return _RecordsOfFolder(config.out)
+        return [Manifest(config.out, _home_of(config.out / config.name))]
+    return [_RecordsOfFolder(config.out, told=f"{option_of_results(config)} {config.out}")]
+
+
+def side_folders(config: ApplyConfig) -> Iterator[tuple[str, Path]]:
+    """The folders of files that a run writes besides its results, with the options that ask for it.
+
+    Args:
+        config: The run's settings.
+    """
+    if config.lut is not None and config.pictures:
+        yield "--lut", config.lut
+    if config.compare is not None:
+        yield "--compare", config.compare
+
+
+def option_of_results(config: ApplyConfig) -> str:
+    """The option that names the folder of results, or of the look-up tables in their place.
+
+    Args:
+        config: The run's settings.
+    """
+    return "--out" if config.pictures else "--lut"
+
+
+def _are_above(path: Path, places: Iterable[Manifest]) -> bool:
+    return any(records.folder in path.parents for records in places)
 
 
 def _home_of(result: Path) -> Path | None:
@@ -68,79 +108,95 @@ class _RecordsOfFolder(Manifest):
 
     def lookup(self, output: Path) -> Record | None:
         """See :meth:`Manifest.lookup`."""
-        return super().lookup(output) or fitting(output, _single_records(output))
+        own = super().records(output)
+        return fitting(output, own) or fitting(output, self._single(output))
 
     def records(self, output: Path) -> list[Record]:
         """See :meth:`Manifest.records`."""
-        return super().records(output) or _single_records(output)
+        return super().records(output) or self._single(output)
 
-
-def _single_records(output: Path) -> list[Record]:
-    home = _home_of(output)
-    found = records_in(home) if home is not None else []
-    return [record for record in found if record.output == output.name]
+    def _single(self, output: Path) -> list[Record]:
+        home = _home_of(output) if self.folder in output.parents else None
+        found = records_in(home) if home is not None else []
+        return [record for record in found if record.output == output.name]
 
 
 class FolderRecords(Manifest):
     """The records of several folders, each of which holds its own.
 
+    So all runs that write into a folder know what is in it, whatever else they write.
+
     Args:
-        folders: The folders; those below them belong to the nearest one.
+        results: Those of the results.
+        others: Those of the folders of other files.
     """
 
-    def __init__(self, folders: Iterable[Path]) -> None:
-        self._of: Mapping[Path, Manifest] = {
-            folder: Manifest(folder, beside=True) for folder in folders
-        }
-        first = next(iter(self._of), Path())
+    def __init__(self, results: Sequence[Manifest], others: Sequence[Manifest] = ()) -> None:
+        found: dict[Identity | str, Manifest] = {}
+        self._of: dict[Path, Manifest] = {}
+        for records in (*results, *others):  # a folder may have several names, but has one lock
+            key = identity(records.folder) or os.path.realpath(records.folder)
+            self._of[records.folder] = found.setdefault(key, records)
+        self._each = list(found.values())
+        self._results = set(self._each) & set(results)
+        first = self._each[0].folder if self._each else Path()
         super().__init__(first, beside=True)
         self.unfinished = _UnfinishedFiles(self)
 
     def of(self, output: Path) -> Manifest:
         """The records of an output's folder."""
         known = (self._of[folder] for folder in output.parents if folder in self._of)
-        return next(known, None) or next(iter(self._of.values()))
+        return next(known, None) or self._each[0]
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Lock all folders; one that may not be written fails the photos in it alone.
+        """Lock all folders; one of results that may not be written fails the photos in it alone.
 
         Raises:
-            OutputError: Another run has locked one, or none can be written to.
+            OutputError: Another run has locked one, or one cannot be written to.
         """
         with contextlib.ExitStack() as locks:
-            _allow_open_files(_FILES_EACH * len(self._of) + _OTHER_FILES)
-            problem: OutputError | None = None
-            locked = 0
-            for records in self._of.values():
-                try:
-                    locks.enter_context(records.locked())
-                    locked += 1
-                except OutputError as error:
-                    if getattr(error.__cause__, "errno", None) not in _READ_ONLY:
-                        raise
-                    problem = error
-            if problem is not None and not locked:
-                raise problem
+            _allow_open_files(_FILES_EACH * len(self._each) + _OTHER_FILES)
+            self._use_each(lambda records: locks.enter_context(records.locked()))
             yield
+
+    def rehearse(self) -> None:
+        """See :meth:`Manifest.rehearse`; as with locks, one of several folders may be missed."""
+        self._use_each(lambda records: records.rehearse())
+
+    def _use_each(self, use: Callable[[Manifest], None]) -> None:
+        problems: list[OutputError] = []
+        for records in self._each:
+            try:
+                use(records)
+            except OutputError as error:
+                of_results = records in self._results
+                if not of_results or getattr(error.__cause__, "errno", None) not in _READ_ONLY:
+                    raise
+                problems.append(error)
+        if problems and len(problems) == len(self._results):
+            raise problems[-1]
 
     def read(self) -> None:
         """See :meth:`Manifest.read`."""
-        for records in self._of.values():
+        for records in self._each:
             records.read()
 
     def records(self, output: Path) -> list[Record]:
-        """See :meth:`Manifest.records`."""
-        return self.of(output).records(output)
+        """See :meth:`Manifest.records`; earlier versions noted all files with the results."""
+        own = self.of(output)
+        if own in self._results or len(self._results) != 1:
+            return own.records(output)
+        return [*self._each[0].records(output), *own.records(output)]
 
     def each(self) -> Iterator[tuple[Path, Record]]:
         """See :meth:`Manifest.each`."""
-        for records in self._of.values():
+        for records in self._each:
             yield from records.each()
 
     def has_records_below(self, folder: Path) -> bool:
         """See :meth:`Manifest.has_records_below`."""
-        return any(records.has_records_below(folder) for records in self._of.values())
+        return any(records.has_records_below(folder) for records in self._each)
 
     def announce(self, origin: Origin, output: Path, written: Path) -> None:
         """See :meth:`Manifest.announce`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
@@ -19,12 +20,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enhance_cli.batch.conflicts import SKIPPED, Decision, decide
+from enhance_cli.atomic_write import make_folder, rehearse_folder
+from enhance_cli.batch.conflicts import SKIPPED, Decision, decide, why_unwritable
 from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
 from enhance_cli.batch.output_paths import Job, Plan, plan_outputs
 from enhance_cli.batch.ownership import Ownership
-from enhance_cli.batch.record_places import records_for
+from enhance_cli.batch.record_places import option_of_results, records_for
 from enhance_cli.batch.series.planner import SeriesPlanner
 from enhance_cli.batch.worker_pool import (
     WorkerPool,
@@ -113,6 +115,7 @@ class BatchRunner:
         self.looked_at: Callable[[int, int], None] = lambda _done, _total: None
         self._pool = WorkerPool(config.jobs or threads_for("cpu"))
         self._iterating = threading.Lock()
+        self._problems: dict[Path, str] = {}
         self._shared = networks or Networks()
         if self._shared.digest is None:
             digest = partial(settings_digest, config, weights.path)
@@ -139,14 +142,31 @@ class BatchRunner:
 
         Raises:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
+            OutputError: A place cannot be written.
         """
+        self._refuse_originals()
+        if self.config.out is not None and not os.path.isdir(self.config.out):  # noqa: PTH112
+            with self._errors_of_out():
+                rehearse_folder(self.config.out)
+        self._manifest.rehearse()
         with self._networks() as start:
             decisions = self._decide(start)
+        jobs = [decision.job for decision in decisions if not decision.skipped]
+        found = ((job.output, why_unwritable(job.output)) for job in jobs)
+        self._problems = {path: problem for path, problem in found if problem is not None}
         if self._side_outputs is not None:
-            self._side_outputs.rehearse()
+            jobs = [job for job in jobs if job.output not in self._problems]
+            self._side_outputs.rehearse(jobs)
             warnings = (*self.plan.warnings, *self._side_outputs.take_warnings())
             self.plan = replace(self.plan, warnings=warnings)
         return decisions
+
+    def problem_of(self, job: Job) -> str | None:
+        """Why a photo's result could not be written; None if it can be.
+
+        It is known after :meth:`decisions`.
+        """
+        return self._problems.get(job.output)
 
     @property
     def gallery(self) -> Path | None:
@@ -160,11 +180,25 @@ class BatchRunner:
         """
         return self._series.looks.number(job.input)
 
+    def _refuse_originals(self) -> None:
+        """Refuse folders of side outputs that hold photos, before a lock is left in one."""
+        if self._side_outputs is not None:
+            self._manifest.read()
+            self._side_outputs.refuse_originals()
+
+    @contextlib.contextmanager
+    def _errors_of_out(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise OutputError(
+                f"{option_of_results(self.config)} {self.config.out}: {problem.strerror}; choose "
+                "another folder"
+            ) from problem
+
     def _decide(self, start_networks: Callable[[], None]) -> tuple[Decision, ...]:
         """Decide about each photo; those that may share a look are looked at before."""
         self._manifest.read()
-        if self._side_outputs is not None:
-            self._side_outputs.refuse_originals()
         self._series.recall(self._manifest, self._own_settings_of)
         decisions = self._decide_by_looks()
         changed = {job.input for job, reason in decisions if reason not in SKIPPED}
@@ -189,8 +223,10 @@ class BatchRunner:
             UsageError: Files are in the way, and ``on_conflict`` is ``"error"``.
             WeightsError: The weights are damaged.
         """
+        self._refuse_originals()
         if self.config.out is not None:
-            _make_folder(self.config.out)
+            with self._errors_of_out():
+                make_folder(self.config.out)
         with self._once_at_a_time(), self._manifest.locked(), self._networks() as start:
             decisions = self._decide(start)
             self._series.keep_records(decisions, self._manifest, self._own_settings_of)
@@ -303,29 +339,22 @@ class BatchRunner:
 
 @contextlib.contextmanager
 def _garbage_left_alone() -> Generator[None]:
-    """Import without Python's garbage collector, which never looks at what was imported.
+    """Import without Python's garbage collector.
 
     It would look at a million objects again and again: a sixth of the time of importing PyTorch.
+    They are not frozen afterwards: earlier runs that wait to be collected would stay for ever.
     """
     collected = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if collected:
             gc.enable()
 
 
 def _has_side_outputs(config: ApplyConfig) -> bool:
     return any((config.lut, config.compare, config.gallery))
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise OutputError(f"--out {out}: {problem.strerror}; choose another folder") from problem
 
 
 def refuse_missing_cenet(config: ApplyConfig, model: ModelConfig) -> None:

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from enhance_cli.atomic_write import ANYTHING, Publisher, identity
-from enhance_cli.batch.conflicts import SidePlace, free_path, listed, refuse_original
+from enhance_cli.atomic_write import (
+    ANYTHING,
+    Publisher,
+    identity,
+    make_folder,
+    rehearse_folder,
+)
+from enhance_cli.batch.conflicts import (
+    SidePlace,
+    free_path,
+    listed,
+    refuse_original,
+    why_unwritable,
+)
 from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
-from enhance_cli.batch.manifest import Manifest, Origin
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import (
     Job,
     comparison_name,
@@ -34,6 +46,7 @@ from enhance_cli.imaging.preview import (
     thumbnail,
     write_comparison,
 )
+from enhance_cli.run_records import Origin
 
 if TYPE_CHECKING:
     from enhance_cli.inference.retouch import Retouch
@@ -89,7 +102,8 @@ class Comparison:
     def __init__(self, folder: Path, out: Path | None) -> None:
         here = identity(folder)
         if out is not None and (
-            folder.resolve() == out.resolve() or (here is not None and here == identity(out))
+            os.path.realpath(folder) == os.path.realpath(out)
+            or (here is not None and here == identity(out))
         ):
             raise UsageError(f"--compare {folder}: choose a folder other than --out")
         self.folder = folder
@@ -261,15 +275,35 @@ class SideOutputs:
                 self._gallery.discard()
                 self._gallery = None
 
-    def rehearse(self) -> None:
-        """Raise what keeps a run from its gallery, or warn of it; for dry runs.
+    def rehearse(self, jobs: Iterable[Job]) -> None:
+        """Raise what keeps a run from its side outputs, or warn of it; for dry runs.
+
+        Args:
+            jobs: The photos that would be retouched.
 
         Raises:
+            OutputError: A place cannot be written.
             UsageError: A file is in the gallery's place, and that is an error; or it is an
                 original.
         """
-        if self._gallery_path is not None:
-            self._claim_gallery("would not be written")
+        for file in self._files:
+            with _errors_reported(file.option, file.folder):
+                rehearse_folder(file.folder)
+        if self._gallery_path is not None and self._claim_gallery("would not be written"):
+            with _errors_reported("--gallery", self._gallery_path):
+                rehearse_folder(self._gallery_path.parent)
+        for job in jobs:
+            problems = (self._problem(place.path, job) for place in self.places(job))
+            self._warnings += (f"{job.input}: {problem}" for problem in problems if problem)
+
+    def _problem(self, path: Path, job: Job) -> str | None:
+        """Why a photo's side output would not be written; None if it would be."""
+        if not self._owners.overwrite and self._owners.is_in_the_way(path, job.input):
+            return (
+                f"{path}: would not be written, since a file is there that enhance did not write "
+                "for this photo"
+            )
+        return why_unwritable(path)
 
     def _claim_gallery(self, what_happens: str) -> bool:
         """Whether the gallery can be written; if not, a warning says so.
@@ -299,7 +333,7 @@ class SideOutputs:
             )
         self._warnings.append(
             f"--gallery {path}: {what_happens}, since a file is there that enhance did not "
-            "write, or in a run into another --out; choose another name or another --on-conflict"
+            "write; choose another name or another --on-conflict"
         )
         return False
 
@@ -335,7 +369,7 @@ class SideOutputs:
         if left:
             warnings.append(
                 f"{len(left)} comparisons or look-up tables were not written, since files are "
-                "there that enhance did not write for these photos into this --out; use "
+                "there that enhance did not write for these photos; use "
                 f"--on-conflict overwrite or rename: {listed(left)}"
             )
         return warnings
@@ -466,7 +500,7 @@ def _try_folder(folder: Path, manifest: Manifest) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = manifest.unfinished.temporary_path(folder / "trial")
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     path.unlink()

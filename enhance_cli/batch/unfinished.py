@@ -71,6 +71,15 @@ class UnfinishedFiles:
             _remove(path)
         (self._folder / NAME).unlink(missing_ok=True)
 
+    def rehearse(self) -> None:
+        """Raise what :meth:`remove` would raise; nothing is removed.
+
+        Raises:
+            OSError: The notes are a link or a pipe, or cannot be read.
+        """
+        for _ in self._notes():
+            pass
+
     def forget(self) -> None:
         """Remove the notes at the end of a run that left nothing."""
         with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from enhance_cli.cli.console import say, say_warning, tracked
 from enhance_cli.config.data import Source, SourceKind
 from enhance_cli.errors import UsageError
+from enhance_cli.run_records import results_passed_over
 
 if TYPE_CHECKING:
     from enhance_cli.data.pair_cache import RenderProgress
@@ -35,7 +37,7 @@ def read_source(kind: SourceKind, text: str) -> Source:
         UsageError: The number of repeats is not above zero.
     """
     folder, sign, number = text.rpartition("=")
-    if not sign or Path(text).exists():
+    if not sign or os.path.exists(text):  # noqa: PTH110
         return Source(kind, Path(text))
     try:
         repeats = float(number)
@@ -51,6 +53,8 @@ def render_pairs(run: Run, pairs: PairCollection) -> None:
     for found in pairs.found:
         kind = "photos" if found.pairs and found.pairs[0].original is None else "pairs"
         say(f"{found.root}: {found.layout}, {len(found.pairs)} {kind}")
+        if found.results:
+            say(f"{found.root}: {results_passed_over(found.results)}")
     missing = pairs.missing
     if missing:
         say(

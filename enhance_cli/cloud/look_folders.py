@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.batch.manifest import content_digest, folder_digest
 from enhance_cli.cloud.listing import Input
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.records import Record
@@ -17,6 +16,7 @@ from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.config.look_files import NAME, Looks, find_look_files
 from enhance_cli.errors import UsageError
+from enhance_cli.run_records import content_digest, folder_digest
 
 _SIDE_BY_SIDE = 16
 

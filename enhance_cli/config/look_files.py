@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -99,7 +100,8 @@ def find_look_files(place: Path, found: Found | None = None) -> tuple[LookFile, 
     Raises:
         UsageError: A file cannot be read, is not TOML, or has a look that cannot be meant.
     """
-    folder = place.absolute() if place.is_dir() else place.absolute().parent
+    is_folder = os.path.isdir(place)  # noqa: PTH112, no error if it cannot be reached
+    folder = place.absolute() if is_folder else place.absolute().parent
     return _files_at_or_above(folder, {} if found is None else found)
 
 
@@ -107,7 +109,8 @@ def _files_at_or_above(folder: Path, found: Found) -> tuple[LookFile, ...]:
     if folder not in found:
         above = () if folder.parent == folder else _files_at_or_above(folder.parent, found)
         path = folder / NAME
-        found[folder] = (*above, read_look_file(path)) if path.is_file() else above
+        is_there = os.path.isfile(path)  # noqa: PTH113
+        found[folder] = (*above, read_look_file(path)) if is_there else above
     return found[folder]
 
 

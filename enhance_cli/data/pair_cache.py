@@ -232,7 +232,7 @@ class PairCache:
 
     def _is_rendered(self, pair: Pair) -> bool:
         try:
-            return self.path(pair).is_file()
+            return os.path.isfile(self.path(pair))  # noqa: PTH113
         except PhotoError:
             return False
 

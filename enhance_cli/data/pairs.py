@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from enhance_cli.atomic_write import why_missing
 from enhance_cli.errors import PairsError
 from enhance_cli.imaging.codecs.formats import photos_below
+from enhance_cli.run_records import EarlierResults
 
 ORIGINAL_FOLDERS = ("input", "original", "before")
 EXPERT_FOLDERS = ("expertC", "expert", "target", "output", "after", "taught")
@@ -62,12 +65,14 @@ class Found:
         layout: Description of how its files are organised.
         pairs: The complete pairs, sorted by key.
         bad: Pairs that are incomplete or ambiguous.
+        results: Number of results of ``enhance apply`` among the photos, which are left out.
     """
 
     root: Path
     layout: str
     pairs: tuple[Pair, ...]
     bad: tuple[BadPair, ...] = ()
+    results: int = 0
 
 
 def find_pairs(root: Path) -> Found:
@@ -84,15 +89,18 @@ def find_pairs(root: Path) -> Found:
     """
     existing_folder(root)
     before, after = _subfolder(root, ORIGINAL_FOLDERS), _subfolder(root, EXPERT_FOLDERS)
+    results: list[Path] = []
     pairs, bad = matched(
-        by_name(before, lambda path: pair_key(_name(path, before), root)),
-        by_name(after, lambda path: pair_key(_name(path, after), root)),
+        *(
+            by_name(side, lambda path, side=side: pair_key(_name(path, side), root), None, results)
+            for side in (before, after)
+        )
     )
     if not pairs and not bad:
         raise PairsError(f"{root}: no photos in {before.name}/ and {after.name}/")
     sources = _sources(root / LIST)
     pairs = tuple(replace(pair, photo=sources.get(_name(pair.expert, after))) for pair in pairs)
-    return Found(root, f"{before.name}/ and {after.name}/", pairs, bad)
+    return Found(root, f"{before.name}/ and {after.name}/", pairs, bad, len(results))
 
 
 def _sources(path: Path) -> dict[str, str]:
@@ -115,14 +123,25 @@ def find_finished_photos(root: Path) -> Found:
         PairsError: The folder is missing, or contains no photos.
     """
     existing_folder(root)
-    photos = photos_below(root)
+    photos, results = _photos(root)
     # Keys include the suffix, since a.jpg and a.png may be two photos.
     pairs = tuple(
         Pair(pair_key(path.relative_to(root).as_posix(), root), None, path) for path in photos
     )
     if not pairs:
-        raise PairsError(f"{root}: no photos in this folder; give a folder of finished photos")
-    return Found(root, "finished photos", pairs)
+        only = "only results of enhance apply" if results else "no photos"
+        raise PairsError(f"{root}: {only} in this folder; give a folder of finished photos")
+    return Found(root, "finished photos", pairs, results=len(results))
+
+
+def _photos(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The photos below a folder, and the results of earlier runs among them, which are none."""
+    walked: list[Path] = []
+    found = list(photos_below(folder, walked=walked))
+    earlier = EarlierResults(folder, walked)
+    results = [path for path in found if earlier.include(path)]
+    left_out = set(results)
+    return [path for path in found if path not in left_out], results
 
 
 def pair_key(name: str, root: Path | None = None) -> str:
@@ -145,28 +164,39 @@ def fivek_id(name: str) -> str | None:
 
 
 def existing_folder(root: Path) -> None:
-    """Raise a PairsError unless ``root`` is a folder."""
-    if not root.is_dir():
-        raise PairsError(f"{root}: no such folder; give the folder that holds the photos")
+    """Raise a PairsError unless ``root`` is a folder that can be read."""
+    if not os.path.isdir(root):  # noqa: PTH112
+        raise PairsError(
+            f"{root}: {why_missing(root, 'no such folder')}; give the folder that holds the photos"
+        )
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise PairsError(f"{root}: folder cannot be read; change its permissions")
 
 
 def first_folder(*folders: Path) -> Path | None:
     """Return the first of these folders that exists, or None."""
-    return next((folder for folder in folders if folder.is_dir()), None)
+    return next((folder for folder in folders if os.path.isdir(folder)), None)  # noqa: PTH112
 
 
 def by_name(
-    folder: Path, key_of: Callable[[Path], str | None], only: Iterable[str] | None = None
+    folder: Path,
+    key_of: Callable[[Path], str | None],
+    only: Iterable[str] | None = None,
+    results: list[Path] | None = None,
 ) -> dict[str, list[Path]]:
-    """Group the photos below a folder by key.
+    """Group the photos below a folder by key; results of earlier runs among them are left out.
 
     Args:
         folder: The folder; subfolders are searched.
         key_of: Returns the key of a file, or None to use the file's name.
         only: Suffixes to include, in lower case; None includes all photo formats.
+        results: Gets the results that are left out.
     """
     found: dict[str, list[Path]] = {}
-    for path in photos_below(folder):
+    photos, left_out = _photos(folder)
+    if results is not None:
+        results += left_out
+    for path in photos:
         if only is None or path.suffix.lower() in only:
             found.setdefault(key_of(path) or path.name, []).append(path)
     return found

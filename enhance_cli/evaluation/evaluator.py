@@ -320,7 +320,7 @@ def _describe_all(config: EvalConfig) -> list[WeightsFile]:
         return [describe_weights(find_weights(None))]
     described: list[WeightsFile] = []
     for path in config.weights:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112
             described += _describe_folder(path)
         else:
             described.append(describe_weights(find_weights(path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from enhance_cli.data.pairs import Pair, by_name, fivek_id
@@ -22,7 +23,7 @@ class SystemOutputs:
     """
 
     def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112
             raise UsageError(f"--outputs {folder}: no such folder")
         found = by_name(folder, lambda path: _matching_name(path.stem))
         for name, paths in found.items():

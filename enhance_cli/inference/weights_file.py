@@ -16,6 +16,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
+from enhance_cli.atomic_write import why_missing
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.config.settings import updated
 from enhance_cli.errors import UsageError, WeightsError
@@ -152,8 +153,8 @@ def _read_metadata(path: Path) -> dict[str, str]:
     A file in the safetensors format begins with the length of its header, 8 bytes; the header is a
     JSON object, which gives the position of each tensor after it.
     """
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file")
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise WeightsError(f"{path}: {why_missing(path, 'no such weights file')}")
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -215,6 +216,6 @@ _RENAMED = {
 
 
 def _existing(path: Path, source: str) -> Path:
-    if not path.is_file():
-        raise WeightsError(f"{source} {path}: no such weights file")
+    if not os.path.isfile(path):  # noqa: PTH113, no error if it cannot be reached
+        raise WeightsError(f"{source} {path}: {why_missing(path, 'no such weights file')}")
     return path

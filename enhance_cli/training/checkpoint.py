@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +29,7 @@ def existing_checkpoint(config: TrainConfig) -> Path:
         UsageError: There is none.
     """
     path = checkpoint_path(config)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113
         raise UsageError(f"--resume: there is no checkpoint {path}; train without --resume")
     return path
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from enhance_cli.atomic_write import make_folder, rehearse_new_file
 from enhance_cli.config.effects import active_stages, without_effect
 from enhance_cli.config.training import StageConfig, StyleConfig, TrainConfig
 from enhance_cli.data.pair_collection import PairCollection
@@ -128,14 +129,17 @@ def create_output_folder(out: Path) -> None:
     """Create the folder of a weights file.
 
     Raises:
-        UsageError: It cannot be created, or the file has another suffix.
+        UsageError: It cannot be created or written to, or the file has another suffix.
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: weights files end in .safetensors")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
+        rehearse_new_file(out)
     except OSError as problem:
-        raise UsageError(f"--out {out}: {problem}") from problem
+        raise UsageError(
+            f"--out {out}: {problem.strerror or problem}; choose another folder"
+        ) from problem
 
 
 def refuse_existing(config: TrainConfig) -> None:

@@ -180,8 +180,24 @@ class TestLinkedFolders:
         assert [photo.path.name for photo in photos] == ["a.jpg", "b.jpg"]
         told = [line.partition(":")[0] for line in warnings]
         assert told == [str(root / "more"), str(root / "day" / "more")]
-        photos, _ = discover_photos(ApplyConfig((root, root / "more"), tmp_path / "out"))
+
+    @pytest.mark.parametrize("given", ["in/more", "more", "."])
+    def test_a_linked_folder_that_is_an_input_causes_no_warning(self, touch, tmp_path, given):
+        """It may be given under its own name, as the link, or with a folder above it."""
+        root = touch("a.jpg", "day/b.jpg", "../more/deep/c.jpg")
+        for link in (root / "more", root / "day" / "deep"):
+            target = tmp_path / "more" / ("deep" if link.name == "deep" else "")
+            link.symlink_to(target, target_is_directory=True)
+        config = ApplyConfig((root, tmp_path / given), tmp_path / "out")
+        photos, warnings = discover_photos(config)
         assert [photo.path.name for photo in photos] == ["a.jpg", "b.jpg", "c.jpg"]
+        assert not warnings
+
+    def test_an_input_inside_the_linked_folder_leaves_the_warning(self, touch, tmp_path):
+        root = touch("a.jpg", "../more/b.jpg", "../more/deep/c.jpg")
+        (root / "more").symlink_to(tmp_path / "more", target_is_directory=True)
+        config = ApplyConfig((root, tmp_path / "more" / "deep"), tmp_path / "out")
+        assert len(discover_photos(config)[1]) == 1
 
     def test_what_is_done_anyway_or_left_out_causes_no_warning(self, touch, tmp_path):
         root = touch("a.jpg", "day/b.jpg", "../out/a.jpg")

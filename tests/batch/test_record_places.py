@@ -8,11 +8,12 @@ import pytest
 
 from enhance_cli.batch import record_places
 from enhance_cli.batch.conflicts import Reason
-from enhance_cli.batch.manifest import NAME, Manifest, results_among_photos
+from enhance_cli.batch.manifest import LOCK, NAME, Manifest, results_among_photos
 from enhance_cli.batch.outcome import Status
+from enhance_cli.batch.record_places import records_for
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import OutputError
+from enhance_cli.errors import OutputError, UsageError
 
 
 @pytest.fixture
@@ -95,3 +96,79 @@ def test_a_result_that_was_asked_for_alone_is_known_in_its_folder(photos, run, t
     assert run(photos, **options)[0].reason is Reason.SETTINGS_CHANGED, "it is not a stranger's"
     (tmp_path / "r" / "a.jpg").write_bytes(b"edited")
     assert run(photos, **options)[0].reason is Reason.FOREIGN_FILE
+
+
+MODES = {
+    "a folder": {"out": "one", "suffix": "_e"},
+    "another folder": {"out": "two", "suffix": "_e"},
+    "beside the photos": {"out": None, "suffix": "_e"},
+    "a single file": {"out": "single", "name": "a_e.jpg", "suffix": ""},
+}
+
+
+class TestFoldersThatSeveralRunsShare:
+    """Comparisons, look-up tables and a gallery are known to all runs that write into one place."""
+
+    @pytest.fixture
+    def run_in(self, run, photos, tmp_path):
+        def run_in(mode: str, photo: Path = photos / "a.jpg", **more):
+            chosen = MODES[mode]
+            out = chosen["out"] and tmp_path / chosen["out"]
+            side = {"lut": tmp_path / "luts", "compare": tmp_path / "pairs"}
+            page = tmp_path / "page.html"
+            return run(photo, **(chosen | side | {"out": out, "gallery": page} | more))
+
+        return run_in
+
+    def files(self, tmp_path: Path) -> dict[str, int]:
+        places = (tmp_path / "luts", tmp_path / "pairs")
+        found = [path for place in places for path in place.glob("[!.]*")]
+        return {path.name: path.stat().st_mtime_ns for path in (*found, tmp_path / "page.html")}
+
+    @pytest.mark.proves("Traces", "in those of comparisons and look-up tables")
+    @pytest.mark.parametrize("first", MODES)
+    @pytest.mark.parametrize("second", MODES)
+    def test_one_run_knows_what_another_has_written(self, run_in, tmp_path, first, second):
+        run_in(first)
+        before = self.files(tmp_path)
+        assert before.keys() == {"a_e.jpg.cube", "a_e.jpg.jpg", "page.html"}
+        outcomes = run_in(second, strength=0.5)
+        assert [one.warnings for one in outcomes] == [()]
+        after = self.files(tmp_path)
+        assert before.keys() == after.keys()
+        assert all(after[name] > before[name] for name in before), "all are the second run's"
+        for folder in ("luts", "pairs"):
+            traces = {path.name for path in (tmp_path / folder).glob(".*")}
+            assert traces == {NAME, LOCK}
+        assert not list(tmp_path.glob(".*")), "a page alone has none beside it"
+
+    def test_the_file_of_another_photo_stays(self, run_in, tmp_path, write_photo):
+        run_in("a folder")
+        table = (tmp_path / "luts" / "a_e.jpg.cube").read_bytes()
+        other = write_photo(tmp_path / "other" / "a.jpg", np.full((50, 50, 3), 9, np.uint8))
+        (outcome,) = run_in("another folder", other)
+        assert "luts/a_e.jpg.cube: an output of another photo is there" in outcome.warnings[0]
+        assert (tmp_path / "luts" / "a_e.jpg.cube").read_bytes() == table
+
+    def test_what_earlier_versions_noted_with_the_results(self, run_in, tmp_path):
+        """They noted all files of a run in --out."""
+        run_in("a folder")
+        noted = tmp_path / "one" / NAME
+        for folder in ("luts", "pairs"):
+            lines = (tmp_path / folder / NAME).read_text()
+            noted.write_text(noted.read_text() + lines.replace("a_e.jpg.", f"../{folder}/a_e.jpg."))
+            (tmp_path / folder / NAME).unlink()
+        (outcome,) = run_in("a folder")
+        assert outcome.reason is Reason.UP_TO_DATE and not outcome.warnings
+
+    def test_one_folder_under_two_names_has_one_lock(self, photos, tmp_path):
+        (tmp_path / "link").symlink_to(photos, target_is_directory=True)
+        inputs = (photos / "a.jpg", tmp_path / "link" / "day" / "b.jpg")
+        config = ApplyConfig(inputs, None, suffix="_e", device="cpu")
+        with records_for(config, [photos / "x.jpg", tmp_path / "link" / "y.jpg"]).locked():
+            pass
+
+    def test_a_folder_of_photos_gets_no_traces_before_it_is_refused(self, run, photos, tmp_path):
+        with pytest.raises(UsageError, match="which enhance did not write"):
+            run(photos, out=tmp_path / "out", compare=photos / "day")
+        assert not list(photos.rglob(".*")) and not (tmp_path / "out").exists()

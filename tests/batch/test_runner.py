@@ -1,7 +1,9 @@
+import gc
 import hashlib
 import json
 import struct
 import threading
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -314,3 +316,18 @@ class TestIteration:
         with pytest.raises(UsageError, match="being iterated already"):
             list(runner)
         assert len(list(outcomes)) == 5 and len(list(runner)) == 6
+
+
+def test_a_run_that_is_over_leaves_no_networks_in_memory(tmp_path, write_photo, identity_weights):
+    photo = write_photo(tmp_path / "photos" / "a.jpg")
+    networks = []
+    for number in range(3):
+        config = ApplyConfig(
+            (photo,), tmp_path / str(number), weights=identity_weights, device="cpu"
+        )
+        runner = BatchRunner(config)
+        list(runner)
+        networks.append(weakref.ref(runner._batch.enhancer.result()))
+        del runner
+    gc.collect()
+    assert [one() for one in networks] == [None] * 3

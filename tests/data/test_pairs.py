@@ -1,5 +1,7 @@
 import pytest
 
+from enhance_cli.atomic_write import FileSignature
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.data.pairs import find_finished_photos, find_pairs
 from enhance_cli.errors import PairsError
 
@@ -65,3 +67,43 @@ def test_a_list_that_cannot_be_read_is_an_error(write_pairs, content):
     (root / "list.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(PairsError, match=r"list\.csv: needs the columns file and source"):
         find_pairs(root)
+
+
+class TestResultsAmongThePhotos:
+    """What ``enhance apply`` has written beside or below the photos is none of them."""
+
+    def write_result(self, folder, name, beside):
+        """Write a file as a run does whose records lie in its folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        records = Manifest(folder, beside=beside)
+        with records.locked():
+            (folder / name).write_bytes(b"result")
+            photo = folder.parent / "photo.jpg"
+            records.add(photo, FileSignature(1, 1), folder / name, "settings")
+
+    def test_finished_photos(self, tmp_path, write_photo):
+        root = tmp_path / "good"
+        write_photo(root / "a.jpg")
+        self.write_result(root, "a_enhanced.jpg", beside=True)
+        self.write_result(root / "retouched", "a.jpg", beside=False)
+        found = find_finished_photos(root)
+        assert [pair.key for pair in found.pairs] == ["good/a.jpg"] and found.results == 2
+        (root / "a.jpg").unlink()
+        with pytest.raises(PairsError, match="only results of enhance apply"):
+            find_finished_photos(root)
+
+    def test_pairs(self, write_pairs):
+        root = write_pairs(names=("a", "b"))
+        self.write_result(root / "input", "a_enhanced.jpg", beside=True)
+        self.write_result(root / "input" / "retouched", "a.jpg", beside=False)
+        self.write_result(root / "expertC", "b_enhanced.jpg", beside=True)
+        found = find_pairs(root)
+        assert [pair.key for pair in found.pairs] == ["fivek/a", "fivek/b"]
+        assert not found.bad and found.results == 3
+
+    def test_a_folder_of_results_that_was_given_itself(self, write_pairs, write_photo):
+        root = write_pairs(names=("a",))
+        write_photo(root / "input" / "b.png")
+        self.write_result(root / "expertC", "b.png", beside=False)
+        found = find_pairs(root)
+        assert [pair.key for pair in found.pairs] == ["fivek/a", "fivek/b"] and not found.results

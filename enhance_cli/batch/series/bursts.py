@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance_cli.batch.manifest import content_digest
+from enhance_cli.run_records import content_digest
 
 MOST_FRAMES = 500
 """Photos of a burst; longer ones are cut, so that memory does not grow with their number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import cached_property
@@ -9,8 +10,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enhance_cli.atomic_write import why_missing
 from enhance_cli.batch.conflicts import Decision, Reason
-from enhance_cli.batch.manifest import Manifest, Origin
+from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.series.bursts import Burst, digest_of
 from enhance_cli.batch.series.first_pass import bursts_of, look_at_bursts, look_of_one
@@ -19,6 +21,7 @@ from enhance_cli.batch.worker_pool import WorkerPool
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import UsageError
+from enhance_cli.run_records import Origin
 
 if TYPE_CHECKING:
     from enhance_cli.inference.enhancer import Enhancer
@@ -148,6 +151,9 @@ def _refuse_unusable(config: ApplyConfig, model: ModelConfig) -> None:
             f"{option}: these weights retouch each pixel by its place, so photos cannot share a "
             "look; use weights with a global PRNet, or --coarse-only"
         )
-    if config.sync_from and not config.sync_from.is_file():
-        kind = "is a folder; name one photo" if config.sync_from.is_dir() else "no such file"
-        raise UsageError(f"--sync-from {config.sync_from}: {kind}")
+    photo = config.sync_from
+    if photo and not os.path.isfile(photo):  # noqa: PTH113
+        is_folder = os.path.isdir(photo)  # noqa: PTH112
+        missing = why_missing(photo, "no such file")
+        kind = "is a folder; name one photo" if is_folder else missing
+        raise UsageError(f"--sync-from {photo}: {kind}")

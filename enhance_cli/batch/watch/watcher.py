@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from enhance_cli.atomic_write import identity
+from enhance_cli.atomic_write import identity, why_missing
 from enhance_cli.batch.outcome import PhotoOutcome, Status
 from enhance_cli.batch.output_paths import Plan, plan_outputs
 from enhance_cli.batch.runner import BatchRunner, Networks
@@ -168,11 +169,12 @@ def _lasting(plan: Plan) -> Iterator[str]:
 
 def _refuse_unusable(config: ApplyConfig) -> None:
     for path in config.inputs:
-        if not path.is_dir():
-            there = (
-                "not a folder, and only folders are watched" if path.exists() else "no such folder"
+        if not os.path.isdir(path):  # noqa: PTH112
+            there = os.path.exists(path)  # noqa: PTH110
+            no_folder = "not a folder, and only folders are watched"
+            raise UsageError(
+                f"{path}: {no_folder if there else why_missing(path, 'no such folder')}"
             )
-            raise UsageError(f"{path}: {there}")
         if config.out is not None and identity(path) == identity(config.out):
             raise UsageError(
                 f"--out {config.out}: is watched; choose another folder, or give --suffix instead"

@@ -429,7 +429,7 @@ def apply(
         _end(interrupted, count["failed"])
         return
     if dry_run:
-        show_plan(config, as_json, json_lines, quiet)
+        _end(interrupted=False, failed=show_plan(config, as_json, json_lines, quiet))
         return
 
     def report(outcome: PhotoOutcome) -> None:

@@ -118,7 +118,7 @@ def _file(out: str, values: Mapping[str, Any]) -> Destination | None:
     one = len(inputs) == 1 and not os.path.isdir(next(iter(inputs)))  # noqa: PTH112
     kind = _format_of(ending)
     if not one:
-        if path.exists():
+        if os.path.exists(path):  # noqa: PTH110
             raise OutputError(f"--out {out}: is a file, not a folder; choose another folder")
         if kind is None:
             return None

@@ -22,6 +22,7 @@ from enhance_cli.config.look_files import (
     unknown_option,
 )
 from enhance_cli.errors import UsageError
+from enhance_cli.imaging.codecs.formats import PHOTOS
 
 _ALTERNATIVES = frozenset({"full-size", "long-edge"})
 """If one of them is given on the command line, a file does not set the other."""
@@ -62,6 +63,8 @@ def _listed(source: Path | None) -> list[Path]:
     """
     if source is None:
         return []
+    if source.suffix.lower() in PHOTOS:
+        raise UsageError(f"--from {source}: is a photo, not a list of photos; give it as an INPUT")
     try:
         content = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
         content = _without_mark(content)

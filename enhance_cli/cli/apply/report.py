@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from enhance_cli.cli.apply.progress import say_beforehand
-from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
+from enhance_cli.cli.console import say, say_error, say_json, say_json_line, say_result, say_warning
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import LONG_EDGE
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from enhance_cli.batch.conflicts import Decision
     from enhance_cli.batch.outcome import PhotoOutcome
+    from enhance_cli.batch.runner import BatchRunner
 
 PLANNED = "planned"
 """Status of a photo that a run would retouch."""
@@ -26,7 +27,7 @@ MOST_NAMED = 5
 
 def show_plan(
     config: ApplyConfig, as_json: bool = False, json_lines: bool = False, quiet: bool = False
-) -> None:
+) -> int:
     """Print what a run would do.
 
     Args:
@@ -34,6 +35,9 @@ def show_plan(
         as_json: Print one JSON document.
         json_lines: Print a line of JSON for each photo, and one for the run.
         quiet: Print only the photos, errors and warnings.
+
+    Returns:
+        Number of photos that would fail.
     """
     from enhance_cli.batch.runner import BatchRunner
 
@@ -46,32 +50,38 @@ def show_plan(
     decisions = runner.decisions()
     for warning in runner.plan.warnings[warned:]:
         say_warning(warning)
-    photos = (_planned(one, config, runner.series_of(one.job)) for one in decisions)
-    skipped = sum(decision.skipped for decision in decisions)
-    count = plan_counts(len(decisions) - skipped, skipped)
+    problems = [problem for one in decisions if (problem := runner.problem_of(one.job))]
+    for problem in problems:
+        say_error(problem)
+    skipped, failed = sum(decision.skipped for decision in decisions), len(problems)
+    to_write = len(decisions) - skipped - failed
+    count = plan_counts(to_write, skipped, failed)
+    photos = (_planned(one, config, runner) for one in decisions)
     if as_json:
         say_json({**count, "photos": list(photos)})
-        return
-    if json_lines:
+    elif json_lines:
         for photo in photos:
             say_json_line({"event": "photo", **photo})
         say_json_line({"event": "end", **count})
-        return
-    actions = ("skip" if decision.skipped else "write" for decision in decisions)
-    say_result(
-        *(
-            f"{action} {decision.job.output} from {decision.job.input} ({decision.reason})"
-            + _in_series(runner.series_of(decision.job))
-            for action, decision in zip(actions, decisions, strict=True)
-        )
-    )
-    if not quiet:
-        say(f"{len(decisions) - skipped} to write, {skipped} to skip; nothing was done")
+    else:
+        say_result(*(_plan_line(one, runner) for one in decisions))
+        if not quiet:
+            failing = f", {failed} would fail" if failed else ""
+            say(f"{to_write} to write, {skipped} to skip{failing}; nothing was done")
+    return failed
 
 
-def plan_counts(to_write: int, skipped: int) -> dict[str, object]:
+def _plan_line(decision: Decision, runner: BatchRunner) -> str:
+    job, reason = decision
+    fails = runner.problem_of(job) is not None
+    action = "skip" if decision.skipped else "fail" if fails else "write"
+    series = _in_series(runner.series_of(job))
+    return f"{action} {job.output} from {job.input} ({reason}){series}"
+
+
+def plan_counts(to_write: int, skipped: int, failed: int = 0) -> dict[str, object]:
     """The numbers of a dry run in JSON: those of a run, and how many photos it would retouch."""
-    nothing = run_counts({"skipped": skipped}, interrupted=False)
+    nothing = run_counts({"skipped": skipped, "failed": failed}, interrupted=False)
     return {**nothing, "to_write": to_write}
 
 
@@ -81,14 +91,17 @@ def run_counts(count: Mapping[str, int], interrupted: bool) -> dict[str, object]
     return {**numbers, "interrupted": interrupted}
 
 
-def _planned(decision: Decision, config: ApplyConfig, series: int | None) -> dict[str, object]:
+def _planned(decision: Decision, config: ApplyConfig, runner: BatchRunner) -> dict[str, object]:
     """A photo of a dry run in JSON: what is said of it after a run, as far as it is known."""
     from enhance_cli.batch.outcome import PhotoOutcome, Status
 
-    job = decision.job
-    outcome = PhotoOutcome(job.input, job.output, Status.SKIPPED, decision.reason, series=series)
+    job, problem = decision.job, runner.problem_of(decision.job)
+    output, status = (job.output, Status.SKIPPED) if problem is None else (None, Status.FAILED)
+    series = runner.series_of(job)
+    outcome = PhotoOutcome(job.input, output, status, decision.reason, problem, series=series)
     photo = {**described(outcome, config), "skipped": decision.skipped}
-    return photo if decision.skipped else {**photo, "status": PLANNED}
+    is_planned = problem is None and not decision.skipped
+    return {**photo, "status": PLANNED} if is_planned else photo
 
 
 def _in_series(number: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -303,7 +304,7 @@ def train(
 
 def _weights_of(init: Path | None) -> Path | None:
     """The weights file that ``--init`` names; a file called ``shipped`` comes first."""
-    if init is None or init.name.lower() != SHIPPED or len(init.parts) > 1 or init.is_file():
+    if init is None or init.name.lower() != SHIPPED or len(init.parts) > 1 or os.path.isfile(init):  # noqa: PTH113
         return init
     from enhance_cli.inference.weights_file import shipped_weights
 

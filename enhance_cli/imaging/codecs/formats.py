@@ -120,6 +120,7 @@ def photos_below(
     left_out: list[Path] | None = None,
     others: Counter[str] | None = None,
     walked: list[Path] | None = None,
+    inputs: Collection[Path] = (),
 ) -> Iterator[Path]:
     """Find the photos in a folder and its subfolders, ordered by name.
 
@@ -133,6 +134,8 @@ def photos_below(
         left_out: Gets those of ``without`` that are there.
         others: Counts files that are no photos by their suffixes; not hidden ones, nor our own.
         walked: Gets the folder and those below it that were looked at.
+        inputs: Real paths of folders whose photos are found anyway; no warning tells of links into
+            them.
 
     Yields:
         The photos of a folder before those of its subfolders.
@@ -143,7 +146,7 @@ def photos_below(
             warnings.append(f"{problem.filename}: folder cannot be read ({problem.strerror})")
 
     skipped = {identity(path) for path in without} - {None}
-    real = Path(os.path.realpath(folder))
+    reached = {Path(os.path.realpath(folder)), *inputs}
     for root, folders, files in os.walk(folder, onerror=unreadable):
         here = Path(root)
         if walked is not None:
@@ -161,7 +164,7 @@ def photos_below(
                 f"{path}: folder passed over, since it is a link; give it as an input as well to "
                 "have its photos"
                 for path in (here / name for name in folders)
-                if path.is_symlink() and not _is_within(path, real)
+                if path.is_symlink() and not _is_within(path, reached)
             )
         for name in sorted(files):
             try:
@@ -175,6 +178,7 @@ def photos_below(
                 others[Path(name).suffix.lower()] += 1
 
 
-def _is_within(link: Path, real: Path) -> bool:
-    """Whether a link leads into a folder, whose real path is given."""
-    return Path(os.path.realpath(link)).is_relative_to(real)
+def _is_within(link: Path, reached: Collection[Path]) -> bool:
+    """Whether a link leads into one of some folders, whose real paths are given."""
+    real = Path(os.path.realpath(link))
+    return any(folder in reached for folder in (real, *real.parents))
