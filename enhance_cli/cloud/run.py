@@ -19,7 +19,7 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,10 +29,10 @@ import enhance_cli
 from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.output_paths import in_words
 from enhance_cli.batch.runner import refuse_missing_cenet
-from enhance_cli.cloud.listing import Input, Listing, LocalOriginals, open_inputs
-from enhance_cli.cloud.local_folder import LocalFolder
-from enhance_cli.cloud.names import NameSettler
 from enhance_cli.cloud.places import open_store, url_of
+from enhance_cli.cloud.planning.listing import Input, Listing, open_inputs
+from enhance_cli.cloud.planning.names import NameSettler
+from enhance_cli.cloud.planning.originals import PlacesOfPhotos, places_of_photos
 from enhance_cli.cloud.records import ROOT, RecordIndex
 from enhance_cli.cloud.shard import MAX_BYTES, MAX_PHOTOS, CloudPhoto, Shard
 from enhance_cli.cloud.stores import Store
@@ -194,7 +194,8 @@ class _Planning:
         config = self._run.config
         settler = NameSettler(config.format, config.pairs, self.listing.folder, config.suffix)
         own = (photo for photo in settler.settle(self.listing) if self._is_own(photo))
-        for photos in _in_shards(_refuse_originals(own, self._out, self._inputs)):
+        originals = places_of_photos(self._inputs, self._out)
+        for photos in _in_shards(_refuse_originals(own, self._out, originals)):
             yield photos, self.index.logs_on(photos)
 
     def _is_own(self, photo: CloudPhoto) -> bool:
@@ -309,44 +310,27 @@ def _refuse_unsuitable(config: ApplyConfig) -> None:
 
 
 def _refuse_same(inputs: list[Input], out: Store) -> None:
-    if isinstance(out, LocalFolder):
-        is_same = LocalOriginals(inputs, out.folder).are_in_out
-    else:
-        is_same = out.url in {one.store.url for one in inputs if one.photo is None}
-    if is_same:
+    if places_of_photos(inputs, out).are_in_out:
         raise UsageError(
             f"--out {out.url}: holds the originals; choose a folder that does not hold the photos"
         )
 
 
 def _refuse_originals(
-    photos: Iterable[CloudPhoto], out: Store, inputs: list[Input]
+    photos: Iterable[CloudPhoto], out: Store, originals: PlacesOfPhotos
 ) -> Iterator[CloudPhoto]:
     """Refuse results in the places of originals.
 
     Raises:
         UsageError: A result would replace an original.
     """
-    if isinstance(out, LocalFolder):
-        would_lose = LocalOriginals(inputs, out.folder).would_lose
-    else:
-        would_lose = _loses_in_store(out, inputs)
     for photo in photos:
-        if would_lose(photo.result):
+        if originals.would_lose(photo.result):
             raise UsageError(
                 f"--out would replace the original {out.name(photo.result)}; choose a folder that "
                 "does not hold the photos"
             )
         yield photo
-
-
-def _loses_in_store(out: Store, inputs: list[Input]) -> Callable[[str], bool]:
-    """Tell which results would come into the place of an original in an object store."""
-    base = f"{out.url}/"
-    single = {f"{one.store.url}/{one.photo}" for one in inputs if one.photo is not None}
-    folders = [f"{one.store.url}/" for one in inputs if one.photo is None]
-    below = tuple(folder for folder in folders if folder.startswith(base))
-    return lambda key: base + key in single or (base + key).startswith(below or ("\0",))
 
 
 def _in_shards(photos: Iterable[CloudPhoto]) -> Iterator[tuple[CloudPhoto, ...]]:

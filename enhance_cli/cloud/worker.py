@@ -31,10 +31,11 @@ from enhance_cli.batch.worker_pool import (
     torch_threads,
 )
 from enhance_cli.cloud.decisions import Judge, Verdict, label
-from enhance_cli.cloud.listing import open_inputs
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.look_folders import PhotoFiles
 from enhance_cli.cloud.places import open_store
+from enhance_cli.cloud.planning.listing import open_inputs
+from enhance_cli.cloud.planning.originals import places_of_photos
 from enhance_cli.cloud.records import DoneLog, Record, Records, read_logs
 from enhance_cli.cloud.run import CloudRun
 from enhance_cli.cloud.shard import CloudPhoto, Shard, ShardOutcome
@@ -96,7 +97,9 @@ class ShardWorker:
         self._folder = Path(tempfile.mkdtemp(prefix="enhance-"))
         config = run.config
         looks = Looks(config.look, config.given, config.look_files)
-        self._files = PhotoFiles(open_inputs(run.inputs), self._folder / "in", looks)
+        inputs = open_inputs(run.inputs)
+        self._originals = places_of_photos(inputs, self._out)
+        self._files = PhotoFiles(inputs, self._folder / "in", looks)
         cores = config.jobs or threads_for("cpu")
         # As many again fetch and store, while others compute.
         self._pool = WorkerPool(2 * cores)
@@ -207,7 +210,8 @@ class ShardWorker:
         logs = [*shard.logs, *(own if shard.name else ())]
         records = Records(document for _, document in read_logs(out, logs))
         present = out.heads([photo.result for photo in shard.photos])
-        return Judge(out, records, present, self.run.config.on_conflict, self._manifest)
+        on_conflict = self.run.config.on_conflict
+        return Judge(out, records, present, on_conflict, self._originals, self._manifest)
 
     @cached_property
     def _manifest(self) -> Manifest | None:
@@ -349,7 +353,6 @@ class ShardWorker:
         started: float,
     ) -> ShardOutcome:
         source, settings = self._files.source(decision.photo), decision.settings
-        overwrite = self.run.config.on_conflict == "overwrite"
         text = label(source, record.source, settings)
 
         def finished(version: str) -> Record:
@@ -361,14 +364,17 @@ class ShardWorker:
             record = replace(record, output=verdict.key, reason=str(verdict.reason))
             try:
                 version = self._out.put(
-                    verdict.key, result, verdict.present, overwrite, text,
+                    verdict.key, result, verdict.present, judge.may_overwrite(verdict.key), text,
                     lambda version: log.add(finished(version), at_once=True),
                 )  # fmt: skip
             except PhotoError as problem:
                 return self._fail(decision, judge, log, str(problem), started)
             except PlaceTakenError as problem:
                 judge.look_again(verdict.key)
-                verdict = judge.decide(decision.photo, source, settings)
+                try:
+                    verdict = judge.decide(decision.photo, source, settings)
+                except UsageError as refusal:
+                    return self._fail(decision, judge, log, str(refusal), started)
                 decision = decision._replace(verdict=verdict)
                 if verdict.reason in SKIPPED and self.run.config.on_conflict == "skip":
                     return self._skip(decision, judge, log)

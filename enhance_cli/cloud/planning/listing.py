@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from enhance_cli.atomic_write import identity
 from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
 from enhance_cli.batch.manifest import results_among_photos
-from enhance_cli.batch.ownership import Originals
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.places import local_path, open_store
 from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS, photos_below
+from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS
 
 
 class Found(NamedTuple):
@@ -281,61 +278,6 @@ class _ResultsBesidePhotos:
         if folder not in self._in:
             self._in[folder] = results_among_photos(folder)
         return self._in[folder]
-
-
-class LocalOriginals:
-    """The photos on this machine's disks, and where they are; told by device and inode.
-
-    Args:
-        inputs: The inputs; those in object stores do not count.
-        out: The folder for the results.
-    """
-
-    def __init__(self, inputs: list[Input], out: Path) -> None:
-        self._out = out
-        local = [
-            (one.store.folder, one.photo) for one in inputs if isinstance(one.store, LocalFolder)
-        ]
-        self._folders = [folder for folder, photo in local if photo is None]
-        self._roots = {identity(folder) for folder in self._folders} - {None}
-        self._named = Originals.only(folder / photo for folder, photo in local if photo is not None)
-        self._is_in_tree = cache(self._is_among)
-
-    @property
-    def are_in_out(self) -> bool:
-        """Whether the folder for the results is an input."""
-        return identity(self._out) in self._roots
-
-    def would_lose(self, key: str) -> bool:
-        """Whether a result would come into the place of an original, or into a folder of such."""
-        place = self._out / key
-        if self._is_in_tree(place.parent):
-            return True
-        try:
-            state = place.lstat()
-        except OSError:
-            return False
-        if self._named.include(place):
-            return True
-        has_other_names = stat.S_ISLNK(state.st_mode) or state.st_nlink > 1
-        return has_other_names and self._all.include(place)
-
-    def _is_among(self, folder: Path) -> bool:
-        """Whether a folder is an input or below one, and not because the output is."""
-        real, out = Path(os.path.realpath(folder)), Path(os.path.realpath(self._out))
-        for path in (real, *real.parents):
-            if identity(path) in self._roots:
-                return True
-            if path == out:  # which may not be there yet
-                return False
-        return False
-
-    @cached_property
-    def _all(self) -> Originals:
-        """All photos; listed only if the output holds files that may be among them."""
-        return Originals.only(
-            [path for folder in self._folders for path in photos_below(folder, [self._out])]
-        )
 
 
 def _without_root(pattern: str, roots: list[str]) -> str:

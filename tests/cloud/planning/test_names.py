@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enhance_cli.batch.output_paths import plan_outputs
-from enhance_cli.cloud.listing import Found
-from enhance_cli.cloud.names import NameSettler
+from enhance_cli.cloud.planning.listing import Found
+from enhance_cli.cloud.planning.names import NameSettler
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
@@ -71,7 +71,7 @@ def test_the_names_are_those_of_a_run_over_folders(tmp_path_factory, tree, kind,
 def test_names_that_wait_on_the_disk_are_the_same(monkeypatch, tmp_path):
     keys = [f"a{number}.{suffix}" for number in range(50) for suffix in ("nef", "heic", "jpg")]
     expected = of_folders(tmp_path, keys)
-    monkeypatch.setattr("enhance_cli.cloud.names._MANY", 7)
+    monkeypatch.setattr("enhance_cli.cloud.planning.names._MANY", 7)
     assert settled(keys) == expected
 
 

@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from enhance_cli.batch.output_paths import casefold_key, free_name, result_suffix
-from enhance_cli.cloud.listing import Found, suffix_of
+from enhance_cli.cloud.planning.listing import Found, suffix_of
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.config.apply import Format, RawPairs
