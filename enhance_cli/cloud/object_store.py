@@ -155,6 +155,14 @@ class ObjectStore:
             for page in stream:
                 yield [_stored(meta) for meta in page]
 
+    def names_after(self, folder: str, name: str) -> list[str] | None:
+        """See :meth:`Store.names_after`."""
+        if self._scheme not in _LISTED_FROM_A_KEY:
+            return None
+        start = f"{folder}/" if folder else ""
+        page = next(self.pages(after=start + name, below=folder), [])
+        return [one.key.removeprefix(start) for one in page]
+
     def head(self, key: str) -> StoredObject | None:
         """See :meth:`Store.head`."""
         with self._errors(self.name(key)):

@@ -192,7 +192,7 @@ class _Planning:
     def __iter__(self) -> Iterator[tuple[tuple[CloudPhoto, ...], tuple[str, ...]]]:
         """Yield the photos of each shard, and the keys of the done logs that concern them."""
         config = self._run.config
-        settler = NameSettler(config.format, config.pairs, self.listing.folder, config.suffix)
+        settler = NameSettler(config.format, config.pairs, self.listing, config.suffix)
         own = (photo for photo in settler.settle(self.listing) if self._is_own(photo))
         originals = places_of_photos(self._inputs, self._out)
         for photos in _in_shards(_refuse_originals(own, self._out, originals)):

@@ -55,6 +55,15 @@ class Store(Protocol):
         """
         ...
 
+    def names_after(self, folder: str, name: str) -> list[str] | None:
+        """Some of the names in a folder that follow a name, those in its subfolders included.
+
+        Returns:
+            The names below the folder in their order; none if no more follow; None if the store
+            cannot begin a listing in its middle.
+        """
+        ...
+
     def head(self, key: str) -> StoredObject | None:
         """What is known of an object; None if it is not there."""
         ...

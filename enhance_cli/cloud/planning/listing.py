@@ -178,6 +178,22 @@ class Listing:
                     if found is not None:
                         yield found
 
+    def names_after(self, source: int, folder: str, name: str) -> list[str] | None:
+        """Some of the names that follow in the listing of a folder, see :meth:`Store.names_after`.
+
+        Args:
+            source: Number of the input.
+            folder: Folder of the results of its photos.
+            name: The name.
+
+        Returns:
+            None as well if photos of other inputs have their results in the same folder.
+        """
+        if not folder and len(self._inputs) > 1:
+            return None
+        one = self._inputs[source]
+        return one.store.names_after(folder.removeprefix(one.folder).strip("/"), name)
+
     def _objects(self, one: Input) -> Iterator[StoredObject]:
         if one.photo is not None:
             stored = one.store.head(one.photo)
