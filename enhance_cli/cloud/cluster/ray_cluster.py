@@ -204,12 +204,12 @@ class RayCluster:
         if news.error is not None:
             mine.phase = _Phase.IDLE
             line = f"node {mine.host}: {news.error}"
-            return Told(number, news.outcomes, ended=True, error=line)
+            return Told(number, news.outcomes, ended=True, error=line, looks=news.looks)
         if news.ended:
             mine.phase = _Phase.IDLE
         else:
             self._ask_for_news(number)
-        return Told(number, news.outcomes, news.ended, news.stopped)
+        return Told(number, news.outcomes, news.ended, news.stopped, looks=news.looks)
 
     def _fail(self, number: int, reason: str) -> Event:
         """What was asked has failed by an error of its own; the process is there."""
