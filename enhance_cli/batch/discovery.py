@@ -89,12 +89,12 @@ def _candidates(
 ) -> Iterator[InputPhoto]:
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
-    beside: dict[Path, _Results] = {}
+    beside: dict[Path, EarlierResults] = {}
     for given in config.inputs:
         if _is_dir(given):
             folders: list[Path] = []
             found = list(photos_below(given, written_to, warnings, left_out, others, folders))
-            earlier = _Results(given, [*folders, *left_out], config.out)
+            earlier = EarlierResults(given, [*folders, *left_out], config.out)
             for path in found:
                 if earlier.include(path):
                     results.append(path)
@@ -104,7 +104,7 @@ def _candidates(
             # Shells name all files of a folder; who wants one result in another folder names it.
             folder = given.parent
             if config.out is None and folder not in beside:
-                beside[folder] = _Results(folder)
+                beside[folder] = EarlierResults(folder)
             if config.out is None and beside[folder].include(given):
                 results.append(given)
             else:
@@ -120,7 +120,7 @@ def _is_dir(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
-class _Results:
+class EarlierResults:
     """The results that earlier runs have put among the photos, or that were moved there since.
 
     Who names the folder of a run's results as an input wants them to be retouched. Only results
@@ -163,6 +163,10 @@ class _Results:
         if any(record.result == found for record in recorded):
             return True
         return (state.st_size, state.st_mtime_ns, state.st_ino) in self._states
+
+    def look_into(self, folder: Path) -> None:
+        """Read the records of another folder below the input."""
+        self._add(folder, records_in(folder))
 
     def _add(self, folder: Path, records: Iterable[Record]) -> None:
         real = self._real_path(folder)

@@ -286,22 +286,17 @@ def fitting(output: Path, records: list[Record]) -> Record | None:
     return (same_inode or equal or [None])[-1]
 
 
-def results_among_photos(folder: Path) -> frozenset[str]:
-    """Files in or below a folder of photos that are results of photos beside them, or show such.
-
-    Returns:
-        Their paths below the folder.
-    """
-    return frozenset(record.output for record in records_in(folder) if record.beside)
-
-
 def records_in(folder: Path) -> list[Record]:
     """The records that lie in a folder; none if they cannot be read."""
     try:
-        lines = _content(folder).split(b"\n")
+        return parse_records(_content(folder))
     except OSError:
         return []
-    return [record for record in map(_parsed, lines) if record is not None]
+
+
+def parse_records(content: bytes) -> list[Record]:
+    """The records in a file of them; what is none is passed over."""
+    return [record for record in map(_parsed, content.split(b"\n")) if record is not None]
 
 
 def _content(folder: Path) -> bytes:

@@ -47,8 +47,9 @@ class LocalFolder:
         self.warnings: list[str] = []
         self.others: Counter[str] = Counter()
 
-    def check(self) -> None:
-        """See :meth:`Store.check`; a missing folder is empty, or will be made."""
+    def check(self) -> bool:
+        """See :meth:`Store.check`; a missing folder will be made."""
+        return os.path.isdir(self.folder)  # noqa: PTH112, no error if it may not be read
 
     def name(self, key: str) -> str:
         """See :meth:`Store.name`."""

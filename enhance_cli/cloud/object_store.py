@@ -137,10 +137,11 @@ class ObjectStore:
                 **_profile(scheme),
             )
 
-    def check(self) -> None:
+    def check(self) -> bool:
         """See :meth:`Store.check`."""
         with self._errors(self.url):
-            next(iter(obstore.list(self._open(_FIRST_RETRIES), chunk_size=1)), None)
+            found = obstore.list(self._open(_FIRST_RETRIES), chunk_size=1)
+            return next(iter(found), None) is not None
 
     def name(self, key: str) -> str:
         """See :meth:`Store.name`."""

@@ -27,7 +27,7 @@ from typing import Any
 
 import enhance_cli
 from enhance_cli.batch.manifest import settings_digest
-from enhance_cli.batch.output_paths import in_words
+from enhance_cli.batch.output_paths import passed_over
 from enhance_cli.batch.runner import refuse_missing_cenet
 from enhance_cli.cloud.places import open_store, url_of
 from enhance_cli.cloud.planning.listing import Input, Listing, open_inputs
@@ -126,8 +126,9 @@ class CloudRun:
             if not self.report.shards:  # a wrong command leaves nothing
                 out.delete([f"{self.folder}/plans/{self.plan}.json"])
             raise
-        self.report.passed_over = in_words(planning.listing.others)
-        self.report.warnings = planning.listing.warnings
+        listing = planning.listing
+        self.report.passed_over = passed_over(listing.others, listing.results)
+        self.report.warnings = listing.warnings
         self.report.is_listed = True
         self._note(out, superseded=planning.index.superseded())
 

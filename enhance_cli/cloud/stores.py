@@ -34,8 +34,11 @@ class Store(Protocol):
     is_local: bool
     """Whether it is a folder on a disk."""
 
-    def check(self) -> None:
+    def check(self) -> bool:
         """Look whether the place can be reached; a wrong address is reported within seconds.
+
+        Returns:
+            Whether anything is there.
 
         Raises:
             EnhanceError: It cannot.
