@@ -6,8 +6,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +36,7 @@ from enhance_cli.cloud.planning.listing import open_inputs
 from enhance_cli.cloud.planning.originals import places_of_photos
 from enhance_cli.cloud.records import DoneLog, Record, Records, read_logs
 from enhance_cli.cloud.run import CloudRun
+from enhance_cli.cloud.scratch import ScratchFolder
 from enhance_cli.cloud.shard import CloudPhoto, Shard, ShardOutcome
 from enhance_cli.config.look_files import Looks
 from enhance_cli.errors import (
@@ -94,10 +93,11 @@ class ShardWorker:
         self._begun = begun
         self.look_read: Callable[[str], None] = lambda _name: None
         self._out = open_store(run.out)
-        self._folder = Path(tempfile.mkdtemp(prefix="enhance-"))
         config = run.config
         looks = Looks(config.look, config.given, config.look_files)
         inputs = open_inputs(run.inputs)
+        self._scratch = ScratchFolder()
+        self._folder = self._scratch.path
         self._originals = places_of_photos(inputs, self._out)
         self._files = PhotoFiles(inputs, self._folder / "in", looks)
         cores = config.jobs or threads_for("cpu")
@@ -181,7 +181,7 @@ class ShardWorker:
         if self._loading is not None:
             self._loading.join()
         self._settings.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.remove()
 
     def _start_networks(self) -> None:
         with self._changing:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from enhance_cli.cloud.cluster.journal import Journal
 from enhance_cli.cloud.run import CloudRun
+from enhance_cli.cloud.scratch import PREFIX
 from enhance_cli.cloud.shard import Shard, ShardOutcome
 from enhance_cli.cloud.worker import ShardWorker
 from enhance_cli.errors import EnhanceError, WeightsError
@@ -171,11 +172,12 @@ def digest_of(weights: Path) -> str:
 def _stored(weights: bytes) -> Path:
     """Store weights under their digest, for all workers of this node."""
     digest = hashlib.sha256(weights).hexdigest()
-    path = Path(tempfile.gettempdir()) / f"enhance-{digest}.safetensors"
+    path = Path(tempfile.gettempdir()) / f"{PREFIX}{digest}.safetensors"
     with contextlib.suppress(OSError):
         if digest_of(path) == digest:
             return path
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+    options = {"dir": path.parent, "prefix": PREFIX, "suffix": ".part", "delete": False}
+    with tempfile.NamedTemporaryFile(**options) as file:
         file.write(weights)
     Path(file.name).replace(path)
     return path

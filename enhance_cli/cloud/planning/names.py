@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from enhance_cli.batch.output_paths import casefold_key, free_name, result_suffix
 from enhance_cli.cloud.planning.listing import Found, suffix_of
@@ -277,13 +277,13 @@ class _Waiting:
 
     def __init__(self) -> None:
         self._few: list[Found] = []
-        self._many: tempfile._TemporaryFileWrapper[str] | None = None
+        self._many: IO[str] | None = None
 
     def add(self, photo: Found) -> None:
         self._few.append(photo)
         if len(self._few) >= _MANY:
             if self._many is None:
-                self._many = tempfile.NamedTemporaryFile("w+", encoding="ascii")  # noqa: SIM115
+                self._many = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
             for source, found, folder, name in self._few:
                 line = [source, found.key, found.size, found.version, folder, name]
                 self._many.write(json.dumps(line) + "\n")
