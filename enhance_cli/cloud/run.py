@@ -35,7 +35,7 @@ from enhance_cli.cloud.planning.names import NameSettler
 from enhance_cli.cloud.planning.originals import PlacesOfPhotos, places_of_photos
 from enhance_cli.cloud.records import ROOT, RecordIndex
 from enhance_cli.cloud.shard import MAX_BYTES, MAX_PHOTOS, CloudPhoto, Shard
-from enhance_cli.cloud.stores import Store
+from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.encode import refuse_missing_encoder
@@ -130,7 +130,7 @@ class CloudRun:
         self.report.passed_over = passed_over(listing.others, listing.results)
         self.report.warnings = listing.warnings
         self.report.is_listed = True
-        self._note(out, superseded=planning.index.superseded())
+        self._note(out, superseded=planning.superseded())
 
     def _stored_shards(self, planning: _Planning, out: Store) -> Iterator[Shard]:
         for number, (photos, logs) in enumerate(planning, 1):
@@ -142,28 +142,37 @@ class CloudRun:
             yield shard
 
     def finish(self) -> None:
-        """Remove what earlier plans of this part have left; called once all shards are complete.
+        """Remove what earlier plans have left; called once all shards are complete.
 
-        Their done logs go if all that they say is in those of this plan.
+        A done log goes if all that it says is in those of this plan, and nobody has changed it
+        since. So old logs are never more than there are results. Plans of other runs, or of other
+        parts, go as a whole or not at all.
         """
         out = open_store(self.out)
-        key = f"{self.folder}/plans/{self.plan}.json"
-        noted: Any = json.loads(out.read(key) or b"{}")
-        own = f"{self.part[0]}-of-{self.part[1]}."
-        removed = [
-            log
-            for log in noted.get("superseded", ())
-            if log.startswith(f"{self.folder}/done/{own}") and self.plan not in log
-        ]
-        for kind in ("shards", "plans"):
-            keys = (one.key for page in out.pages(below=f"{self.folder}/{kind}") for one in page)
-            removed += [
-                one
-                for one in keys
-                if one.startswith(f"{self.folder}/{kind}/{own}") and self.plan not in one
-            ]
+        noted: Any = json.loads(out.read(f"{self.folder}/plans/{self.plan}.json") or b"{}")
+        superseded = dict(noted.get("superseded", ()))
+        removed: list[str] = []
+        for plan, stored in _by_plan(out).items():
+            logs = [one for one in stored if "/done/" in one.key]
+            old = [one.key for one in logs if superseded.get(one.key) == one.version]
+            if plan == (self.run, self.plan):
+                continue
+            if plan[0] == self.run and plan[1].startswith(self._part_name):
+                removed += [*old, *(one.key for one in stored if one not in logs)]
+            elif logs and len(old) == len(logs):
+                removed += [one.key for one in stored]
         out.delete(removed)
         self._note(out, finished=round(time.time(), 3))
+
+    def concerns_earlier_plan(self, log: str) -> bool:
+        """Whether a done log is of an earlier plan of the same part."""
+        return log.startswith(f"{self.folder}/done/{self._part_name}") and not log.startswith(
+            f"{self.folder}/done/{self.plan}/"
+        )
+
+    @property
+    def _part_name(self) -> str:
+        return f"{self.part[0]}-of-{self.part[1]}."
 
     @property
     def _shards_folder(self) -> str:
@@ -187,6 +196,7 @@ class _Planning:
     def __init__(self, run: CloudRun, out: Store) -> None:
         self._run, self._out = run, out
         self._inputs = open_inputs(run.inputs)
+        self._versions: dict[str, str] = {}
         self.index = RecordIndex(out, self._earlier_logs())
         self.listing = Listing(self._inputs, out, run.config.exclude)
 
@@ -199,6 +209,10 @@ class _Planning:
         for photos in _in_shards(_refuse_originals(own, self._out, originals)):
             yield photos, self.index.logs_on(photos)
 
+    def superseded(self) -> dict[str, str]:
+        """The done logs all of whose results are planned anew, and their versions."""
+        return {log: self._versions[log] for log in self.index.superseded()}
+
     def _is_own(self, photo: CloudPhoto) -> bool:
         part, parts = self._run.part
         return parts == 1 or zlib.crc32(photo.key.encode()) % parts == part - 1
@@ -210,9 +224,10 @@ class _Planning:
         others = f"-of-{run.part[1]}."
         begun = f"{run.folder}/done/{run.plan}/"  # plans of other runs have the same name
         for page in self._out.pages(below=ROOT):
-            for key in (one.key for one in page if "/done/" in one.key):
+            for key, version in ((one.key, one.version) for one in page if "/done/" in one.key):
                 is_of_others = key.startswith(f"{run.folder}/") and others in key
                 if (key.startswith(own) or not is_of_others) and not key.startswith(begun):
+                    self._versions[key] = version
                     yield key
 
 
@@ -287,6 +302,16 @@ def planned_shards(run: CloudRun) -> Iterator[Shard]:
     """The shards of a run that has been prepared only; nothing is stored."""
     for photos, logs in _Planning(run, open_store(run.out)):
         yield Shard("", photos, logs)
+
+
+def _by_plan(out: Store) -> dict[tuple[str, str], list[StoredObject]]:
+    """What runs have noted into an output, by run and plan."""
+    found: dict[tuple[str, str], list[StoredObject]] = {}
+    for page in out.pages(below=ROOT):
+        for one in page:
+            _, run, _, plan, *_ = [*one.key.split("/"), "", "", ""]
+            found.setdefault((run, plan.removesuffix(".json")), []).append(one)
+    return found
 
 
 def _refuse_unsuitable(config: ApplyConfig) -> None:

@@ -160,6 +160,25 @@ class ShardWorker:
                 yield outcome
         finally:
             log.end(complete=ended == len(decisions))
+        if photos is None and ended == len(decisions):
+            self._forget_earlier(shard, judge.records)
+
+    def _forget_earlier(self, shard: Shard, known: Records) -> None:
+        """Remove logs of earlier plans that say nothing but what a complete shard's own log says.
+
+        So a run that is killed again and again does not leave more of them each time.
+        """
+        places = {photo.result for photo in shard.photos}
+        logs = read_logs(self._out, filter(self.run.concerns_earlier_plan, shard.logs))
+        self._out.delete([
+            key
+            for key, log in logs
+            if all(
+                {one.wanted, one.output} <= places and one in known.any_on(one.output or "")
+                for one in log.records
+                if one.describes_result
+            )
+        ])  # fmt: skip
 
     @property
     def in_flight(self) -> frozenset[int]:
@@ -450,7 +469,11 @@ def report_failed(run: CloudRun, shard: Shard, photo: int, reason: str) -> Shard
     found = shard.photos[photo]
     name = open_inputs(run.inputs)[found.source].store.name(found.key)
     error = f"{name}: {reason}"
-    log = DoneLog(open_store(run.out), log_key(run, shard, [photo]), shard.name, 1)
+    out = open_store(run.out)
+    log = DoneLog(out, log_key(run, shard, [photo]), shard.name, 1)
+    earlier = Records(document for _, document in read_logs(out, shard.logs))
+    for record in earlier.any_on(found.result):
+        log.add(replace(record, photo=photo, status="", error=None, carried=True))
     log.add(Record(
         photo, name, found.version, found.result, None, settings=run.settings, status="failed",
         reason=str(Reason.NEW), error=error, ended=time.time(),
