@@ -37,7 +37,7 @@ def write_photos(folder, count):
 
 
 def begun(folder, out, weights):
-    config = ApplyConfig((folder,), out, weights=weights, device="cpu")
+    config = ApplyConfig((folder,), out, weights=weights, device="cpu", look_files=True)
     return begin_run(prepare_run(config, [str(folder)], str(out)))
 
 
