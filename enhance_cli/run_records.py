@@ -78,10 +78,14 @@ class Record(Origin):
 def records_in(folder: Path) -> list[Record]:
     """The records that lie in a folder; none if they cannot be read."""
     try:
-        lines = content_of(folder).split(b"\n")
+        return parse_records(content_of(folder))
     except OSError:
         return []
-    return [record for record in map(parsed, lines) if record is not None]
+
+
+def parse_records(content: bytes) -> list[Record]:
+    """The records in a file of them; what is none is passed over."""
+    return [record for record in map(parsed, content.split(b"\n")) if record is not None]
 
 
 def content_of(folder: Path) -> bytes:
@@ -173,6 +177,10 @@ class EarlierResults:
         if any(record.result == found for record in recorded):
             return True
         return (state.st_size, state.st_mtime_ns, state.st_ino) in self._states
+
+    def look_into(self, folder: Path) -> None:
+        """Read the records of another folder below the input."""
+        self._add(folder, records_in(folder))
 
     def _add(self, folder: Path, records: Iterable[Record]) -> None:
         real = self._real_path(folder)

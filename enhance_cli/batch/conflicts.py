@@ -144,7 +144,7 @@ def _decide_one(
     return Decision(job, _staleness(record, job, owners, settings))
 
 
-def refuse_original(owner: Owner, path: Path) -> None:
+def refuse_original(owner: Owner, path: Path | str) -> None:
     """Refuse to replace an original.
 
     Raises:

@@ -40,7 +40,6 @@ from enhance_cli.run_records import (
     line_of,
     parsed,
     record_from,
-    records_in,
 )
 
 SHARDS = ".enhance"
@@ -265,15 +264,6 @@ def fitting(output: Path, records: list[Record]) -> Record | None:
     equal = [record for record in records if record.result == found]
     same_inode = [record for record in equal if record.inode == state.st_ino]
     return (same_inode or equal or [None])[-1]
-
-
-def results_among_photos(folder: Path) -> frozenset[str]:
-    """Files in or below a folder of photos that are results of photos beside them, or show such.
-
-    Returns:
-        Their paths below the folder.
-    """
-    return frozenset(record.output for record in records_in(folder) if record.beside)
 
 
 def _of_shards(folder: Path) -> list[Record]:

@@ -85,7 +85,7 @@ def plan_outputs(config: ApplyConfig) -> Plan:
     if config.out is not None:
         _refuse_replacing(originals, jobs, "choose a folder that does not hold the photos")
         refuse_folder_of_originals("--out" if config.pictures else "--lut", config.out, originals)
-    return Plan(tuple(jobs), tuple(warnings), originals, _passed_over(others, len(results)))
+    return Plan(tuple(jobs), tuple(warnings), originals, passed_over(others, len(results)))
 
 
 def _jobs(found: list[InputPhoto], config: ApplyConfig) -> list[Job]:
@@ -119,7 +119,7 @@ def _side_file(name: Path, config: ApplyConfig) -> Path | None:
     return config.compare / comparison_name(name) if config.compare is not None else None
 
 
-def _passed_over(others: Counter[str], results: int) -> str:
+def passed_over(others: Counter[str], results: int) -> str:
     """What the input folders hold besides photos, in words."""
     ours = results_passed_over(results) if results else ""
     return "; ".join(filter(None, (in_words(others), ours)))

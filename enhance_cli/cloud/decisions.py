@@ -8,9 +8,11 @@ import json
 import threading
 from typing import NamedTuple
 
-from enhance_cli.batch.conflicts import IN_THE_WAY, Reason
+from enhance_cli.batch.conflicts import IN_THE_WAY, Reason, refuse_original
 from enhance_cli.batch.manifest import Manifest
+from enhance_cli.batch.ownership import Owner
 from enhance_cli.cloud.look_folders import Source
+from enhance_cli.cloud.planning.originals import PlacesOfPhotos
 from enhance_cli.cloud.records import Record, Records
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import Store, StoredObject
@@ -41,6 +43,7 @@ class Judge:
         records: The records that concern the shard.
         present: What is in the places of the planned results.
         on_conflict: What to do about strangers' objects.
+        originals: Where the photos are.
         manifest: Records of runs over folders into the same folder, or None.
     """
 
@@ -50,9 +53,11 @@ class Judge:
         records: Records,
         present: dict[str, StoredObject],
         on_conflict: OnConflict,
+        originals: PlacesOfPhotos,
         manifest: Manifest | None = None,
     ) -> None:
         self.records = records
+        self._originals = originals
         self._manifest = manifest
         self._out, self._present = out, present
         self._on_conflict: OnConflict = on_conflict
@@ -66,11 +71,18 @@ class Judge:
             photo: The photo.
             source: What it is known by.
             settings: Digest of all that affects its result.
+
+        Raises:
+            UsageError: An original, or a file among originals, would be replaced.
         """
         with self._deciding:
             if self._on_conflict == "rename":
                 return self._beside_others(photo, source, settings)
             return self._look(photo.result, photo, source, settings)
+
+    def may_overwrite(self, key: str) -> bool:
+        """Whether an object may be replaced that has come into a place unseen."""
+        return self._on_conflict == "overwrite" and not self._originals.surround(key)
 
     def look_again(self, key: str) -> None:
         """Look at a place anew, into which something has come meanwhile."""
@@ -86,6 +98,7 @@ class Judge:
         if present is None:
             return Verdict(key, Reason.NEW)
         if self._on_conflict == "overwrite":
+            self._refuse_original(present, photo, source)
             return Verdict(key, Reason.REPLACED, present)
         record = self.records.of(present) or self._unnoted(present, photo, source)
         if record is None:
@@ -96,6 +109,16 @@ class Judge:
             kept = Reason.UP_TO_DATE if same else Reason.SETTINGS_CHANGED
             reason = _difference(record, photo, source) or kept
         return Verdict(key, reason, present, record)
+
+    def _refuse_original(self, present: StoredObject, photo: CloudPhoto, source: Source) -> None:
+        """Refuse to replace what is among originals, unless a run has ever written it."""
+        key = present.key
+        if not self._originals.surround(key) or self.records.any_on(key):
+            return
+        if self._manifest is not None and self._manifest.records(self._manifest.folder / key):
+            return
+        if self._labelled(present, photo, source) is None:
+            refuse_original(Owner.ORIGINAL, self._out.name(key))
 
     def _beside_others(self, photo: CloudPhoto, source: Source, settings: str) -> Verdict:
         stem, dot, suffix = photo.result.rpartition(".")

@@ -8,6 +8,7 @@ import shutil
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from heapq import nsmallest
 from pathlib import Path
 
 from enhance_cli.atomic_write import (
@@ -20,6 +21,9 @@ from enhance_cli.atomic_write import (
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.errors import OutputError, PlaceTakenError
 from enhance_cli.imaging.codecs.formats import photos_below
+
+_PAGE = 20_000
+"""Names that are returned at once; each time, the whole folder is looked through."""
 
 
 class LocalFolder:
@@ -43,8 +47,9 @@ class LocalFolder:
         self.warnings: list[str] = []
         self.others: Counter[str] = Counter()
 
-    def check(self) -> None:
-        """See :meth:`Store.check`; a missing folder is empty, or will be made."""
+    def check(self) -> bool:
+        """See :meth:`Store.check`; a missing folder will be made."""
+        return os.path.isdir(self.folder)  # noqa: PTH112, no error if it may not be read
 
     def name(self, key: str) -> str:
         """See :meth:`Store.name`."""
@@ -64,6 +69,14 @@ class LocalFolder:
             keys = ((Path(root) / name).relative_to(self.folder).as_posix() for name in files)
             page = [_stored(self.folder / key, key) for key in sorted(keys) if key > after]
             yield [found for found in page if found is not None]
+
+    def names_after(self, folder: str, name: str) -> list[str] | None:
+        """See :meth:`Store.names_after`; those in subfolders are left out."""
+        try:
+            with os.scandir(self.folder / folder) as entries:
+                return nsmallest(_PAGE, (one.name for one in entries if one.name > name))
+        except OSError:
+            return None
 
     def head(self, key: str) -> StoredObject | None:
         """See :meth:`Store.head`."""

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.cloud.listing import Input
 from enhance_cli.cloud.local_folder import LocalFolder
+from enhance_cli.cloud.planning.listing import Input
 from enhance_cli.cloud.records import Record
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject

@@ -137,10 +137,11 @@ class ObjectStore:
                 **_profile(scheme),
             )
 
-    def check(self) -> None:
+    def check(self) -> bool:
         """See :meth:`Store.check`."""
         with self._errors(self.url):
-            next(iter(obstore.list(self._open(_FIRST_RETRIES), chunk_size=1)), None)
+            found = obstore.list(self._open(_FIRST_RETRIES), chunk_size=1)
+            return next(iter(found), None) is not None
 
     def name(self, key: str) -> str:
         """See :meth:`Store.name`."""
@@ -154,6 +155,14 @@ class ObjectStore:
             )
             for page in stream:
                 yield [_stored(meta) for meta in page]
+
+    def names_after(self, folder: str, name: str) -> list[str] | None:
+        """See :meth:`Store.names_after`."""
+        if self._scheme not in _LISTED_FROM_A_KEY:
+            return None
+        start = f"{folder}/" if folder else ""
+        page = next(self.pages(after=start + name, below=folder), [])
+        return [one.key.removeprefix(start) for one in page]
 
     def head(self, key: str) -> StoredObject | None:
         """See :meth:`Store.head`."""

@@ -19,7 +19,7 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,15 +27,15 @@ from typing import Any
 
 import enhance_cli
 from enhance_cli.batch.manifest import settings_digest
-from enhance_cli.batch.output_paths import in_words
+from enhance_cli.batch.output_paths import passed_over
 from enhance_cli.batch.runner import refuse_missing_cenet
-from enhance_cli.cloud.listing import Input, Listing, LocalOriginals, open_inputs
-from enhance_cli.cloud.local_folder import LocalFolder
-from enhance_cli.cloud.names import NameSettler
 from enhance_cli.cloud.places import open_store, url_of
+from enhance_cli.cloud.planning.listing import Input, Listing, open_inputs
+from enhance_cli.cloud.planning.names import NameSettler
+from enhance_cli.cloud.planning.originals import PlacesOfPhotos, places_of_photos
 from enhance_cli.cloud.records import ROOT, RecordIndex
 from enhance_cli.cloud.shard import MAX_BYTES, MAX_PHOTOS, CloudPhoto, Shard
-from enhance_cli.cloud.stores import Store
+from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.encode import refuse_missing_encoder
@@ -126,10 +126,11 @@ class CloudRun:
             if not self.report.shards:  # a wrong command leaves nothing
                 out.delete([f"{self.folder}/plans/{self.plan}.json"])
             raise
-        self.report.passed_over = in_words(planning.listing.others)
-        self.report.warnings = planning.listing.warnings
+        listing = planning.listing
+        self.report.passed_over = passed_over(listing.others, listing.results)
+        self.report.warnings = listing.warnings
         self.report.is_listed = True
-        self._note(out, superseded=planning.index.superseded())
+        self._note(out, superseded=planning.superseded())
 
     def _stored_shards(self, planning: _Planning, out: Store) -> Iterator[Shard]:
         for number, (photos, logs) in enumerate(planning, 1):
@@ -141,28 +142,37 @@ class CloudRun:
             yield shard
 
     def finish(self) -> None:
-        """Remove what earlier plans of this part have left; called once all shards are complete.
+        """Remove what earlier plans have left; called once all shards are complete.
 
-        Their done logs go if all that they say is in those of this plan.
+        A done log goes if all that it says is in those of this plan, and nobody has changed it
+        since. So old logs are never more than there are results. Plans of other runs, or of other
+        parts, go as a whole or not at all.
         """
         out = open_store(self.out)
-        key = f"{self.folder}/plans/{self.plan}.json"
-        noted: Any = json.loads(out.read(key) or b"{}")
-        own = f"{self.part[0]}-of-{self.part[1]}."
-        removed = [
-            log
-            for log in noted.get("superseded", ())
-            if log.startswith(f"{self.folder}/done/{own}") and self.plan not in log
-        ]
-        for kind in ("shards", "plans"):
-            keys = (one.key for page in out.pages(below=f"{self.folder}/{kind}") for one in page)
-            removed += [
-                one
-                for one in keys
-                if one.startswith(f"{self.folder}/{kind}/{own}") and self.plan not in one
-            ]
+        noted: Any = json.loads(out.read(f"{self.folder}/plans/{self.plan}.json") or b"{}")
+        superseded = dict(noted.get("superseded", ()))
+        removed: list[str] = []
+        for plan, stored in _by_plan(out).items():
+            logs = [one for one in stored if "/done/" in one.key]
+            old = [one.key for one in logs if superseded.get(one.key) == one.version]
+            if plan == (self.run, self.plan):
+                continue
+            if plan[0] == self.run and plan[1].startswith(self._part_name):
+                removed += [*old, *(one.key for one in stored if one not in logs)]
+            elif logs and len(old) == len(logs):
+                removed += [one.key for one in stored]
         out.delete(removed)
         self._note(out, finished=round(time.time(), 3))
+
+    def concerns_earlier_plan(self, log: str) -> bool:
+        """Whether a done log is of an earlier plan of the same part."""
+        return log.startswith(f"{self.folder}/done/{self._part_name}") and not log.startswith(
+            f"{self.folder}/done/{self.plan}/"
+        )
+
+    @property
+    def _part_name(self) -> str:
+        return f"{self.part[0]}-of-{self.part[1]}."
 
     @property
     def _shards_folder(self) -> str:
@@ -186,16 +196,22 @@ class _Planning:
     def __init__(self, run: CloudRun, out: Store) -> None:
         self._run, self._out = run, out
         self._inputs = open_inputs(run.inputs)
+        self._versions: dict[str, str] = {}
         self.index = RecordIndex(out, self._earlier_logs())
         self.listing = Listing(self._inputs, out, run.config.exclude)
 
     def __iter__(self) -> Iterator[tuple[tuple[CloudPhoto, ...], tuple[str, ...]]]:
         """Yield the photos of each shard, and the keys of the done logs that concern them."""
         config = self._run.config
-        settler = NameSettler(config.format, config.pairs, self.listing.folder, config.suffix)
+        settler = NameSettler(config.format, config.pairs, self.listing, config.suffix)
         own = (photo for photo in settler.settle(self.listing) if self._is_own(photo))
-        for photos in _in_shards(_refuse_originals(own, self._out, self._inputs)):
+        originals = places_of_photos(self._inputs, self._out)
+        for photos in _in_shards(_refuse_originals(own, self._out, originals)):
             yield photos, self.index.logs_on(photos)
+
+    def superseded(self) -> dict[str, str]:
+        """The done logs all of whose results are planned anew, and their versions."""
+        return {log: self._versions[log] for log in self.index.superseded()}
 
     def _is_own(self, photo: CloudPhoto) -> bool:
         part, parts = self._run.part
@@ -208,9 +224,10 @@ class _Planning:
         others = f"-of-{run.part[1]}."
         begun = f"{run.folder}/done/{run.plan}/"  # plans of other runs have the same name
         for page in self._out.pages(below=ROOT):
-            for key in (one.key for one in page if "/done/" in one.key):
+            for key, version in ((one.key, one.version) for one in page if "/done/" in one.key):
                 is_of_others = key.startswith(f"{run.folder}/") and others in key
                 if (key.startswith(own) or not is_of_others) and not key.startswith(begun):
+                    self._versions[key] = version
                     yield key
 
 
@@ -287,6 +304,16 @@ def planned_shards(run: CloudRun) -> Iterator[Shard]:
         yield Shard("", photos, logs)
 
 
+def _by_plan(out: Store) -> dict[tuple[str, str], list[StoredObject]]:
+    """What runs have noted into an output, by run and plan."""
+    found: dict[tuple[str, str], list[StoredObject]] = {}
+    for page in out.pages(below=ROOT):
+        for one in page:
+            _, run, _, plan, *_ = [*one.key.split("/"), "", "", ""]
+            found.setdefault((run, plan.removesuffix(".json")), []).append(one)
+    return found
+
+
 def _refuse_unsuitable(config: ApplyConfig) -> None:
     wanted = {
         "--series": config.series != "off",
@@ -309,44 +336,27 @@ def _refuse_unsuitable(config: ApplyConfig) -> None:
 
 
 def _refuse_same(inputs: list[Input], out: Store) -> None:
-    if isinstance(out, LocalFolder):
-        is_same = LocalOriginals(inputs, out.folder).are_in_out
-    else:
-        is_same = out.url in {one.store.url for one in inputs if one.photo is None}
-    if is_same:
+    if places_of_photos(inputs, out).are_in_out:
         raise UsageError(
             f"--out {out.url}: holds the originals; choose a folder that does not hold the photos"
         )
 
 
 def _refuse_originals(
-    photos: Iterable[CloudPhoto], out: Store, inputs: list[Input]
+    photos: Iterable[CloudPhoto], out: Store, originals: PlacesOfPhotos
 ) -> Iterator[CloudPhoto]:
     """Refuse results in the places of originals.
 
     Raises:
         UsageError: A result would replace an original.
     """
-    if isinstance(out, LocalFolder):
-        would_lose = LocalOriginals(inputs, out.folder).would_lose
-    else:
-        would_lose = _loses_in_store(out, inputs)
     for photo in photos:
-        if would_lose(photo.result):
+        if originals.would_lose(photo.result):
             raise UsageError(
                 f"--out would replace the original {out.name(photo.result)}; choose a folder that "
                 "does not hold the photos"
             )
         yield photo
-
-
-def _loses_in_store(out: Store, inputs: list[Input]) -> Callable[[str], bool]:
-    """Tell which results would come into the place of an original in an object store."""
-    base = f"{out.url}/"
-    single = {f"{one.store.url}/{one.photo}" for one in inputs if one.photo is not None}
-    folders = [f"{one.store.url}/" for one in inputs if one.photo is None]
-    below = tuple(folder for folder in folders if folder.startswith(base))
-    return lambda key: base + key in single or (base + key).startswith(below or ("\0",))
 
 
 def _in_shards(photos: Iterable[CloudPhoto]) -> Iterator[tuple[CloudPhoto, ...]]:

@@ -34,8 +34,11 @@ class Store(Protocol):
     is_local: bool
     """Whether it is a folder on a disk."""
 
-    def check(self) -> None:
+    def check(self) -> bool:
         """Look whether the place can be reached; a wrong address is reported within seconds.
+
+        Returns:
+            Whether anything is there.
 
         Raises:
             EnhanceError: It cannot.
@@ -52,6 +55,15 @@ class Store(Protocol):
         Args:
             after: Only those with larger keys.
             below: Only those in this folder and its subfolders.
+        """
+        ...
+
+    def names_after(self, folder: str, name: str) -> list[str] | None:
+        """Some of the names in a folder that follow a name, those in its subfolders included.
+
+        Returns:
+            The names below the folder in their order; none if no more follow; None if the store
+            cannot begin a listing in its middle.
         """
         ...
 

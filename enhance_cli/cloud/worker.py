@@ -6,8 +6,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,12 +29,14 @@ from enhance_cli.batch.worker_pool import (
     torch_threads,
 )
 from enhance_cli.cloud.decisions import Judge, Verdict, label
-from enhance_cli.cloud.listing import open_inputs
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.look_folders import PhotoFiles
 from enhance_cli.cloud.places import open_store
+from enhance_cli.cloud.planning.listing import open_inputs
+from enhance_cli.cloud.planning.originals import places_of_photos
 from enhance_cli.cloud.records import DoneLog, Record, Records, read_logs
 from enhance_cli.cloud.run import CloudRun
+from enhance_cli.cloud.scratch import ScratchFolder
 from enhance_cli.cloud.shard import CloudPhoto, Shard, ShardOutcome
 from enhance_cli.config.look_files import Looks
 from enhance_cli.errors import (
@@ -93,10 +93,13 @@ class ShardWorker:
         self._begun = begun
         self.look_read: Callable[[str], None] = lambda _name: None
         self._out = open_store(run.out)
-        self._folder = Path(tempfile.mkdtemp(prefix="enhance-"))
         config = run.config
         looks = Looks(config.look, config.given, config.look_files)
-        self._files = PhotoFiles(open_inputs(run.inputs), self._folder / "in", looks)
+        inputs = open_inputs(run.inputs)
+        self._scratch = ScratchFolder()
+        self._folder = self._scratch.path
+        self._originals = places_of_photos(inputs, self._out)
+        self._files = PhotoFiles(inputs, self._folder / "in", looks)
         cores = config.jobs or threads_for("cpu")
         # As many again fetch and store, while others compute.
         self._pool = WorkerPool(2 * cores)
@@ -157,6 +160,25 @@ class ShardWorker:
                 yield outcome
         finally:
             log.end(complete=ended == len(decisions))
+        if photos is None and ended == len(decisions):
+            self._forget_earlier(shard, judge.records)
+
+    def _forget_earlier(self, shard: Shard, known: Records) -> None:
+        """Remove logs of earlier plans that say nothing but what a complete shard's own log says.
+
+        So a run that is killed again and again does not leave more of them each time.
+        """
+        places = {photo.result for photo in shard.photos}
+        logs = read_logs(self._out, filter(self.run.concerns_earlier_plan, shard.logs))
+        self._out.delete([
+            key
+            for key, log in logs
+            if all(
+                {one.wanted, one.output} <= places and one in known.any_on(one.output or "")
+                for one in log.records
+                if one.describes_result
+            )
+        ])  # fmt: skip
 
     @property
     def in_flight(self) -> frozenset[int]:
@@ -178,7 +200,7 @@ class ShardWorker:
         if self._loading is not None:
             self._loading.join()
         self._settings.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.remove()
 
     def _start_networks(self) -> None:
         with self._changing:
@@ -207,7 +229,8 @@ class ShardWorker:
         logs = [*shard.logs, *(own if shard.name else ())]
         records = Records(document for _, document in read_logs(out, logs))
         present = out.heads([photo.result for photo in shard.photos])
-        return Judge(out, records, present, self.run.config.on_conflict, self._manifest)
+        on_conflict = self.run.config.on_conflict
+        return Judge(out, records, present, on_conflict, self._originals, self._manifest)
 
     @cached_property
     def _manifest(self) -> Manifest | None:
@@ -349,7 +372,6 @@ class ShardWorker:
         started: float,
     ) -> ShardOutcome:
         source, settings = self._files.source(decision.photo), decision.settings
-        overwrite = self.run.config.on_conflict == "overwrite"
         text = label(source, record.source, settings)
 
         def finished(version: str) -> Record:
@@ -361,14 +383,17 @@ class ShardWorker:
             record = replace(record, output=verdict.key, reason=str(verdict.reason))
             try:
                 version = self._out.put(
-                    verdict.key, result, verdict.present, overwrite, text,
+                    verdict.key, result, verdict.present, judge.may_overwrite(verdict.key), text,
                     lambda version: log.add(finished(version), at_once=True),
                 )  # fmt: skip
             except PhotoError as problem:
                 return self._fail(decision, judge, log, str(problem), started)
             except PlaceTakenError as problem:
                 judge.look_again(verdict.key)
-                verdict = judge.decide(decision.photo, source, settings)
+                try:
+                    verdict = judge.decide(decision.photo, source, settings)
+                except UsageError as refusal:
+                    return self._fail(decision, judge, log, str(refusal), started)
                 decision = decision._replace(verdict=verdict)
                 if verdict.reason in SKIPPED and self.run.config.on_conflict == "skip":
                     return self._skip(decision, judge, log)
@@ -444,7 +469,11 @@ def report_failed(run: CloudRun, shard: Shard, photo: int, reason: str) -> Shard
     found = shard.photos[photo]
     name = open_inputs(run.inputs)[found.source].store.name(found.key)
     error = f"{name}: {reason}"
-    log = DoneLog(open_store(run.out), log_key(run, shard, [photo]), shard.name, 1)
+    out = open_store(run.out)
+    log = DoneLog(out, log_key(run, shard, [photo]), shard.name, 1)
+    earlier = Records(document for _, document in read_logs(out, shard.logs))
+    for record in earlier.any_on(found.result):
+        log.add(replace(record, photo=photo, status="", error=None, carried=True))
     log.add(Record(
         photo, name, found.version, found.result, None, settings=run.settings, status="failed",
         reason=str(Reason.NEW), error=error, ended=time.time(),

@@ -8,12 +8,13 @@ import pytest
 
 from enhance_cli.batch import record_places
 from enhance_cli.batch.conflicts import Reason
-from enhance_cli.batch.manifest import LOCK, NAME, Manifest, results_among_photos
+from enhance_cli.batch.manifest import LOCK, NAME, Manifest
 from enhance_cli.batch.outcome import Status
 from enhance_cli.batch.record_places import records_for
 from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError, UsageError
+from enhance_cli.run_records import records_in
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def test_results_beside_photos_are_recorded_in_each_folder(photos, run):
     run(photos)
     for name in ("a", "day/b", "day/two/c"):
         result = photos / f"{name}_e.jpg"
-        assert results_among_photos(result.parent) == {result.name}
-    assert results_among_photos(photos.parent) == frozenset()
+        assert {one.output for one in records_in(result.parent) if one.beside} == {result.name}
+    assert records_in(photos.parent) == []
 
 
 def test_comparisons_below_the_photos_are_recorded_with_them(photos, run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import string
 from pathlib import Path
@@ -9,12 +10,17 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from stored import apply
+from typer.testing import CliRunner
 
+from enhance_cli.cli.main import app
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.records import DoneLog, Record, RecordIndex, parse_log
 from enhance_cli.cloud.run import CloudRun
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.config.apply import ApplyConfig
+
+PARTED = ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "0.jpg", "10.jpg")
+"""Names of which each of two parts has some."""
 
 TEXTS = st.text(string.printable + "é\u2028\ud7ff", max_size=8)
 RECORDS = st.builds(
@@ -85,6 +91,66 @@ def test_old_plans_go_when_a_new_one_is_complete(tmp_path, write_photo, identity
     write_photo(tmp_path / "in" / "0.jpg", size=(30, 30))
     told = apply(*words, "--weights", identity_weights, "-v")
     assert "the photo has changed" in told.stderr, "what is known of a removed photo stays"
+
+
+def test_old_logs_are_never_more_than_there_are_results(tmp_path, write_photo, identity_weights):
+    """Whatever the settings and the parts of earlier runs were."""
+    for name in PARTED:
+        write_photo(tmp_path / "in" / name)
+    out = tmp_path / "out"
+
+    def run(*words: object):
+        told = apply(tmp_path / "in", "-o", out, "--weights", identity_weights, *words)
+        assert told.exit_code == 0, told.output
+
+    for strength in ("0.1", "0.2", "0.3"):
+        for part in ("1/2", "2/2"):
+            run("--shard", part, "--strength", strength)
+    assert [len(_logs(out, part)) for part in ("1-of-2", "2-of-2")] == [1, 1]
+    run("--shard", "1/1")
+    assert len(_logs(out)) == 1 and len(list(out.glob(".enhance/*/plans/*"))) == 1
+    status = CliRunner().invoke(app, ["status", str(out), "--json"])
+    assert [one["done"] for one in json.loads(status.stdout)["runs"]] == [len(PARTED)]
+    other = tmp_path / "other"
+    write_photo(other / "in" / "0.jpg")
+    assert apply(other, "-o", out, "--shard", "1/1", "--weights", identity_weights).exit_code == 0
+    run("--shard", "1/1", "--strength", "0.4")
+    assert len(_logs(out)) == 2, "what another run has done is still known"
+
+
+def test_a_log_that_is_still_written_stays(tmp_path, write_photo, identity_weights, monkeypatch):
+    write_photo(tmp_path / "in" / "0.jpg")
+    out = tmp_path / "out"
+    words = (tmp_path / "in", "-o", out, "--shard", "1/1", "--weights", identity_weights)
+    assert apply(*words, "--strength", "0.5").exit_code == 0
+    (log,) = _logs(out)
+    finish = CloudRun.finish
+
+    def touched(run: CloudRun) -> None:
+        log.write_text(log.read_text() + " ")
+        finish(run)
+
+    monkeypatch.setattr(CloudRun, "finish", touched)
+    assert apply(*words).exit_code == 0
+    assert len(_logs(out)) == 2 and log.exists()
+
+
+def test_a_run_that_is_killed_again_and_again_leaves_no_more_logs(
+    tmp_path, write_photo, identity_weights, monkeypatch
+):
+    monkeypatch.setattr("enhance_cli.cloud.run.MAX_PHOTOS", 2)
+    for number in range(6):
+        write_photo(tmp_path / "in" / f"{number}.jpg")
+    words = (tmp_path / "in", "-o", tmp_path / "out", "--shard", "1/1", "-v")
+    monkeypatch.setattr(CloudRun, "finish", lambda _run: None)  # as if killed at the end
+    for number in range(4):
+        told = apply(*words, "--weights", identity_weights)
+        assert told.exit_code == 0 and (not number or "6 skipped" in told.output)
+        assert len(_logs(tmp_path / "out")) == 3
+
+
+def _logs(out: Path, part: str = "") -> list[Path]:
+    return list(out.glob(f".enhance/*/done/{part}*/*/*.json"))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -95,8 +95,7 @@ def apply_to_stores(
     if dry_run:
         run = prepare_run(config, inputs, out, part)
         with closing(ShardWorker(run)) as worker:
-            if verbosity is not Verbosity.QUIET:
-                worker.look_read = say_settings
+            worker.look_read = _look_read(verbosity)
             _show_plan(run, worker, as_json, json_lines, quiet=verbosity is Verbosity.QUIET)
         return Counter(), False
     with _connected(cluster):
@@ -137,15 +136,19 @@ def _workers(run: CloudRun, cluster: str | None, verbosity: Verbosity) -> Genera
         from enhance_cli.cloud.worker import ShardWorker
 
         with closing(ShardWorker(run)) as worker:
-            if verbosity is not Verbosity.QUIET:
-                worker.look_read = say_settings
+            worker.look_read = _look_read(verbosity)
             yield _Workers(worker, work_through(run, worker))
         return
     from enhance_cli.cloud.cluster.cluster_run import cluster_engine, work_through_cluster
 
-    engine = cluster_engine(run, say_warning)
+    engine = cluster_engine(run, say_warning, _look_read(verbosity))
     with closing(work_through_cluster(run, engine)) as outcomes:
         yield _Workers(engine, outcomes, lambda: _status(engine))
+
+
+def _look_read(verbosity: Verbosity) -> Callable[[str], None]:
+    """What is called with the name of each ``enhance.toml`` that counts."""
+    return say_settings if verbosity is not Verbosity.QUIET else lambda _name: None
 
 
 def _status(engine: ClusterEngine) -> str:

@@ -14,18 +14,23 @@ from enhance_cli.cloud.shard import Shard, ShardOutcome
 from enhance_cli.cloud.worker import ShardWorker, report_failed
 
 
-def cluster_engine(run: CloudRun, warn: Callable[[str], None]) -> ClusterEngine:
+def cluster_engine(
+    run: CloudRun,
+    warn: Callable[[str], None],
+    look_read: Callable[[str], None] = lambda _name: None,
+) -> ClusterEngine:
     """What works a run off; Ray must be connected.
 
     Args:
         run: The run, which has begun.
         warn: Told of each kind of worker that cannot start.
+        look_read: Called with the name of each ``enhance.toml`` that says something.
 
     Raises:
         UsageError: A GPU is wanted, and the cluster has none.
     """
     cluster = RayCluster(run, ShardWorker)
-    return ClusterEngine(cluster, PlanAhead(run.shards()), partial(_give_up, run), warn)
+    return ClusterEngine(cluster, PlanAhead(run.shards()), partial(_give_up, run), warn, look_read)
 
 
 def work_through_cluster(run: CloudRun, engine: ClusterEngine) -> Generator[ShardOutcome]:

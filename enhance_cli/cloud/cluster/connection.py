@@ -16,14 +16,18 @@ import contextlib
 import logging
 import os
 import socket
+import time
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from enhance_cli.errors import EnhanceError, UsageError
 
 PATIENCE = 10.0
 """Seconds for which a cluster may be silent when it is called."""
+
+HEAD_PATIENCE = 20.0
+"""Seconds after which a head node counts as lost; Ray would end this process after 60."""
 
 TRIES = 3
 """How often the server behind ``ray://`` is asked to begin."""
@@ -53,6 +57,44 @@ def import_ray() -> Any:
     return ray
 
 
+class HeadLostError(ConnectionError):
+    """The head node does not answer any more, and whatever else is asked of Ray may hang."""
+
+
+class HeadWatch:
+    """Looks whether a cluster's head node is there, without asking Ray.
+
+    Args:
+        address: Its host and port; empty if it cannot be reached from here.
+        clock: Seconds.
+    """
+
+    def __init__(self, address: str, clock: Callable[[], float] = time.monotonic) -> None:
+        host, _, port = address.rpartition(":")
+        self._place = (host.strip("[]"), int(port)) if port.isdecimal() else None
+        self._clock = clock
+        self._silent_since: float | None = None
+
+    def answers(self) -> bool:
+        """Whether the head node is there at present.
+
+        Raises:
+            HeadLostError: It has been silent for too long.
+        """
+        if self._place is None:
+            return True
+        try:
+            socket.create_connection(self._place, HEAD_PATIENCE / 4).close()
+        except OSError as problem:
+            now = self._clock()
+            self._silent_since = self._silent_since or now
+            if now - self._silent_since > HEAD_PATIENCE:
+                raise HeadLostError("the head node does not answer") from problem
+            return False
+        self._silent_since = None
+        return True
+
+
 @contextlib.contextmanager
 def connected(address: str) -> Generator[None]:
     """Be connected to a cluster for as long as the context lasts.
@@ -70,15 +112,23 @@ def connected(address: str) -> Generator[None]:
     ray._private.worker._worker_logs_enabled = False  # or it reports on standard output
     logging.getLogger("ray").setLevel(logging.CRITICAL + 1)
     _connect(ray, address)
+    is_lost = False
     try:
         yield
+    except HeadLostError as problem:
+        is_lost = True
+        raise EnhanceError(
+            f"--cluster {address}: {problem}; start the cluster again, and the same command "
+            "continues from there"
+        ) from problem
     except (ConnectionError, ray.exceptions.RayError) as problem:
         raise EnhanceError(
             f"--cluster {address}: the connection was lost ({one_line(problem)}); "
             "the same command continues from there"
         ) from problem
     finally:
-        ray.shutdown()
+        if not is_lost:  # it would not come back from there
+            ray.shutdown()
 
 
 def _connect(ray: Any, address: str) -> None:

@@ -61,6 +61,7 @@ class Told:
         ended: Whether the piece is at its end.
         stopped: Whether it was stopped before all of it was done.
         error: Why it gave the piece up, in a line, or None.
+        looks: Names of the ``enhance.toml`` files that it has read for the piece.
     """
 
     worker: int
@@ -68,6 +69,7 @@ class Told:
     ended: bool = False
     stopped: bool = False
     error: str | None = None
+    looks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class ClusterEngine:
         plan: The plan; it is closed at the end.
         give_up: Notes a photo of a shard that workers died of, and returns its outcome.
         warn: Told of each kind of worker that cannot start.
+        look_read: Called with the name of each ``enhance.toml`` that says something, once.
         clock: Seconds.
 
     Attributes:
@@ -173,10 +176,12 @@ class ClusterEngine:
         plan: PlanAhead,
         give_up: Callable[[Shard, Culprit], ShardOutcome],
         warn: Callable[[str], None] = lambda _line: None,
+        look_read: Callable[[str], None] = lambda _name: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._plan, self._give_up, self._warn = cluster, plan, give_up, warn
-        self._clock = clock
+        self._clock, self._look_read = clock, look_read
+        self._looks: set[str] = set()
         self._schedule = Schedule()
         self._shards: dict[str, Shard] = {}
         self._starting: set[int] = set()
@@ -314,6 +319,10 @@ class ClusterEngine:
             self._warn(event.reason)
 
     def _listen(self, event: Told) -> Iterator[ShardOutcome]:
+        for name in event.looks:
+            if name not in self._looks:
+                self._looks.add(name)
+                self._look_read(name)
         yield from self._settle(event)
         if event.error is not None:
             self._note_failure(event.worker, event.error)

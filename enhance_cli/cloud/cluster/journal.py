@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from enhance_cli.cloud.scratch import JOURNAL, try_to_lock
 from enhance_cli.cloud.shard import ShardOutcome
 
 
@@ -36,9 +37,10 @@ class Journal:
     """
 
     def __init__(self) -> None:
-        with tempfile.NamedTemporaryFile(prefix="enhance-journal-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix=JOURNAL, delete=False) as file:
             self.path = Path(file.name)
         self._file = self.path.open("ab", buffering=0)  # so that each line is one write at the end
+        try_to_lock(self._file.fileno())  # so that it is seen when this process is gone
 
     def begin(self, photo: int) -> None:
         """A photo is begun."""

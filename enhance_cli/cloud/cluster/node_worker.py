@@ -11,11 +11,12 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from enhance_cli.cloud.cluster.journal import Journal
 from enhance_cli.cloud.run import CloudRun
+from enhance_cli.cloud.scratch import PREFIX
 from enhance_cli.cloud.shard import Shard, ShardOutcome
 from enhance_cli.cloud.worker import ShardWorker
 from enhance_cli.errors import EnhanceError, WeightsError
@@ -31,12 +32,14 @@ class News:
         ended: Whether the piece is at its end.
         stopped: Whether it was stopped before all of it was done.
         error: Why nothing more can be done here, in a line, or None.
+        looks: Names of the ``enhance.toml`` files that were read for the piece.
     """
 
     outcomes: tuple[ShardOutcome, ...] = ()
     ended: bool = False
     stopped: bool = False
     error: str | None = None
+    looks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -46,6 +49,7 @@ class _Progress:
     outcomes: list[ShardOutcome]
     ended: bool = False
     error: str | None = None
+    looks: list[str] = field(default_factory=list)
 
 
 class NodeWorker:
@@ -84,6 +88,7 @@ class NodeWorker:
             jobs = run.config.jobs or threads
             config = replace(run.config, weights=path, jobs=jobs)
             self._worker = self._make(replace(run, config=config), self._journal.begin)
+            self._worker.look_read = self._look_read
             self._worker.warm_up()
         except EnhanceError as problem:
             return str(problem)
@@ -113,7 +118,8 @@ class NodeWorker:
         with self._changed:
             self._changed.wait_for(lambda: present.ended, seconds)
             new = tuple(present.outcomes[known:])
-            return News(new, present.ended, self._stopped, present.error)
+            looks = tuple(present.looks)
+            return News(new, present.ended, self._stopped, present.error, looks)
 
     def stop(self) -> None:
         """Begin no further photo; those in flight are finished."""
@@ -126,6 +132,10 @@ class NodeWorker:
         if self._worker is not None:
             self._worker.close()
         self._journal.close()
+
+    def _look_read(self, name: str) -> None:
+        with self._changed:
+            self._present.looks.append(name)
 
     def _work(self, present: _Progress, shard: Shard, photos: tuple[int, ...] | None) -> None:
         assert self._worker is not None
@@ -162,11 +172,12 @@ def digest_of(weights: Path) -> str:
 def _stored(weights: bytes) -> Path:
     """Store weights under their digest, for all workers of this node."""
     digest = hashlib.sha256(weights).hexdigest()
-    path = Path(tempfile.gettempdir()) / f"enhance-{digest}.safetensors"
+    path = Path(tempfile.gettempdir()) / f"{PREFIX}{digest}.safetensors"
     with contextlib.suppress(OSError):
         if digest_of(path) == digest:
             return path
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+    options = {"dir": path.parent, "prefix": PREFIX, "suffix": ".part", "delete": False}
+    with tempfile.NamedTemporaryFile(**options) as file:
         file.write(weights)
     Path(file.name).replace(path)
     return path

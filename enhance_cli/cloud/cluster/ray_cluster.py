@@ -13,7 +13,12 @@ from typing import Any
 
 from enhance_cli import __version__
 from enhance_cli.cloud.cluster.capacity import choose_place
-from enhance_cli.cloud.cluster.connection import import_ray, one_line
+from enhance_cli.cloud.cluster.connection import (
+    HeadLostError,
+    HeadWatch,
+    import_ray,
+    one_line,
+)
 from enhance_cli.cloud.cluster.engine import Died, Event, Ready, Refused, Told
 from enhance_cli.cloud.cluster.journal import LastWords
 from enhance_cli.cloud.cluster.node_worker import News, digest_of
@@ -78,6 +83,7 @@ class RayCluster:
         self._started = 0
         self._nodes: list[dict[str, Any]] = []
         self._nodes_seen: float | None = None
+        self._head, self._head_is_lost = HeadWatch(self._head_address()), False
         self._place = choose_place(self._resources(), run.config.device)
         self._actor = self._ray.remote(remote_worker_class()).options(
             num_cpus=self._place.cores,
@@ -134,6 +140,8 @@ class RayCluster:
 
     def close(self) -> None:
         """End all workers; idle ones clear up before."""
+        if self._head_is_lost:  # nobody is there to be asked, and workers end by themselves
+            return
         idle = [mine.handle for mine in self._workers.values() if mine.phase is _Phase.IDLE]
         with contextlib.suppress(Exception):
             last = [handle.close.remote() for handle in idle]
@@ -149,8 +157,22 @@ class RayCluster:
         now = time.monotonic()
         if self._nodes_seen is None or now - self._nodes_seen > LOOK_EVERY:
             self._nodes_seen = now
+            if not self._head_answers():
+                return [node["Resources"] for node in self._nodes]
             self._nodes = [node for node in self._ray.nodes() if node["Alive"]]
         return [node["Resources"] for node in self._nodes]
+
+    def _head_address(self) -> str:
+        """Where the head node listens; empty behind ``ray://``, where only its server is seen."""
+        is_behind = self._ray.util.client.ray.is_connected()
+        return "" if is_behind else self._ray.get_runtime_context().gcs_address
+
+    def _head_answers(self) -> bool:
+        try:
+            return self._head.answers()
+        except HeadLostError:
+            self._head_is_lost = True
+            raise
 
     def _ask(self, worker: int, reference: Any) -> None:
         self._asked[reference] = worker
@@ -204,12 +226,12 @@ class RayCluster:
         if news.error is not None:
             mine.phase = _Phase.IDLE
             line = f"node {mine.host}: {news.error}"
-            return Told(number, news.outcomes, ended=True, error=line)
+            return Told(number, news.outcomes, ended=True, error=line, looks=news.looks)
         if news.ended:
             mine.phase = _Phase.IDLE
         else:
             self._ask_for_news(number)
-        return Told(number, news.outcomes, news.ended, news.stopped)
+        return Told(number, news.outcomes, news.ended, news.stopped, looks=news.looks)
 
     def _fail(self, number: int, reason: str) -> Event:
         """What was asked has failed by an error of its own; the process is there."""

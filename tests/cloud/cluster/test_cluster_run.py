@@ -37,7 +37,7 @@ def write_photos(folder, count):
 
 
 def begun(folder, out, weights):
-    config = ApplyConfig((folder,), out, weights=weights, device="cpu")
+    config = ApplyConfig((folder,), out, weights=weights, device="cpu", look_files=True)
     return begin_run(prepare_run(config, [str(folder)], str(out)))
 
 
@@ -58,18 +58,20 @@ def told(outcomes, out):
 @alone_on_the_network
 def test_a_cluster_gives_what_one_machine_gives(tmp_path, brightening_weights):
     write_photos(tmp_path / "photos", 60)
+    (tmp_path / "photos" / "1" / "enhance.toml").write_text("strength = 0.5\n")
     one = begun(tmp_path / "photos", tmp_path / "one", brightening_weights)
     expected = on_one_machine(one)
     many = begun(tmp_path / "photos", tmp_path / "many", brightening_weights)
-    warnings = []
+    warnings, looks = [], []
     with ray_nodes(2) as nodes, connected(nodes.address):
-        engine = cluster_engine(many, warnings.append)
+        engine = cluster_engine(many, warnings.append, looks.append)
         outcomes = list(work_through_cluster(many, engine))
         assert told(outcomes, tmp_path / "many") == told(expected, tmp_path / "one")
         assert results(tmp_path / "many") == results(tmp_path / "one")
         assert len(results(tmp_path / "many")) == 59
         assert engine.progress.failed == 1
         assert warnings == []
+        assert looks == [str(tmp_path / "photos" / "1" / "enhance.toml")]
         again = begun(tmp_path / "photos", tmp_path / "many", brightening_weights)
         second = list(work_through_cluster(again, cluster_engine(again, warnings.append)))
     assert {one.status for one in second} == {"skipped", "failed"}

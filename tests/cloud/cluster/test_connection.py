@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("ray")
 
 from enhance_cli.cli.console import ExitCode
-from enhance_cli.cloud.cluster.connection import _connect, one_line
+from enhance_cli.cloud.cluster.connection import HeadLostError, HeadWatch, _connect, one_line
 from enhance_cli.errors import EnhanceError
 from tests.stored import apply
 
@@ -91,3 +91,17 @@ def test_a_wrong_version_is_not_asked_again():
         _connect(Ray(), "auto")
     assert "\n" not in str(told.value)
     assert "Python: 3.12.1" in str(told.value)
+
+
+def test_a_head_node_is_lost_once_it_has_been_silent_for_a_while():
+    with socket.socket() as head:
+        head.bind(("127.0.0.1", 0))
+        head.listen()
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        seconds = iter([100.0, 110.0, 119.0, 121.0])
+        watch = HeadWatch(address, lambda: next(seconds))
+        assert watch.answers()
+    assert [watch.answers() for _ in range(3)] == [False] * 3
+    with pytest.raises(HeadLostError, match="does not answer"):
+        watch.answers()
+    assert HeadWatch("").answers()

@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -203,6 +204,20 @@ def test_a_node_whose_workers_give_up_is_not_used_and_others_go_on():
     engine = ClusterEngine(FullDisk([2, 1]), ListedPlan(shards), give_up, warnings.append)
     assert names(list(engine), "done") == keys(shards)
     assert set(warnings) <= {"the disk is full"}
+
+
+def test_the_settings_that_workers_read_are_named_once():
+    class Looking(PretendedCluster):
+        def step(self, worker):
+            for event in super().step(worker):
+                looks = ("enhance.toml", "sub/enhance.toml") if isinstance(event, Told) else ()
+                yield replace(event, looks=looks) if looks else event
+
+    seen = []
+    shards = [shard(number, 4) for number in range(6)]
+    engine = ClusterEngine(Looking([2, 1]), ListedPlan(shards), give_up, look_read=seen.append)
+    assert names(list(engine), "done") == keys(shards)
+    assert seen == ["enhance.toml", "sub/enhance.toml"]
 
 
 def test_stop_finishes_what_is_in_flight_and_no_more():

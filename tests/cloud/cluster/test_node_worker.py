@@ -42,6 +42,20 @@ def test_a_lost_answer_is_given_again(loaded):
     assert [one.photo for one in outcomes] == [1]
 
 
+def test_it_tells_which_settings_it_reads_for_a_piece(tmp_path, identity_weights):
+    class Looking(StandInWorker):
+        def work(self, shard, photos=None):
+            self.look_read(f"{shard.photos[0].key}/enhance.toml")
+            yield from super().work(shard, photos)
+
+    worker = NodeWorker(Looking)
+    assert worker.load(run_in(tmp_path), identity_weights.read_bytes(), 1) is None
+    for name in "ab":
+        worker.begin(shards_of([name], milliseconds=1)[0], None)
+        assert all_news(worker)[1].looks == (f"{name}/enhance.toml",)
+    worker.close()
+
+
 def test_its_journal_says_what_is_in_flight(loaded):
     loaded.begin(shards_of(["a.jpg", "slow.jpg"], milliseconds=400)[0], None)
     while not (news := loaded.news(0, 0.05)).outcomes:

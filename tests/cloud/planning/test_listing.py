@@ -58,7 +58,11 @@ def tree(tmp_path_factory):
         (["shoot", "shoot/a.jpg"], []),
         (["shoot", "shoot"], []),
         (["nothing"], []),
-        (["k.txt"], []),
+        (["shoot/k.txt"], []),
+        (["shoot/l"], []),
+        (["shoot/.j.jpg"], []),
+        (["shoot/.g/h.jpg", "shoot/@eaDir/i.jpg"], []),
+        (["shoot/.j.jpg", "shoot/.g", "shoot/k.txt", "shoot"], []),
     ],
     ids=str,
 )
@@ -74,6 +78,17 @@ def test_a_dry_run_is_that_over_folders(inputs, options, tree, tmp_path, s3, buc
     text = stored.stdout.replace(f"{bucket}/in", "IN").replace(f"{bucket}/out", "OUT")
     other = local.stdout.replace(str(tree), "IN").replace(str(tmp_path / "out"), "OUT")
     assert json.loads(text) == json.loads(other)
+
+
+@pytest.mark.parametrize("hidden", [".j.jpg", "k.txt", ".g", "@eaDir"])
+def test_what_a_folder_hides_is_taken_if_it_is_named(hidden, tree, tmp_path, s3, bucket):
+    upload(s3, tree, f"{bucket}/in")
+    local = apply(tree / "shoot", tree / "shoot" / hidden, "-o", tmp_path / "out", "-n")
+    words = (f"{bucket}/in/shoot", f"{bucket}/in/shoot/{hidden}", "-o", f"{bucket}/out", "-n")
+    stored = apply(*words).stdout.replace(f"{bucket}/in", "IN").replace(f"{bucket}/out", "OUT")
+    other = local.stdout.replace(str(tree), "IN").replace(str(tmp_path / "out"), "OUT")
+    assert sorted(stored.splitlines()) == sorted(other.splitlines())
+    assert f"IN/shoot/{hidden}" in stored
 
 
 def test_a_list_of_urls(tree, tmp_path, s3, bucket):

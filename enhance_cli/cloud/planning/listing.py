@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from enhance_cli.atomic_write import identity
 from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
-from enhance_cli.batch.manifest import results_among_photos
-from enhance_cli.batch.ownership import Originals
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.places import local_path, open_store
+from enhance_cli.cloud.planning.earlier_results import ResultsAmongPhotos, results_among_photos
 from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS, photos_below
+from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS
 
 
 class Found(NamedTuple):
@@ -98,7 +95,8 @@ def _open(place: str) -> Input:
         return Input(place, open_store(str(path.parent)), path.name)
     store = open_store(place)
     folder, _, name = store.url.rpartition("/")
-    if suffix_of(name).lower() in PHOTOS and not folder.endswith(":/"):
+    is_photo = suffix_of(name).lower() in PHOTOS
+    if not folder.endswith(":/") and (is_photo or not store.check()):
         around = open_store(folder)
         if around.head(name) is not None:
             return Input(place, around, name)
@@ -117,6 +115,7 @@ class Listing:
 
     Attributes:
         found: Number of photos listed, and not excluded.
+        results: Number of results of earlier runs among the photos, which are passed over.
         others: Counts files that are no photos by their suffixes.
         warnings: A line for each folder that cannot be read, and for each name that cannot be used.
     """
@@ -128,11 +127,12 @@ class Listing:
         patterns = tuple(_without_root(pattern, roots) for pattern in exclude)
         local = tuple(path for path in (local_path(one.place) for one in inputs) if path)
         self._exclusion = Exclusion(patterns, local) if exclude else None
-        self._results = _ResultsBesidePhotos()
+        self._earlier: dict[int, ResultsAmongPhotos] = {}
         self._identity = cache(identity)
         self._first: dict[int, int] = {}
         self.found = 0
         self.excluded = 0
+        self.results = 0
         self.others: Counter[str] = Counter()
         self.warnings: list[str] = []
 
@@ -158,6 +158,8 @@ class Listing:
 
     def _nothing(self) -> str:
         looked_in = ", ".join(one.place for one in self._inputs)
+        if self.results and not self.excluded:
+            return f"{looked_in}: results of earlier runs; give the photos themselves"
         if self.excluded:
             return f"{looked_in}: --exclude leaves none of {self.excluded} photos"
         return (
@@ -180,6 +182,22 @@ class Listing:
                     found = self._checked(source, one, stored)
                     if found is not None:
                         yield found
+
+    def names_after(self, source: int, folder: str, name: str) -> list[str] | None:
+        """Some of the names that follow in the listing of a folder, see :meth:`Store.names_after`.
+
+        Args:
+            source: Number of the input.
+            folder: Folder of the results of its photos.
+            name: The name.
+
+        Returns:
+            None as well if photos of other inputs have their results in the same folder.
+        """
+        if not folder and len(self._inputs) > 1:
+            return None
+        one = self._inputs[source]
+        return one.store.names_after(folder.removeprefix(one.folder).strip("/"), name)
 
     def _objects(self, one: Input) -> Iterator[StoredObject]:
         if one.photo is not None:
@@ -206,24 +224,31 @@ class Listing:
 
     @staticmethod
     def _is_covered(name: str, earlier: list[Input]) -> bool:
-        return any(
-            name == one.store.name(one.photo) if one.photo else name.startswith(f"{one.store.url}/")
-            for one in earlier
-        )
+        """Whether an earlier input has listed a photo, or is that photo."""
+        for one in earlier:
+            start = f"{one.store.url}/"
+            if one.photo is not None:
+                if name == one.store.name(one.photo):
+                    return True
+            elif name.startswith(start):
+                key = name.removeprefix(start)
+                if not _is_hidden(key) and suffix_of(key).lower() in PHOTOS:
+                    return True
+        return False
 
     def _checked(self, source: int, one: Input, stored: StoredObject) -> Found | None:
         """The photo; None if it is none, is hidden, excluded, or a result."""
         key = stored.key
         folders, _, name = key.rpartition("/")
-        if name.startswith(".") or (folders and not self._is_seen(folders)):
-            return None
-        suffix = suffix_of(name).lower()
-        if suffix not in PHOTOS:
-            marks_folder = not stored.size and not suffix
-            if name != LOOK_FILE and not marks_folder:
-                self.others[suffix] += 1
-            return None
-        if self._is_result(one, key) or self._is_repeated(source, one, key):
+        if one.photo is None:
+            earlier = self._among(source, one)
+            earlier.see(key)
+            if not self._is_photo(stored) or self._is_in_out(one, key):
+                return None
+            if earlier.include(stored):
+                self.results += 1
+                return None
+        if self._is_repeated(source, one, key):
             return None
         if any(part in {"", ".", ".."} for part in key.split("/")) or "\0" in key:
             self.warnings.append(f"{one.store.name(key)}: cannot be used as a name; left out")
@@ -235,6 +260,19 @@ class Listing:
                 self.excluded += 1
                 return None
         return Found(source, stored, folder, name)
+
+    def _is_photo(self, stored: StoredObject) -> bool:
+        """Whether this is a photo by its name, and not hidden; others are counted."""
+        if _is_hidden(stored.key):
+            return False
+        name = stored.key.rpartition("/")[2]
+        suffix = suffix_of(name).lower()
+        if suffix in PHOTOS:
+            return True
+        marks_folder = not stored.size and not suffix
+        if name != LOOK_FILE and not marks_folder:
+            self.others[suffix] += 1
+        return False
 
     def _is_repeated(self, source: int, one: Input, key: str) -> bool:
         """Whether a file was listed before, under whichever name its folder was given.
@@ -248,94 +286,22 @@ class Listing:
         own = hash((source, key))
         return self._first.setdefault(hash((self._identity(real.parent), real.name)), own) != own
 
-    def _is_seen(self, folders: str) -> bool:
-        return not (folders.startswith(".") or "/." in folders) and SYSTEM_FOLDERS.isdisjoint(
-            folders.split("/")
-        )
+    def _among(self, source: int, one: Input) -> ResultsAmongPhotos:
+        if source not in self._earlier:
+            self._earlier[source] = results_among_photos(one.store, self._out)
+        return self._earlier[source]
 
-    def _is_result(self, one: Input, key: str) -> bool:
-        """Whether an object is in the output, or a file is the result of a photo beside it."""
-        if one.photo is not None:
-            return False
-        if isinstance(one.store, LocalFolder):
-            return self._results.include(one.store.folder / key)
-        is_below = self._out.url.startswith(f"{one.store.url}/")
+    def _is_in_out(self, one: Input, key: str) -> bool:
+        """Whether an object of a store is in the output; folders on disks are listed without it."""
+        is_below = self._out.url.startswith(f"{one.store.url}/") and not one.store.is_local
         return is_below and one.store.name(key).startswith(f"{self._out.url}/")
 
 
-class _ResultsBesidePhotos:
-    """The results that earlier runs have put beside their photos."""
-
-    def __init__(self) -> None:
-        self._in: dict[Path, frozenset[str]] = {}
-        self._at_or_above: dict[Path, list[Path]] = {}
-
-    def include(self, path: Path) -> bool:
-        """Whether a file is such a result; one that was edited since is none the less."""
-        if path.parent not in self._at_or_above:
-            self._at_or_above[path.parent] = list(filter(self._results, path.parents))
-        recorded = self._at_or_above[path.parent]
-        return any(path.relative_to(one).as_posix() in self._results(one) for one in recorded)
-
-    def _results(self, folder: Path) -> frozenset[str]:
-        if folder not in self._in:
-            self._in[folder] = results_among_photos(folder)
-        return self._in[folder]
-
-
-class LocalOriginals:
-    """The photos on this machine's disks, and where they are; told by device and inode.
-
-    Args:
-        inputs: The inputs; those in object stores do not count.
-        out: The folder for the results.
-    """
-
-    def __init__(self, inputs: list[Input], out: Path) -> None:
-        self._out = out
-        local = [
-            (one.store.folder, one.photo) for one in inputs if isinstance(one.store, LocalFolder)
-        ]
-        self._folders = [folder for folder, photo in local if photo is None]
-        self._roots = {identity(folder) for folder in self._folders} - {None}
-        self._named = Originals.only(folder / photo for folder, photo in local if photo is not None)
-        self._is_in_tree = cache(self._is_among)
-
-    @property
-    def are_in_out(self) -> bool:
-        """Whether the folder for the results is an input."""
-        return identity(self._out) in self._roots
-
-    def would_lose(self, key: str) -> bool:
-        """Whether a result would come into the place of an original, or into a folder of such."""
-        place = self._out / key
-        if self._is_in_tree(place.parent):
-            return True
-        try:
-            state = place.lstat()
-        except OSError:
-            return False
-        if self._named.include(place):
-            return True
-        has_other_names = stat.S_ISLNK(state.st_mode) or state.st_nlink > 1
-        return has_other_names and self._all.include(place)
-
-    def _is_among(self, folder: Path) -> bool:
-        """Whether a folder is an input or below one, and not because the output is."""
-        real, out = Path(os.path.realpath(folder)), Path(os.path.realpath(self._out))
-        for path in (real, *real.parents):
-            if identity(path) in self._roots:
-                return True
-            if path == out:  # which may not be there yet
-                return False
-        return False
-
-    @cached_property
-    def _all(self) -> Originals:
-        """All photos; listed only if the output holds files that may be among them."""
-        return Originals.only(
-            [path for folder in self._folders for path in photos_below(folder, [self._out])]
-        )
+def _is_hidden(key: str) -> bool:
+    """Whether a file or one of its folders is passed over in an input."""
+    if key.startswith(".") or "/." in key:
+        return True
+    return "/" in key and not SYSTEM_FOLDERS.isdisjoint(key.split("/")[:-1])
 
 
 def _without_root(pattern: str, roots: list[str]) -> str:
