@@ -113,7 +113,7 @@ class BatchRunner:
         self._series = SeriesPlanner(config, self.plan.jobs, weights.config)
         self.plan = replace(self.plan, warnings=(*self.plan.warnings, *self._series.warnings))
         self.looked_at: Callable[[int, int], None] = lambda _done, _total: None
-        self._pool = WorkerPool(config.jobs or threads_for("cpu"))
+        self._pool = WorkerPool(config.jobs or threads_for("cpu"), spare=0 if config.jobs else 1)
         self._iterating = threading.Lock()
         self._problems: dict[Path, str] = {}
         self._shared = networks or Networks()

@@ -33,17 +33,20 @@ class WorkerPool:
 
     Args:
         threads: Number of threads.
+        spare: Number of further threads, which compute while others wait for the disk or for each
+            other. They do not raise the budget: only of small photos, more are processed at once.
 
     Attributes:
-        threads: Number of threads; it may grow.
+        threads: Number of threads without spare ones; it may grow.
         budget: Limits the pixels that all of them hold in memory.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, spare: int = 0) -> None:
         self.threads = threads
+        self._spare = spare
         self.budget = PixelBudget(threads * PIXELS_PER_THREAD)
         self._growing = threading.Lock()
-        self._admitted = threading.Semaphore(threads)
+        self._admitted = threading.Semaphore(threads + spare)
         self._stopping = threading.Event()
         self._cancelled = threading.Event()
 
@@ -87,7 +90,9 @@ class WorkerPool:
         try:
             while True:
                 if not self.was_stopped:
-                    for task in islice(upcoming, AHEAD * self.threads - len(pending)):
+                    for task in islice(
+                        upcoming, AHEAD * (self.threads + self._spare) - len(pending)
+                    ):
                         pending.append(executor.submit(task))
                 if not pending:
                     return
@@ -96,14 +101,16 @@ class WorkerPool:
             self._cancelled.set()
             raise
         finally:
-            self._admitted.release(MAX_GPU_THREADS)  # those that still wait find no task and end
+            self._admitted.release(
+                MAX_GPU_THREADS + self._spare
+            )  # those that still wait find no task and end
             executor.shutdown(cancel_futures=True)
 
     def _start(self) -> ThreadPoolExecutor:
         """Threads for a pool of any size; those that it does not have yet wait to be admitted."""
         with self._growing:
-            self._admitted = threading.Semaphore(self.threads)
-            most = max(self.threads, MAX_GPU_THREADS)
+            self._admitted = threading.Semaphore(self.threads + self._spare)
+            most = max(self.threads, MAX_GPU_THREADS) + self._spare
         return ThreadPoolExecutor(most, "photo", initializer=self._admitted.acquire)
 
 

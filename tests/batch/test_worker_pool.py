@@ -10,6 +10,7 @@ import torch
 
 from enhance_cli.batch.worker_pool import (
     AHEAD,
+    PIXELS_PER_THREAD,
     BatchCancelledError,
     PixelBudget,
     WorkerPool,
@@ -78,8 +79,9 @@ def test_an_exception_cancels_the_other_tasks(end):
     assert 1 in ended and max(ended) < 2 * AHEAD
 
 
-def test_as_many_tasks_run_side_by_side_as_the_pool_has_threads():
-    pool, running, most = WorkerPool(2), 0, 0
+@pytest.mark.parametrize("spare", [0, 1])
+def test_as_many_tasks_run_side_by_side_as_the_pool_has_threads(spare):
+    pool, running, most = WorkerPool(2, spare), 0, 0
     lock = threading.Lock()
 
     def work(_number: int) -> None:
@@ -92,7 +94,27 @@ def test_as_many_tasks_run_side_by_side_as_the_pool_has_threads():
             running -= 1
 
     list(run(pool, work, range(20)))
-    assert most == 2
+    assert most == 2 + spare
+
+
+@pytest.mark.parametrize("pixels", [PIXELS_PER_THREAD, PIXELS_PER_THREAD // 2])
+def test_a_spare_thread_takes_no_large_photo_more(pixels):
+    pool, running, most = WorkerPool(2, spare=1), 0, 0
+    lock = threading.Lock()
+
+    def work(_number: int) -> None:
+        nonlocal running, most
+        with pool.budget.reservation() as reserve:
+            reserve(pixels)
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.01)
+            with lock:
+                running -= 1
+
+    list(run(pool, work, range(20)))
+    assert most == (2 if pixels == PIXELS_PER_THREAD else 3)
 
 
 def test_a_pool_can_grow_while_its_first_tasks_wait():

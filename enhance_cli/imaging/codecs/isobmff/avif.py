@@ -26,8 +26,8 @@ from enhance_cli.imaging.codecs.isobmff.boxes import (
     pictures_in,
     read_picture_boxes,
 )
+from enhance_cli.imaging.codecs.isobmff.lost_blocks import check_lost_blocks
 from enhance_cli.imaging.codecs.levels import full_range
-from enhance_cli.imaging.codecs.lost_blocks import check_lost_blocks
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.codecs.stored_image import (
     SEVERAL_IMAGES,

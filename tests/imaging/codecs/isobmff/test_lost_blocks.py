@@ -9,7 +9,7 @@ from PIL import Image
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.codecs.damaged_jpeg import PARTS_WRONG
 from enhance_cli.imaging.codecs.decode import decode
-from enhance_cli.imaging.codecs.lost_blocks import check_lost_blocks
+from enhance_cli.imaging.codecs.isobmff.lost_blocks import check_lost_blocks
 
 
 def busy(width=600, height=400):
