@@ -20,7 +20,7 @@ from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.cli.main import app
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.dials import Dials
-from enhance_cli.imaging import file_limits
+from enhance_cli.imaging import codecs, file_limits
 from enhance_cli.imaging.codecs import pillow_image
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.models.cascade import Cascade
@@ -115,6 +115,7 @@ def test_a_photo_is_decoded_once_with_all_its_metadata(
     decode = process_photo.decode
     monkeypatch.setattr(process_photo, "decode", decode_and_remove)
     counted(pillow_image, "read_metadata")
+    counted(codecs.decode, "read_metadata")
     counted(exif, "read_tags")
     config = ApplyConfig((path,), tmp_path / "out", weights=identity_weights, device="cpu")
     (outcome,) = BatchRunner(config)

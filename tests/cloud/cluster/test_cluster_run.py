@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from enhance_cli.cloud.run import begin_run, prepare_run
 from enhance_cli.cloud.worker import ShardWorker
 from enhance_cli.config.apply import ApplyConfig
 from tests.cloud.cluster.nodes import alone_on_the_network, ray_nodes
-from tests.stored import results
+from tests.stored import results, upload
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +76,25 @@ def test_a_cluster_gives_what_one_machine_gives(tmp_path, brightening_weights):
         again = begun(tmp_path / "photos", tmp_path / "many", brightening_weights)
         second = list(work_through_cluster(again, cluster_engine(again, warnings.append)))
     assert {one.status for one in second} == {"skipped", "failed"}
+
+
+@alone_on_the_network
+def test_from_bucket_to_bucket(tmp_path, s3, bucket, brightening_weights):
+    write_photos(tmp_path / "photos", 60)
+    upload(s3, tmp_path / "photos", f"{bucket}/in")
+    on_one_machine(begun(tmp_path / "photos", tmp_path / "one", brightening_weights))
+    with ray_nodes(2) as nodes:
+        words = command(f"{bucket}/in", f"{bucket}/out", nodes.address, "--json")
+        words += ["--weights", str(brightening_weights)]
+        first = subprocess.run(words, capture_output=True, text=True, check=False)
+        second = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (first.returncode, second.returncode) == (3, 3), "the file that is no photo fails"
+    assert results(f"{bucket}/out") == results(tmp_path / "one")
+    statuses = [
+        Counter(one["status"] for one in json.loads(run.stdout)["photos"])
+        for run in (first, second)
+    ]
+    assert statuses == [{"done": 59, "failed": 1}, {"skipped": 59, "failed": 1}]
 
 
 def command(folder, out, address, *more):

@@ -200,6 +200,7 @@ def state():
 
 # Whatever other packages change when they are imported is not ours.
 import imagecodecs, numba, piexif, pillow_heif, rawpy, skimage.color, skimage.metrics, tifffile
+import torch
 Image.init()
 states = [state()]
 import enhance_cli.imaging.codecs.decode, enhance_cli.imaging.preview
