@@ -73,10 +73,11 @@ def test_what_may_be_wanted_or_is_somebody_elses_stays(temporary):
 
 def test_the_journal_of_a_dead_worker_can_be_read_for_a_day(temporary):
     journal = Journal()
+    journal.next_piece()
     journal.begin(3)
     journal._file.close()  # as the system does for a process that died
     remove_orphans()
-    words = last_words(str(journal.path))
+    words = last_words(str(journal.path), 1)
     assert words is not None and words.in_flight == {3}
     (temporary / "enhance-x.part").touch()
     os.utime(temporary / "enhance-x.part", (0, 0))

@@ -41,6 +41,7 @@ class Journal:
             self.path = Path(file.name)
         self._file = self.path.open("ab", buffering=0)  # so that each line is one write at the end
         try_to_lock(self._file.fileno())  # so that it is seen when this process is gone
+        self._pieces = 0
 
     def begin(self, photo: int) -> None:
         """A photo is begun."""
@@ -50,9 +51,11 @@ class Journal:
         """A photo has its outcome."""
         self._file.write(json.dumps(asdict(outcome)).encode() + b"\n")
 
-    def clear(self) -> None:
+    def next_piece(self) -> None:
         """Another piece is begun."""
         self._file.truncate(0)
+        self._pieces += 1
+        self._file.write(b"[%d]\n" % self._pieces)
 
     def close(self) -> None:
         """Delete the file."""
@@ -60,18 +63,21 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
-def last_words(path: str) -> LastWords | None:
+def last_words(path: str, piece: int) -> LastWords | None:
     """What a process of this machine had begun and ended when it died.
 
     Args:
         path: Its journal, which is deleted.
+        piece: Number of pieces that it had been given. It may have died before it began the last.
 
     Returns:
-        What it says; None if it cannot be read.
+        What it says of that piece; None if that is nothing, or cannot be read.
     """
     with contextlib.suppress(OSError, ValueError, TypeError):
         entries = [json.loads(line) for line in Path(path).read_bytes().splitlines()]
         Path(path).unlink()
+        if entries[:1] != [[piece]]:
+            return None
         outcomes = [
             ShardOutcome(**{**entry, "warnings": tuple(entry["warnings"])})
             for entry in entries

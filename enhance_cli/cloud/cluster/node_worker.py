@@ -102,7 +102,7 @@ class NodeWorker:
             shard: The shard.
             photos: Places of the photos to do; None does all.
         """
-        self._journal.clear()
+        self._journal.next_piece()
         self._present = _Progress([])
         work = threading.Thread(target=self._work, args=(self._present, shard, photos), daemon=True)
         work.start()

@@ -59,6 +59,8 @@ class _Worker:
     journal: str = ""
     known: int = 0
     """Outcomes of the present piece that have been told."""
+    pieces: int = 0
+    """Pieces that it has been given."""
     silent_since: float | None = None
 
 
@@ -110,6 +112,7 @@ class RayCluster:
         """Let a worker work on photos of a shard, and ask it for news."""
         mine = self._workers[worker]
         mine.phase, mine.known = _Phase.WORKING, 0
+        mine.pieces += 1
         mine.handle.begin.remote(pickle.dumps((shard, photos)))
         self._ask_for_news(worker)
 
@@ -273,7 +276,7 @@ class RayCluster:
         there = NodeAffinitySchedulingStrategy(mine.node, soft=False)
         look = self._ray.remote(journal_reader())
         options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there}
-        self._ask(number, look.options(**options).remote(mine.journal))
+        self._ask(number, look.options(**options).remote(mine.journal, mine.pieces))
         return None
 
     def _examined(self, number: int, answer: bytes) -> Event:

@@ -76,11 +76,11 @@ def remote_worker_class() -> type:
 def journal_reader() -> Any:
     """The function that reads the journal of a worker that has died, on its node."""
 
-    def read(path: str) -> bytes:
+    def read(path: str, piece: int) -> bytes:
         import pickle
 
         from enhance_cli.cloud.cluster.journal import last_words
 
-        return pickle.dumps(last_words(path))
+        return pickle.dumps(last_words(path, piece))
 
     return read

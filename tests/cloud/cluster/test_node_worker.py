@@ -60,7 +60,7 @@ def test_its_journal_says_what_is_in_flight(loaded):
     loaded.begin(shards_of(["a.jpg", "slow.jpg"], milliseconds=400)[0], None)
     while not (news := loaded.news(0, 0.05)).outcomes:
         pass
-    words = last_words(loaded.journal)
+    words = last_words(loaded.journal, 1)
     assert words is not None
     assert (words.in_flight, words.outcomes) == ({1}, news.outcomes)
     all_news(loaded)
