@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import Any
 
 import imagecodecs
 import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
 END_MISSING = "the end of the file is missing"
 PARTS_WRONG = "its pixel data are damaged: some of the picture is missing or wrong"
@@ -47,6 +49,9 @@ _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _ARITHMETIC = frozenset({0xC9, 0xCA})
 _IN_TABLES = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})
 """Markers of segments that may stand between scans."""
+
+_STRIP = 256
+"""Number of rows that are compared at a time."""
 
 _SURPLUS = re.compile(r"(\d+) extraneous bytes before marker 0x(c4|d[0-9a])")
 _DAMAGE = ("premature end", "bad Huffman code", "bad arithmetic code", "instead of RST")
@@ -104,17 +109,27 @@ def _problem(picture: bytes, said: str, *, ended: bool) -> str | None:
         pixels = imagecodecs.jpeg8_decode(picture + _END)
     except (imagecodecs.Jpeg8Error, ValueError) as problem:
         return said or str(problem)
+    whole = max(0, len(pixels) - (0 if ended else _LAST_BLOCKS))
     try:
-        filled = imagecodecs.jpeg8_decode(picture + _FILLING + _END)
-        shorter = imagecodecs.jpeg8_decode(picture[:cut] + _FILLING + _END)
+        if not _decodes_to(pixels[:whole], picture + _FILLING):
+            return "truncated: a part of the picture is missing"
+        if _decodes_to(pixels, picture[:cut] + _FILLING):
+            return "the pixel data do not fit the picture"
     except (imagecodecs.Jpeg8Error, ValueError):  # scans so short that a table is cut
         return said if _tells_damage(said) else None
-    whole = max(0, len(pixels) - (0 if ended else _LAST_BLOCKS))
-    if not np.array_equal(pixels[:whole], filled[:whole]):
-        return "truncated: a part of the picture is missing"
-    if np.array_equal(pixels, shorter):
-        return "the pixel data do not fit the picture"
     return _damage_in(_complaint(picture + _END), ended=ended)
+
+
+def _decodes_to(rows: NDArray[Any], picture: bytes) -> bool:
+    """Whether a picture begins with these rows. They are compared in strips, for lack of memory.
+
+    Raises:
+        Jpeg8Error: It cannot be decoded.
+        ValueError: Likewise.
+    """
+    decoded = imagecodecs.jpeg8_decode(picture + _END)
+    strips = (slice(at, at + _STRIP) for at in range(0, len(rows), _STRIP))
+    return all(np.array_equal(rows[strip], decoded[: len(rows)][strip]) for strip in strips)
 
 
 def _damage_in(said: str, *, ended: bool) -> str | None:
