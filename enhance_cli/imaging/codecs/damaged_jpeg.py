@@ -7,14 +7,13 @@ change are missing, and if none changes although the last bytes are taken away, 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import imagecodecs
-import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
 
 END_MISSING = "the end of the file is missing"
 PARTS_WRONG = "its pixel data are damaged: some of the picture is missing or wrong"
@@ -49,9 +48,6 @@ _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _ARITHMETIC = frozenset({0xC9, 0xCA})
 _IN_TABLES = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})
 """Markers of segments that may stand between scans."""
-
-_STRIP = 256
-"""Number of rows that are compared at a time."""
 
 _SURPLUS = re.compile(r"(\d+) extraneous bytes before marker 0x(c4|d[0-9a])")
 _DAMAGE = ("premature end", "bad Huffman code", "bad arithmetic code", "instead of RST")
@@ -105,31 +101,49 @@ def is_arithmetic(content: bytes) -> bool:
 def _problem(picture: bytes, said: str, *, ended: bool) -> str | None:
     """What is wrong with the pixel data but for their very end; None if nothing is."""
     cut = max(_start_of_data(picture), len(picture) - _TAKEN_AWAY)
+    uncertain = 0 if ended else _LAST_BLOCKS
     try:
-        pixels = imagecodecs.jpeg8_decode(picture + _END)
+        pixels = _Decoded.of(picture, uncertain)
     except (imagecodecs.Jpeg8Error, ValueError) as problem:
         return said or str(problem)
-    whole = max(0, len(pixels) - (0 if ended else _LAST_BLOCKS))
     try:
-        if not _decodes_to(pixels[:whole], picture + _FILLING):
-            return "truncated: a part of the picture is missing"
-        if _decodes_to(pixels, picture[:cut] + _FILLING):
-            return "the pixel data do not fit the picture"
+        filled = _Decoded.of(picture + _FILLING, uncertain)
+        shorter = _Decoded.of(picture[:cut] + _FILLING, uncertain)
     except (imagecodecs.Jpeg8Error, ValueError):  # scans so short that a table is cut
         return said if _tells_damage(said) else None
+    if pixels.certain != filled.certain:
+        return "truncated: a part of the picture is missing"
+    if pixels.whole == shorter.whole:
+        return "the pixel data do not fit the picture"
     return _damage_in(_complaint(picture + _END), ended=ended)
 
 
-def _decodes_to(rows: NDArray[Any], picture: bytes) -> bool:
-    """Whether a picture begins with these rows. They are compared in strips, for lack of memory.
+class _Decoded(NamedTuple):
+    """Digests of a decoded picture, which takes too much memory for several at a time.
 
-    Raises:
-        Jpeg8Error: It cannot be decoded.
-        ValueError: Likewise.
+    Attributes:
+        whole: Of all rows.
+        certain: Of those above the last ones.
     """
-    decoded = imagecodecs.jpeg8_decode(picture + _END)
-    strips = (slice(at, at + _STRIP) for at in range(0, len(rows), _STRIP))
-    return all(np.array_equal(rows[strip], decoded[: len(rows)][strip]) for strip in strips)
+
+    whole: bytes
+    certain: bytes
+
+    @classmethod
+    def of(cls, picture: bytes, uncertain: int) -> _Decoded:
+        """Decode a picture.
+
+        Args:
+            picture: The content up to the end marker.
+            uncertain: Number of the last rows.
+
+        Raises:
+            Jpeg8Error: It cannot be decoded.
+            ValueError: Likewise.
+        """
+        pixels = imagecodecs.jpeg8_decode(picture + _END)
+        certain = pixels[: max(0, len(pixels) - uncertain)]
+        return cls(hashlib.sha256(pixels.data).digest(), hashlib.sha256(certain.data).digest())
 
 
 def _damage_in(said: str, *, ended: bool) -> str | None:
