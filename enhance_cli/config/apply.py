@@ -100,7 +100,7 @@ class ApplyConfig:
             that of a text file with a line of photos for each series.
         series_gap: Longest time between two photos of a series, in seconds.
         sync_from: Photo whose look all photos get; None gives each its own.
-        jobs: Photos processed side by side; None is one for each core.
+        jobs: Photos processed side by side; None is one for each core, and one more.
 
     Raises:
         UsageError: A number is out of range, or two settings exclude each other.

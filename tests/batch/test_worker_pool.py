@@ -79,28 +79,9 @@ def test_an_exception_cancels_the_other_tasks(end):
     assert 1 in ended and max(ended) < 2 * AHEAD
 
 
-@pytest.mark.parametrize("spare", [0, 1])
-def test_as_many_tasks_run_side_by_side_as_the_pool_has_threads(spare):
-    pool, running, most = WorkerPool(2, spare), 0, 0
-    lock = threading.Lock()
-
-    def work(_number: int) -> None:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.01)
-        with lock:
-            running -= 1
-
-    list(run(pool, work, range(20)))
-    assert most == 2 + spare
-
-
-@pytest.mark.parametrize("pixels", [PIXELS_PER_THREAD, PIXELS_PER_THREAD // 2])
-def test_a_spare_thread_takes_no_large_photo_more(pixels):
-    pool, running, most = WorkerPool(2, spare=1), 0, 0
-    lock = threading.Lock()
+def most_at_once(pool: WorkerPool, pixels: int = 0) -> int:
+    """The most of twenty tasks, with photos of this size, that are at work at once."""
+    running, most, lock = 0, 0, threading.Lock()
 
     def work(_number: int) -> None:
         nonlocal running, most
@@ -114,7 +95,18 @@ def test_a_spare_thread_takes_no_large_photo_more(pixels):
                 running -= 1
 
     list(run(pool, work, range(20)))
-    assert most == (2 if pixels == PIXELS_PER_THREAD else 3)
+    return most
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_as_many_tasks_run_side_by_side_as_the_pool_has_threads(spare):
+    assert most_at_once(WorkerPool(2, spare)) == 2 + spare
+
+
+@pytest.mark.parametrize("pixels", [PIXELS_PER_THREAD, PIXELS_PER_THREAD // 2])
+def test_a_spare_thread_takes_no_large_photo_more(pixels):
+    expected = 2 if pixels == PIXELS_PER_THREAD else 3
+    assert most_at_once(WorkerPool(2, spare=1), pixels) == expected
 
 
 def test_a_pool_can_grow_while_its_first_tasks_wait():

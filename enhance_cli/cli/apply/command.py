@@ -353,7 +353,7 @@ def apply(
             low=1,
             high=MAX_JOBS,
             help="Photos processed side by side.",
-            show_default="one for each core, at most 8",
+            show_default="one for each core, at most 8, and one more",
             rich_help_panel=_RUN,
         ),
     ] = None,
