@@ -101,9 +101,10 @@ def evaluate(
     weights: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE|DIR",
-            help="Weights file, or a folder of them. Can be repeated.",
-            show_default="those that come with enhance",
+            metavar="shipped|FILE|DIR",
+            help="Weights file, or a folder of them; shipped are those that come with enhance. "
+            "Can be repeated.",
+            show_default="those that apply would use; none if --outputs is given",
             rich_help_panel=_METHODS,
         ),
     ] = None,
@@ -227,21 +228,25 @@ def _table(split: str, run: Evaluator, paper: bool) -> Table:
     if _is_of_fivek(run):
         title += f", expert {run.collection.config.expert.upper()}"
     caption = f"SSIM: {SSIM_SETTINGS}"
+    if len(run.pairs) > 1:
+        caption += "\n±: standard error of the mean over the photos"
     if run.changes:
         caption += "\ndo no harm: the change of the expert's versions, finished already"
     table = Table(title=printable(title), caption=caption)
     table.add_column("method")
-    for heading in ("L2 error (LAB)", "PSNR (dB)", "SSIM", "trained on"):
+    for heading in ("L2 error (LAB)", "PSNR (dB)", "SSIM"):
         table.add_column(heading, justify="right")
     for row in run.rows:
-        known = f"{row.trained_on} of them" if row.trained_on else ""
-        table.add_row(escape(printable(row.method)), *_figures(row.score), known)
+        known = f", trained on {row.trained_on} of them" if row.trained_on else ""
+        figures = _figures(row.score, row.standard_error)
+        table.add_row(escape(printable(row.method + known)), *figures)
     if run.changes:
         table.add_section()
         table.add_row("do no harm:")
     for change in run.change_rows:
         method = f"{change.method}, {change.above_threshold} above 10"
-        table.add_row(escape(printable(method)), *_figures(change.score))
+        figures = _figures(change.score, change.standard_error)
+        table.add_row(escape(printable(method)), *figures)
     if paper:
         for number in (1, 2):
             table.add_section()
@@ -257,9 +262,19 @@ def _is_of_fivek(run: Evaluator) -> bool:
     return any(source.kind == "fivek" for source in run.collection.config.sources)
 
 
-def _figures(score: Score | PublishedRow) -> list[str]:
-    figures = ((score.l2_lab, 2), (score.psnr, 2), (score.ssim, 3))
-    return ["-" if value is None else f"{value:.{digits}f}" for value, digits in figures]
+def _figures(score: Score | PublishedRow, error: Score | None = None) -> list[str]:
+    """The three figures of a row, with their standard errors if there are any."""
+    return [
+        _figure(getattr(score, name), getattr(error, name, None), digits)
+        for name, digits in (("l2_lab", 2), ("psnr", 2), ("ssim", 3))
+    ]
+
+
+def _figure(value: float | None, error: float | None, digits: int) -> str:
+    if value is None:
+        return "-"
+    known = error is not None and math.isfinite(error)
+    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if known else "")
 
 
 def _document(split: str, expert: str, run: Evaluator, paper: bool) -> dict[str, Any]:

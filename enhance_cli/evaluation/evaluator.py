@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,15 @@ from enhance_cli.evaluation.system_outputs import SystemOutputs
 from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.contact_sheet import contact_sheet
 from enhance_cli.imaging.metadata.metadata import Metadata
-from enhance_cli.imaging.metrics import Score, mean, score
+from enhance_cli.imaging.metrics import Score, mean, score, standard_error
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.inference.device import pick_device, refuse_unusable_device
-from enhance_cli.inference.weights_file import WeightsFile, describe_weights, find_weights
+from enhance_cli.inference.weights_file import (
+    WeightsFile,
+    describe_weights,
+    find_weights,
+    named_weights,
+)
 
 if TYPE_CHECKING:
     from enhance_cli.inference.enhancer import Enhancer
@@ -71,6 +76,7 @@ class ResultRow:
         trained_on: Number of these photos that the weights were trained on.
         weights: Path of the weights file; None for the other rows.
         outputs: Path of the folder of outputs; None for the other rows.
+        standard_error: Standard errors of the means; None for a single photo.
     """
 
     method: str
@@ -79,6 +85,7 @@ class ResultRow:
     trained_on: int = 0
     weights: str | None = None
     outputs: str | None = None
+    standard_error: Score | None = None
 
 
 @dataclass(frozen=True)
@@ -91,12 +98,14 @@ class FinishedPhotoChange:
             change.
         photos: Number of photos.
         above_threshold: Number of photos whose L2 Lab exceeds ``CHANGE_THRESHOLD``.
+        standard_error: Standard errors of the means; None for a single photo.
     """
 
     method: str
     score: Score
     photos: int
     above_threshold: int
+    standard_error: Score | None = None
 
 
 class Evaluator:
@@ -125,6 +134,7 @@ class Evaluator:
         self._device = config.device
         self._enhancers: dict[Path, Enhancer] = {}
         described = _describe_all(config)
+        _refuse_without_effect(config, described)
         self.entries = [entry for file in described for entry in _entries(file, config.with_coarse)]
         long_edge = min((file.config.long_edge for file in described), default=LONG_EDGE)
         self.collection = PairCollection(config.data, long_edge, training=False)
@@ -182,16 +192,19 @@ class Evaluator:
     @property
     def rows(self) -> list[ResultRow]:
         """The table, identity first; complete after the iteration."""
-        rows = [ResultRow(IDENTITY, mean(self.scores[IDENTITY]), len(self.scores[IDENTITY]))]
+        rows = [self._row(IDENTITY)]
         keys = {pair.key for pair in self.pairs}
         for name, entry in zip(self.methods, self.entries, strict=False):
             known = len(keys & set(entry.file.provenance.trained_on))
-            scores = self.scores[name]
-            rows.append(ResultRow(name, mean(scores), len(scores), known, str(entry.file.path)))
+            rows.append(replace(self._row(name), trained_on=known, weights=str(entry.file.path)))
         for name, folder in zip(self.methods[len(self.entries) :], self.outputs, strict=True):
-            scores = self.scores[name]
-            rows.append(ResultRow(name, mean(scores), len(scores), outputs=folder))
+            rows.append(replace(self._row(name), outputs=folder))
         return rows
+
+    def _row(self, name: str) -> ResultRow:
+        scores = self.scores[name]
+        error = standard_error(scores)
+        return ResultRow(name, mean(scores), len(scores), standard_error=error)
 
     @property
     def change_rows(self) -> list[FinishedPhotoChange]:
@@ -202,6 +215,7 @@ class Evaluator:
                 mean(scores),
                 len(scores),
                 sum(photo_score.l2_lab > CHANGE_THRESHOLD for photo_score in scores),
+                standard_error(scores),
             )
             for name, scores in self.changes.items()
         ]
@@ -323,8 +337,28 @@ def _describe_all(config: EvalConfig) -> list[WeightsFile]:
         if os.path.isdir(path):  # noqa: PTH112
             described += _describe_folder(path)
         else:
-            described.append(describe_weights(find_weights(path)))
+            described.append(describe_weights(find_weights(named_weights(path))))
     return described
+
+
+def _refuse_without_effect(config: EvalConfig, described: list[WeightsFile]) -> None:
+    """Refuse options that concern weights if none are scored that they could concern.
+
+    Raises:
+        UsageError: There is such an option.
+    """
+    options = {"--with-coarse": config.with_coarse, "--do-no-harm": config.do_no_harm}
+    given = [option for option, on in options.items() if on]
+    if given and not described:
+        raise UsageError(
+            f"{given[0]} has no effect: only --outputs are scored; score weights beside them, by "
+            "--weights FILE or --weights shipped"
+        )
+    if config.with_coarse and not any(len(_entries(file, True)) > 1 for file in described):
+        raise UsageError(
+            "--with-coarse has no effect: no weights that are scored have both CENet and PRNet; "
+            "leave it out"
+        )
 
 
 def _entries(file: WeightsFile, with_coarse: bool) -> list[ScoredModel]:

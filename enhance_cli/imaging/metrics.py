@@ -80,3 +80,17 @@ def mean(scores: list[Score]) -> Score:
         l2_lab=float(np.mean([score.l2_lab for score in scores])),
         ssim=float(np.mean([score.ssim for score in scores])),
     )
+
+
+def standard_error(scores: list[Score]) -> Score | None:
+    """Standard error of each mean over photos; None for a single photo, which has none.
+
+    It says how far the mean over other photos of the same kind may be. The difference between two
+    methods on the same photos is usually known better than that.
+    """
+    if len(scores) < 2:
+        return None
+    figures = np.array([(one.psnr, one.l2_lab, one.ssim) for one in scores])
+    with np.errstate(invalid="ignore"):  # the PSNR of equal photos is infinite
+        errors = figures.std(axis=0, ddof=1) / np.sqrt(len(scores))
+    return Score(*map(float, errors))

@@ -27,6 +27,9 @@ FORMAT_VERSION = 3
 FILE_NAME = "enhance.safetensors"
 ENVIRONMENT = "ENHANCE_WEIGHTS"
 
+SHIPPED = "shipped"
+"""By this name, options of ``train`` and ``eval`` take the weights that come with the package."""
+
 _MAX_HEADER = 100_000_000
 """Longest header, in bytes, that the safetensors library accepts."""
 
@@ -84,6 +87,16 @@ def find_weights(chosen: Path | None) -> Path:
     raise WeightsError(
         f"no weights: {own} does not exist and the package has none; give --weights FILE"
     )
+
+
+def named_weights(path: Path) -> Path:
+    """The file that an option names; ``shipped`` is that of the package, if no file has this name.
+
+    Raises:
+        WeightsError: The package has no weights.
+    """
+    plain = len(path.parts) == 1 and not os.path.isfile(path)  # noqa: PTH113
+    return shipped_weights() if plain and path.name.lower() == SHIPPED else path
 
 
 def shipped_weights() -> Path:

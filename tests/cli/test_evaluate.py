@@ -2,6 +2,7 @@ import csv
 import json
 
 import pytest
+from scipy.stats import sem
 from typer.testing import CliRunner
 
 from enhance_cli.cli.main import app
@@ -25,7 +26,7 @@ def test_the_table_has_identity_first_and_the_ssim_settings(
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     identity = next(i for i, line in enumerate(lines) if " identity " in line)
-    assert " ce " in lines[identity + 1] and "1 of them" in lines[identity + 1]
+    assert " ce, trained on 1 of them " in lines[identity + 1]
     assert "Gaussian window, sigma 1.5" in result.stdout
     assert "trained on 1 of these 2 photos" in result.stderr
 
@@ -46,6 +47,39 @@ def test_the_papers_rows_are_marked_as_published(write_pairs, split, brightening
     assert all("published" in line for line in result.stdout.splitlines() if "24.19" in line)
     document = json.loads(run(*command, *options, "--json").stdout)
     assert len(document["rows"]) == 2 and len(document["published"]) == 11
+
+
+def test_standard_errors_are_those_of_the_scores_of_every_photo(
+    write_pairs, split, brightening_weights, tmp_path
+):
+    command = ("eval", "--fivek-root", write_pairs(), "--split", split, "--do-no-harm")
+    options = ("--weights", brightening_weights, "--device", "cpu")
+    document = json.loads(
+        run(*command, *options, "--json", "--per-photo", tmp_path / "a.csv").stdout
+    )
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, given in (
+        *((row, "original") for row in document["rows"]),
+        *((row, "expert") for row in document["do_no_harm"]),
+    ):
+        chosen = [one for one in rows if (one["method"], one["given"]) == (row["method"], given)]
+        for name in ("l2_lab", "psnr", "ssim"):
+            expected = sem([float(one[name]) for one in chosen])
+            assert row["standard_error"][name] == pytest.approx(expected, abs=1e-4)
+    identity = document["rows"][0]
+    shown = f"{identity['l2_lab']:.2f} ± {identity['standard_error']['l2_lab']:.2f}"
+    table = run(*command, *options).stdout
+    assert shown in table and "standard error" in table
+
+
+def test_a_single_photo_has_no_standard_error(write_pairs, brightening_weights, tmp_path):
+    (tmp_path / "one.txt").write_text("a0001\n")
+    command = ("eval", "--fivek-root", write_pairs(), "--split", tmp_path / "one.txt")
+    options = ("--weights", brightening_weights, "--device", "cpu")
+    assert "±" not in run(*command, *options).stdout
+    rows = json.loads(run(*command, *options, "--json").stdout)["rows"]
+    assert [row["standard_error"] for row in rows] == [None, None]
 
 
 def test_the_scores_of_every_photo_are_written_as_csv(

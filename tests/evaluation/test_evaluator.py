@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from enhance_cli.evaluation.published import PUBLISHED
 from enhance_cli.evaluation.scoring import score_pairs
 from enhance_cli.inference.enhancer import Enhancer
 from enhance_cli.inference.weights import load_weights, save_weights
-from enhance_cli.inference.weights_file import Provenance
+from enhance_cli.inference.weights_file import Provenance, shipped_weights
 from enhance_cli.models.cascade import Cascade
 
 
@@ -227,3 +228,25 @@ def test_cenet_alone_is_scored_on_request(write_pairs, split, brightening_weight
     assert [row.method for row in rows] == ["identity", "ce+prnl, coarse only", "ce+prnl", "ce"]
     expected = [-20 * np.log10(abs(added - 25 / 255)) for added in (0.1, 0.05, 0.1)]
     assert [row.score.psnr for row in rows[1:]] == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("option", ["with_coarse", "do_no_harm"])
+def test_options_on_weights_are_refused_without_weights(outputs, split, option):
+    root, theirs = outputs()
+    config = config_of(root, split, (), outputs=(theirs,), **{option: True})
+    name = option.replace("_", "-")
+    with pytest.raises(UsageError, match=f"--{name} has no effect: only --outputs are scored"):
+        Evaluator(config)
+
+
+def test_cenet_alone_is_no_part_of_weights_that_are_cenet(write_pairs, split, brightening_weights):
+    config = config_of(write_pairs(), split, (brightening_weights,), with_coarse=True)
+    with pytest.raises(UsageError, match="--with-coarse has no effect: no weights"):
+        Evaluator(config)
+
+
+def test_shipped_weights_are_scored_beside_another_system(outputs, split):
+    root, theirs = outputs()
+    run = Evaluator(config_of(root, split, (Path("shipped"),), outputs=(theirs,)))
+    assert run.entries[0].file.path == shipped_weights()
+    assert run.methods == ["ce+prnl", "theirs"]

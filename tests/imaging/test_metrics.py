@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.stats import sem
 
-from enhance_cli.imaging.metrics import Score, l2_lab, mean, psnr, score, ssim
+from enhance_cli.imaging.metrics import Score, l2_lab, mean, psnr, score, ssim, standard_error
 
 # CIELab (D65) of the sRGB primaries, as published (Lindbloom; rounded to two decimals).
 LAB = {
@@ -59,3 +60,15 @@ def test_photos_of_different_size_are_an_error():
 
 def test_the_mean_is_over_photos():
     assert mean([Score(20, 10, 0.8), Score(30, 4, 0.9)]) == Score(25, 7, pytest.approx(0.85))
+
+
+def test_the_standard_error_is_that_of_scipy():
+    figures = np.random.default_rng(0).random((9, 3))
+    found = standard_error([Score(*row) for row in figures.tolist()])
+    assert (found.psnr, found.l2_lab, found.ssim) == pytest.approx(tuple(sem(figures)))
+    assert standard_error([Score(20, 10, 0.8)]) is None
+
+
+def test_equal_photos_leave_the_other_standard_errors():
+    found = standard_error([Score(np.inf, 0, 1), Score(20, 4, 0.9)])
+    assert np.isnan(found.psnr) and found.l2_lab == pytest.approx(2)

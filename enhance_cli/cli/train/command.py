@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +46,7 @@ from enhance_cli.config.recipe_file import (
 )
 from enhance_cli.config.training import StyleConfig, TrainConfig
 from enhance_cli.errors import UsageError
+from enhance_cli.inference.weights_file import named_weights
 
 if TYPE_CHECKING:
     from enhance_cli.training.ablation import Ablation
@@ -60,9 +60,6 @@ enhance train --style-from ./my-edits --out mine.safetensors
 
 enhance train --pairs ./my-edits --split none --recipe small --out mine.safetensors
 """
-
-SHIPPED = "shipped"
-"""``--init shipped`` starts from the weights that come with the package."""
 
 _RECIPE, _WEIGHTS, _RUN = "Recipe", "Weights", "Run"
 _RECIPES_OWN = "the recipe's"
@@ -263,7 +260,7 @@ def train(
     REPEATS is how often each photo of a folder is used in an epoch, as in --pairs ./mine=3. To use
     several GPUs or machines, start the command with torchrun.
     """
-    init = _weights_of(init)
+    init = None if init is None else named_weights(init)
     if recipe.lower() == STYLE:
         refuse_other_options(context)
         folders = tuple(Source("pairs", Path(text)) for text in pairs or [])
@@ -300,15 +297,6 @@ def train(
             print(format_recipe(chosen), end="")
         return
     _run(config, all_variants=variant == "all")
-
-
-def _weights_of(init: Path | None) -> Path | None:
-    """The weights file that ``--init`` names; a file called ``shipped`` comes first."""
-    if init is None or init.name.lower() != SHIPPED or len(init.parts) > 1 or os.path.isfile(init):  # noqa: PTH113
-        return init
-    from enhance_cli.inference.weights_file import shipped_weights
-
-    return shipped_weights()
 
 
 def _changes(
