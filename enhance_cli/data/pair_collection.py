@@ -43,7 +43,7 @@ class PairCollection:
         bad: Pairs that are skipped.
 
     Raises:
-        UsageError: There are no sources.
+        UsageError: There are no sources, or another expert than C is asked for without FiveK.
         PairsError: A source has no pairs or bad ones, the split does not exist, or no pairs are
             left.
     """
@@ -61,6 +61,9 @@ class PairCollection:
             if not training:  # finished photos have nothing to be compared with
                 options = "--fivek-root DIR or --pairs DIR"
             raise UsageError(f"no photos: give {options}")
+        fivek = any(source.kind == "fivek" for source in config.sources)
+        if config.expert != DataConfig.expert and not fivek:
+            raise UsageError("--expert has no effect without --fivek-root; leave it out")
         self.config = config
         self._training = training
         self.cache = PairCache(

@@ -120,9 +120,6 @@ def check_options(config: TrainConfig, stages: tuple[StageConfig, ...]) -> None:
         raise UsageError(f"--pretrained: the variant {config.model.variant} has no ResNet50")
     if config.pretrained and not trains_cenet:
         raise UsageError("--pretrained: no stage of this run trains CENet")
-    fivek = any(source.kind == "fivek" for source in config.data.sources)
-    if config.data.expert != "c" and not fivek:
-        raise UsageError("--expert has no effect without --fivek-root; leave it out")
 
 
 def create_output_folder(out: Path) -> None:

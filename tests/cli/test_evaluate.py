@@ -129,6 +129,8 @@ def test_only_pairs_of_fivek_have_an_expert(write_pairs, split, brightening_weig
     own = run(*common)
     assert own.exit_code == 0 and "expert C" not in own.stdout and "all: 4 photos" in own.stdout
     assert json.loads(run(*common, "--json").stdout)["expert"] is None
+    other = run(*common, "--expert", "a")
+    assert other.exit_code == 2 and "--expert has no effect without --fivek-root" in other.stderr
 
 
 def test_a_csv_that_cannot_be_written_is_an_error(write_pairs, split, brightening_weights):
