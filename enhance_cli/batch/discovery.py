@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -120,6 +121,27 @@ def _candidates(
                 else why_missing(given, "no such file or folder")
             )
             raise UsageError(f"{given}: {kind}")
+
+
+def without_own_results(config: ApplyConfig) -> ApplyConfig:
+    """Leave the folders that a run writes to out of its inputs, if others are left.
+
+    Where ``*`` names the photos, it names the results of the first run in the second. A folder that
+    holds anything else stays: whoever wrote it by mistake must be told.
+    """
+    written = {identity(place) for place in (config.out, config.compare, config.lut) if place}
+    others = tuple(
+        given
+        for given in config.inputs
+        if not (_is_dir(given) and identity(given) in written and _holds_results(given, config.out))
+    )
+    return replace(config, inputs=others) if others else config
+
+
+def _holds_results(folder: Path, out: Path | None) -> bool:
+    """Whether all photos in a folder are results of earlier runs."""
+    earlier = EarlierResults(folder.parent, [folder], out)
+    return all(earlier.include(path) for path in photos_below(folder))
 
 
 def _is_dir(path: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance_cli.batch.discovery import InputPhoto, discover_photos
+from enhance_cli.batch.discovery import InputPhoto, discover_photos, without_own_results
 from enhance_cli.batch.manifest import Manifest
 from enhance_cli.batch.ownership import NO_ORIGINALS, Originals, Owner, Ownership
 from enhance_cli.batch.record_places import records_for
@@ -71,6 +71,7 @@ def plan_outputs(config: ApplyConfig) -> Plan:
         UsageError: An input is missing, there is no photo, or a result would replace an input.
     """
     refuse_missing_encoder(config.format)
+    config = without_own_results(config)
     left_out: list[Path] = []
     others: Counter[str] = Counter()
     results: list[Path] = []

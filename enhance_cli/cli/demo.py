@@ -33,9 +33,12 @@ def demo(
     photos, retouched, sheet = folder / "photos", folder / "retouched", folder / SHEET
     inputs = tuple(write_demo_photos(photos))
     say(f"{len(inputs)} photos are in {photos}")
-    outcomes, interrupted, _ = run_batch(ApplyConfig(inputs=inputs, out=retouched, device=device))
-    if interrupted:
+    end = run_batch(ApplyConfig(inputs=inputs, out=retouched, device=device))
+    if end.problem:
+        raise end.problem
+    if end.interrupted:
         raise KeyboardInterrupt
+    outcomes = end.outcomes
     for outcome in outcomes:
         if outcome.reason in IN_THE_WAY:
             say_warning(f"{outcome.output}: {outcome.reason}; it was left as it is")

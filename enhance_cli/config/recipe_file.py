@@ -47,7 +47,7 @@ def load_recipe(name: str) -> Recipe:
         text = Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         raise UsageError(
-            f"--recipe {name}: neither {' nor '.join(BUILT_IN)} nor a file that can be read"
+            f"--recipe {name}: neither {', '.join(BUILT_IN)} nor style, nor a file that can be read"
         ) from problem
     return parse_recipe(text, name)
 

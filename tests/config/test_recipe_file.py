@@ -178,7 +178,7 @@ def test_a_wrong_recipe_is_refused_with_the_file_the_key_and_what_it_may_be(text
 
 @pytest.mark.parametrize("name", ["gone.toml", "."])
 def test_a_recipe_that_cannot_be_read(name):
-    with pytest.raises(UsageError, match=r"neither paper nor small nor large nor a file"):
+    with pytest.raises(UsageError, match=r"neither paper, small, large nor style, nor a file"):
         load_recipe(name)
 
 

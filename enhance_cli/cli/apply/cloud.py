@@ -27,7 +27,7 @@ from enhance_cli.cli.apply.report import (
 )
 from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.freed_memory import return_freed_memory
 
 if TYPE_CHECKING:
@@ -102,8 +102,16 @@ def apply_to_stores(
         run = begin_run(prepare_run(config, inputs, out, part, _command()))
         outcomes = _Outcomes(run, config, as_json, json_lines)
         with _workers(run, cluster, verbosity) as workers:
-            interrupted = _work(run, workers, verbosity, begun, outcomes.add)
-    outcomes.show(interrupted, quiet=verbosity is Verbosity.QUIET)
+            problem = None
+            try:
+                interrupted = _work(run, workers, verbosity, begun, outcomes.add)
+            except OutputError as stopped:
+                if not outcomes.counts:
+                    raise
+                interrupted, problem = workers.work.was_stopped, stopped
+    outcomes.show(interrupted, problem, quiet=verbosity is Verbosity.QUIET)
+    if problem:
+        raise problem
     return outcomes.counts, interrupted
 
 
@@ -276,9 +284,9 @@ class _Outcomes:
         elif self._json_lines:
             say_json_line({"event": "photo", **_described(outcome)})
 
-    def show(self, interrupted: bool, quiet: bool) -> None:
+    def show(self, interrupted: bool, problem: OutputError | None, quiet: bool) -> None:
         counts = {status: self.counts[status] for status in ("done", "failed", "skipped")}
-        count = run_counts(counts, interrupted)
+        count = run_counts(counts, interrupted, problem)
         if self._as_json:
             order = _order(self._run, lambda photo: str(photo["input"]))
             say_json({**count, "photos": sorted(self._photos, key=order)})

@@ -439,17 +439,19 @@ def apply(
             say_json_line({"event": "photo", **described(outcome, config)})
 
     with streams(config, place) as run:
-        outcomes, interrupted, gallery = run_batch(
+        outcomes, interrupted, gallery, problem = run_batch(
             run.config, verbosity, report, run.told, run.original
         )
-        if run.to_stdout and not interrupted:
+        if run.to_stdout and not (interrupted or problem):
             run.send(*outcomes)
     if as_json:
-        say_json(document(outcomes, config, interrupted))
+        say_json(document(outcomes, config, interrupted, problem))
     elif json_lines:
-        say_json_line({"event": "end", **run_counts(counts(outcomes), interrupted)})
+        say_json_line({"event": "end", **run_counts(counts(outcomes), interrupted, problem)})
     elif not (quiet or run.to_stdout):
         say_result(*summary(outcomes, config, gallery))
+    if problem:
+        raise problem
     _end(interrupted, counts(outcomes)["failed"], goes_on=not run.to_stdout)
 
 

@@ -127,7 +127,10 @@ def _file(out: str, values: Mapping[str, Any]) -> Destination | None:
             f"end it with / if it is to be one"
         )
     if kind is None:
-        raise UsageError(f"--out {out}: {ending} files are not written; choose .jpg, .tif or .png")
+        raise UsageError(
+            f"--out {out}: {ending} files are not written; choose .jpg, .png, .tif, "
+            ".webp, .avif, .heic or .jxl"
+        )
     if values["suffix"]:
         raise UsageError(f"--suffix and --out {out}: give the name of the file, or a suffix")
     chosen: Format = values["result_format"]

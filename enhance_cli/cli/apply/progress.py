@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from enhance_cli.atomic_write import Identity
 from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.freed_memory import return_freed_memory
 
 if TYPE_CHECKING:
@@ -63,11 +63,13 @@ class BatchEnd(NamedTuple):
         outcomes: The photos.
         interrupted: Whether Ctrl-C ended the run early.
         gallery: The gallery that was written, or None.
+        problem: Why the run could not go on, such as a full disk; None if it could.
     """
 
     outcomes: list[PhotoOutcome]
     interrupted: bool
     gallery: Path | None
+    problem: OutputError | None = None
 
 
 def run_batch(
@@ -90,7 +92,7 @@ def run_batch(
         The outcomes, and how the run ended.
 
     Raises:
-        EnhanceError: The run cannot start or go on.
+        EnhanceError: The run cannot begin, or files are in the way.
     """
     with _spinner("looking for photos", verbosity):
         from enhance_cli.batch.runner import BatchRunner
@@ -111,6 +113,10 @@ def run_batch(
                 progress.update(outcome)
     except KeyboardInterrupt:
         return BatchEnd(outcomes, True, runner.gallery)
+    except OutputError as problem:
+        if not outcomes:
+            raise
+        return BatchEnd(outcomes, runner.was_stopped, runner.gallery, problem)
     return BatchEnd(outcomes, runner.was_stopped, runner.gallery)
 
 
@@ -237,7 +243,7 @@ class ApplyProgress:
         """Show that photos are compared with each other before the first one is retouched."""
         self._loading.close()
         if self._with_lines and done == total:
-            say(f"looked for series in {total} photos")
+            say(f"looked for series in {total} {'photo' if total == 1 else 'photos'}")
         self._bar.update(self._task, description=f"looking for series, {done} of {total}")
 
     def grow(self, photos: int, is_all: bool) -> None:

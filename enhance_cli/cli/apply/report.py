@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from enhance_cli.batch.conflicts import Decision
     from enhance_cli.batch.outcome import PhotoOutcome
     from enhance_cli.batch.runner import BatchRunner
+    from enhance_cli.errors import OutputError
 
 PLANNED = "planned"
 """Status of a photo that a run would retouch."""
@@ -85,10 +86,12 @@ def plan_counts(to_write: int, skipped: int, failed: int = 0) -> dict[str, objec
     return {**nothing, "to_write": to_write}
 
 
-def run_counts(count: Mapping[str, int], interrupted: bool) -> dict[str, object]:
-    """The numbers of a run in JSON."""
+def run_counts(
+    count: Mapping[str, int], interrupted: bool, problem: OutputError | None = None
+) -> dict[str, object]:
+    """The numbers of a run in JSON, and why it could not go on, or null."""
     numbers = {status: count.get(status, 0) for status in ("done", "failed", "skipped")}
-    return {**numbers, "interrupted": interrupted}
+    return {**numbers, "interrupted": interrupted, "error": str(problem) if problem else None}
 
 
 def _planned(decision: Decision, config: ApplyConfig, runner: BatchRunner) -> dict[str, object]:
@@ -203,11 +206,14 @@ def _places(outcomes: list[PhotoOutcome], config: ApplyConfig) -> str:
 
 
 def document(
-    outcomes: list[PhotoOutcome], config: ApplyConfig, interrupted: bool
+    outcomes: list[PhotoOutcome],
+    config: ApplyConfig,
+    interrupted: bool,
+    problem: OutputError | None = None,
 ) -> dict[str, object]:
     """A run as one JSON document."""
     photos = [described(outcome, config) for outcome in outcomes]
-    return {**run_counts(counts(outcomes), interrupted), "photos": photos}
+    return {**run_counts(counts(outcomes), interrupted, problem), "photos": photos}
 
 
 def described(outcome: PhotoOutcome, config: ApplyConfig) -> dict[str, object]:

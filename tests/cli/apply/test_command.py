@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import pkgutil
 import re
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from enhance_cli.batch.worker_pool import WorkerPool
 from enhance_cli.cli.main import app
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import OutputError, UsageError
 
 runner = CliRunner()
 
@@ -325,6 +326,37 @@ def test_series_and_a_look_of_one_photo_exclude_each_other(photos, tmp_path):
 
 
 class TestARunThatExplainsItself:
+    @pytest.mark.parametrize("option", ["--json", "--json-lines", "--no-toml"])
+    @pytest.mark.parametrize(
+        ("into", "where"),
+        [
+            ((), "batch.runner.BatchRunner.__iter__"),
+            (("--shard", "1/1"), "cloud.machine.work_through"),
+        ],
+    )
+    def test_a_full_disk_leaves_a_report_of_what_was_done(
+        self, photos, tmp_path, identity_weights, monkeypatch, option, into, where
+    ):
+        """The disk is full after the first photo."""
+        module, name = f"enhance_cli.{where}".rsplit(".", 1)
+        work = getattr(pkgutil.resolve_name(module), name)
+
+        def until_full(*arguments):
+            yield next(iter(work(*arguments)))
+            raise OutputError("out: No space left on device")
+
+        monkeypatch.setattr(f"{module}.{name}", until_full)
+        command = (photos, "--out", tmp_path / "out", "--weights", identity_weights, *into)
+        ran = apply(*command, option)
+        assert ran.exit_code == 1 and "No space left on device" in ran.stderr
+        if option == "--no-toml":
+            assert ran.stdout.startswith("1 done, 0 failed")
+            return
+        end = ran.stdout.splitlines()[-1] if option == "--json-lines" else ran.stdout
+        found = json.loads(end)
+        assert (found["done"], found["interrupted"]) == (1, False)
+        assert found["error"] == "out: No space left on device"
+
     def test_lines_of_json_come_one_a_photo(self, photos, tmp_path):
         (photos / "broken.jpg").write_bytes(b"nothing")
         ran = apply(photos, "--out", tmp_path / "out", "--json-lines")
@@ -363,6 +395,25 @@ class TestARunThatExplainsItself:
             assert numbers == [0, 0, False]
             (tmp_path / "out" / "sub" / "b [1].png").unlink()
             apply(photos / "a.jpg", *common[1:])
+
+    def test_a_folder_of_results_among_the_inputs_is_no_input(
+        self, photos, identity_weights, write_photo
+    ):
+        """As where the shell replaces ``*`` by all that is in the photos' folder."""
+        out, compare = photos / "retouched", photos / "compared"
+        options = ("--out", out, "--compare", compare, "--weights", identity_weights, "--json")
+        first = json.loads(apply(*sorted(photos.iterdir()), *options).stdout)
+        assert first["done"] == 2
+        again = apply(*sorted(photos.iterdir()), *options)
+        assert again.exit_code == 0, again.stderr
+        found = json.loads(again.stdout)
+        assert (found["done"], found["skipped"], found["error"]) == (0, 2, None)
+        assert [one["output"] for one in found["photos"]] == [
+            one["output"] for one in first["photos"]
+        ]
+        write_photo(out / "mine.jpg")
+        refused = apply(*sorted(photos.iterdir()), *options)
+        assert refused.exit_code == 2 and "--out" in refused.stderr
 
     def test_a_quiet_dry_run_prints_the_plan_alone(self, photos, tmp_path):
         ran = apply(photos, "--out", tmp_path / "out", "-n", "--quiet")

@@ -178,7 +178,7 @@ def effective(config):
         (["--seed", "1", "--set", "seed=2"], "--seed: seed has no effect: --set seed=2 sets it"),
         (["--stages", "coarse", "--set", "stages.*.crop=64"], "CENet sees"),
         (["--stages", "polish", "--epochs", "3"], "coarse, refine, refine_projected"),
-        (["--recipe", "gone.toml"], "neither paper nor small"),
+        (["--recipe", "gone.toml"], "neither paper, small, large nor style"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_with_the_reason(arguments, said, write_pairs):
