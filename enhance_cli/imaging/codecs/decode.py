@@ -22,7 +22,7 @@ from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
 from enhance_cli.imaging.codecs.jpeg2000.read import read_jpeg2000
 from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
 from enhance_cli.imaging.codecs.jpegxl.read import read_jpegxl
-from enhance_cli.imaging.codecs.open_image import open_image
+from enhance_cli.imaging.codecs.open_image import is_heif, open_image
 from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
 from enhance_cli.imaging.codecs.png import (
     PNG_SIGNATURE,
@@ -184,7 +184,8 @@ def _read_image(
         signature = file.read(SIGNATURE_LENGTH)
     deep = deep_jpeg(path) if signature.startswith(JPEG_SIGNATURE) else None
     png = mended_png(path, warnings) if signature.startswith(PNG_SIGNATURE) else MendedPng()
-    with open_image(path, deep.header if deep else png.content) as image:
+    heif = path.read_bytes() if is_heif(signature) else None
+    with open_image(path, heif or (deep.header if deep else png.content)) as image:
         if png.profile is not None:
             image.info["icc_profile"] = png.profile
         size = deep.size if deep else image.size
@@ -198,7 +199,7 @@ def _read_image(
             several = getattr(image, "is_animated", False)
         if several:
             warnings.append(SEVERAL_IMAGES)
-        gain_map = None if deep else find_gain_map(image)
+        gain_map = None if deep else find_gain_map(image, heif)
         if long_edge:
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
             # What is decoded is at least twice as large as the result.
@@ -209,9 +210,9 @@ def _read_image(
             return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
         if image.format == "WEBP":
             check_webp(path, image)
-        elif image.format == "HEIF":
-            check_heif(path, warnings)
-        stored = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image)
+        elif heif is not None:
+            check_heif(heif, warnings)
+        stored = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image, heif)
         if stored is None:
             photo = photo_from_image(image, long_edge, warnings)
             lossless = image.format == "WEBP" and is_lossless_webp(path)
@@ -247,8 +248,14 @@ def _with_gain_map(
     return replace(photo, gain_map=gain_map.fit_within(photo.size), metadata=metadata)
 
 
-def _read_levels(path: Path, image: Image.Image) -> StoredImage | None:
-    """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
+def _read_levels(path: Path, image: Image.Image, heif: bytes | None) -> StoredImage | None:
+    """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8.
+
+    Args:
+        path: The file.
+        image: The same file, opened by Pillow.
+        heif: Its content, if it is a HEIC.
+    """
     if image.format == "PNG":
         check_png(path)
         sixteen_bit = is_sixteen_bit(image)
@@ -257,8 +264,8 @@ def _read_levels(path: Path, image: Image.Image) -> StoredImage | None:
         sort_info(image)
         image.info["cicp"] = read_code_points(path)
         return StoredImage.of(read_png_levels(path)) if sixteen_bit else None
-    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-        return StoredImage.of(read_heif(path))
+    if heif is not None and image.info.get("bit_depth", 8) > 8:
+        return StoredImage.of(read_heif(heif))
     return None
 
 
