@@ -23,7 +23,11 @@ from enhance_cli.imaging.codecs.jpeg2000.read import read_jpeg2000
 from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
 from enhance_cli.imaging.codecs.jpegxl.read import read_jpegxl
 from enhance_cli.imaging.codecs.open_image import is_heif, open_image
-from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
+from enhance_cli.imaging.codecs.pillow_image import (
+    photo_from_channels,
+    photo_from_decoded,
+    photo_from_image,
+)
 from enhance_cli.imaging.codecs.png import (
     PNG_SIGNATURE,
     MendedPng,
@@ -38,7 +42,6 @@ from enhance_cli.imaging.codecs.stored_image import (
     HDR_COMPRESSED,
     SEVERAL_IMAGES,
     StoredImage,
-    photo_from_stored,
 )
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
 from enhance_cli.imaging.codecs.unusual_jpeg import (
@@ -46,7 +49,7 @@ from enhance_cli.imaging.codecs.unusual_jpeg import (
     deep_jpeg,
     read_deep_jpeg,
 )
-from enhance_cli.imaging.codecs.webp import check_webp, is_lossless_webp
+from enhance_cli.imaging.codecs.webp.read import is_webp, read_webp
 from enhance_cli.imaging.file_limits import (
     refuse_beyond_memory,
     refuse_costly_file,
@@ -172,6 +175,8 @@ def _reader_of(path: Path) -> Reader:
         return read_jpegxl
     if is_jpeg2000(signature):
         return read_jpeg2000
+    if is_webp(signature):
+        return read_webp
     return read_avif if is_avif(signature) else _read_image
 
 
@@ -208,17 +213,13 @@ def _read_image(
         if image.format in {"JPEG", "MPO"} and not deep:
             photo = _read_jpeg(path, image, long_edge, warnings)
             return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
-        if image.format == "WEBP":
-            check_webp(path, image)
-        elif heif is not None:
+        if heif is not None:
             check_heif(heif, warnings)
         stored = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image, heif)
         if stored is None:
             photo = photo_from_image(image, long_edge, warnings)
-            lossless = image.format == "WEBP" and is_lossless_webp(path)
-            photo = replace(photo, lossless=lossless)
         else:
-            photo = _photo_of(stored, image, long_edge, warnings)
+            photo = photo_from_channels(stored, image, long_edge, warnings)
         return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
 
 
@@ -229,10 +230,7 @@ def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: 
         with open_image(path, pixels) as mended:
             mended.draft(None, image.size)
             return photo_from_image(mended, long_edge, warnings)
-    if image.mode == "RGB":
-        return _photo_of(StoredImage(pixels), image, long_edge, warnings)
-    decoded = Image.fromarray(pixels, image.mode)
-    return photo_from_image(image, long_edge, warnings, decoded)
+    return photo_from_decoded(pixels, image, long_edge, warnings)
 
 
 def _with_gain_map(
@@ -267,14 +265,6 @@ def _read_levels(path: Path, image: Image.Image, heif: bytes | None) -> StoredIm
     if heif is not None and image.info.get("bit_depth", 8) > 8:
         return StoredImage.of(read_heif(heif))
     return None
-
-
-def _photo_of(
-    stored: StoredImage, image: Image.Image, long_edge: int | None, warnings: list[str]
-) -> Photo:
-    """The photo of channels from another decoder, and of all else that Pillow has read."""
-    stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
-    return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
 
 
 def _too_large(path: Path) -> PhotoError:
