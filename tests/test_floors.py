@@ -30,6 +30,7 @@ FLOORS = {
     "atomic_write": 0,
     "time_limit": 0,
     "freed_memory": 0,
+    "garbage": 0,
 }
 """A room imports from lower floors only; rooms of one floor do not import each other."""
 

@@ -10,7 +10,6 @@ photos.
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -39,6 +38,7 @@ from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.look_files import Looks
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
+from enhance_cli.garbage import garbage_left_alone
 from enhance_cli.inference.device import pick_device, refuse_unusable_device
 from enhance_cli.inference.weights_file import describe_weights, find_weights
 
@@ -311,7 +311,7 @@ class BatchRunner:
 
     def _load(self, settings: contextlib.ExitStack) -> Enhancer:
         """Load the networks, and let PyTorch and the pool use the device's threads."""
-        with _garbage_left_alone():
+        with garbage_left_alone():
             from enhance_cli.inference.enhancer import Enhancer
 
             device = pick_device(self.config.device)
@@ -335,22 +335,6 @@ class BatchRunner:
         own = self._batch.side_outputs.take_warnings()
         warnings = (*processed.outcome.warnings, *own)
         return replace(processed.outcome, warnings=warnings, series=series)
-
-
-@contextlib.contextmanager
-def _garbage_left_alone() -> Generator[None]:
-    """Import without Python's garbage collector.
-
-    It would look at a million objects again and again: a sixth of the time of importing PyTorch.
-    They are not frozen afterwards: earlier runs that wait to be collected would stay for ever.
-    """
-    collected = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collected:
-            gc.enable()
 
 
 def _has_side_outputs(config: ApplyConfig) -> bool:

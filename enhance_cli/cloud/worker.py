@@ -46,6 +46,7 @@ from enhance_cli.errors import (
     PlaceTakenError,
     UsageError,
 )
+from enhance_cli.garbage import garbage_left_alone
 from enhance_cli.inference.device import pick_device
 
 if TYPE_CHECKING:
@@ -210,18 +211,19 @@ class ShardWorker:
                 self._loading.start()
 
     def _load(self) -> Enhancer:
-        from enhance_cli.inference.enhancer import Enhancer  # late: see enhance_cli.batch.runner
+        with garbage_left_alone():
+            from enhance_cli.inference.enhancer import Enhancer  # late, as in batch.runner
 
-        config = self.run.config
-        device = pick_device(config.device)
-        cores = config.jobs or threads_for("cpu")
-        wanted = config.jobs or threads_for(device.type)
-        for _ in range(wanted - cores):
-            self._computing.release()
-        self._pool.grow(2 * wanted)
-        self._settings.enter_context(torch_threads(wanted))
-        assert config.weights is not None
-        return Enhancer.load(config.weights, str(device))
+            config = self.run.config
+            device = pick_device(config.device)
+            cores = config.jobs or threads_for("cpu")
+            wanted = config.jobs or threads_for(device.type)
+            for _ in range(wanted - cores):
+                self._computing.release()
+            self._pool.grow(2 * wanted)
+            self._settings.enter_context(torch_threads(wanted))
+            assert config.weights is not None
+            return Enhancer.load(config.weights, str(device))
 
     def _judge(self, shard: Shard) -> Judge:
         out = self._out

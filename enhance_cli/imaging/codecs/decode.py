@@ -22,8 +22,12 @@ from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
 from enhance_cli.imaging.codecs.jpeg2000.read import read_jpeg2000
 from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
 from enhance_cli.imaging.codecs.jpegxl.read import read_jpegxl
-from enhance_cli.imaging.codecs.open_image import open_image
-from enhance_cli.imaging.codecs.pillow_image import photo_from_image, with_color
+from enhance_cli.imaging.codecs.open_image import is_heif, open_image
+from enhance_cli.imaging.codecs.pillow_image import (
+    photo_from_channels,
+    photo_from_decoded,
+    photo_from_image,
+)
 from enhance_cli.imaging.codecs.png import (
     PNG_SIGNATURE,
     MendedPng,
@@ -38,7 +42,6 @@ from enhance_cli.imaging.codecs.stored_image import (
     HDR_COMPRESSED,
     SEVERAL_IMAGES,
     StoredImage,
-    photo_from_stored,
 )
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
 from enhance_cli.imaging.codecs.unusual_jpeg import (
@@ -46,7 +49,7 @@ from enhance_cli.imaging.codecs.unusual_jpeg import (
     deep_jpeg,
     read_deep_jpeg,
 )
-from enhance_cli.imaging.codecs.webp import check_webp, is_lossless_webp
+from enhance_cli.imaging.codecs.webp.read import is_webp, read_webp
 from enhance_cli.imaging.file_limits import (
     refuse_beyond_memory,
     refuse_costly_file,
@@ -172,6 +175,8 @@ def _reader_of(path: Path) -> Reader:
         return read_jpegxl
     if is_jpeg2000(signature):
         return read_jpeg2000
+    if is_webp(signature):
+        return read_webp
     return read_avif if is_avif(signature) else _read_image
 
 
@@ -184,7 +189,8 @@ def _read_image(
         signature = file.read(SIGNATURE_LENGTH)
     deep = deep_jpeg(path) if signature.startswith(JPEG_SIGNATURE) else None
     png = mended_png(path, warnings) if signature.startswith(PNG_SIGNATURE) else MendedPng()
-    with open_image(path, deep.header if deep else png.content) as image:
+    heif = path.read_bytes() if is_heif(signature) else None
+    with open_image(path, heif or (deep.header if deep else png.content)) as image:
         if png.profile is not None:
             image.info["icc_profile"] = png.profile
         size = deep.size if deep else image.size
@@ -198,7 +204,7 @@ def _read_image(
             several = getattr(image, "is_animated", False)
         if several:
             warnings.append(SEVERAL_IMAGES)
-        gain_map = None if deep else find_gain_map(image)
+        gain_map = None if deep else find_gain_map(image, heif)
         if long_edge:
             # JPEG can be decoded at a fraction of its size, and HEIC may have a smaller version.
             # What is decoded is at least twice as large as the result.
@@ -207,17 +213,13 @@ def _read_image(
         if image.format in {"JPEG", "MPO"} and not deep:
             photo = _read_jpeg(path, image, long_edge, warnings)
             return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
-        if image.format == "WEBP":
-            check_webp(path, image)
-        elif image.format == "HEIF":
-            check_heif(path, warnings)
-        stored = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image)
+        if heif is not None:
+            check_heif(heif, warnings)
+        stored = read_deep_jpeg(path, deep, warnings) if deep else _read_levels(path, image, heif)
         if stored is None:
             photo = photo_from_image(image, long_edge, warnings)
-            lossless = image.format == "WEBP" and is_lossless_webp(path)
-            photo = replace(photo, lossless=lossless)
         else:
-            photo = _photo_of(stored, image, long_edge, warnings)
+            photo = photo_from_channels(stored, image, long_edge, warnings)
         return _with_gain_map(photo, gain_map, long_edge, orientation_of(image))
 
 
@@ -228,10 +230,7 @@ def _read_jpeg(path: Path, image: Image.Image, long_edge: int | None, warnings: 
         with open_image(path, pixels) as mended:
             mended.draft(None, image.size)
             return photo_from_image(mended, long_edge, warnings)
-    if image.mode == "RGB":
-        return _photo_of(StoredImage(pixels), image, long_edge, warnings)
-    decoded = Image.fromarray(pixels, image.mode)
-    return photo_from_image(image, long_edge, warnings, decoded)
+    return photo_from_decoded(pixels, image, long_edge, warnings)
 
 
 def _with_gain_map(
@@ -247,8 +246,14 @@ def _with_gain_map(
     return replace(photo, gain_map=gain_map.fit_within(photo.size), metadata=metadata)
 
 
-def _read_levels(path: Path, image: Image.Image) -> StoredImage | None:
-    """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8."""
+def _read_levels(path: Path, image: Image.Image, heif: bytes | None) -> StoredImage | None:
+    """Read all bits of an opened PNG or HEIC that Pillow would reduce to 8; None if it has 8.
+
+    Args:
+        path: The file.
+        image: The same file, opened by Pillow.
+        heif: Its content, if it is a HEIC.
+    """
     if image.format == "PNG":
         check_png(path)
         sixteen_bit = is_sixteen_bit(image)
@@ -257,17 +262,9 @@ def _read_levels(path: Path, image: Image.Image) -> StoredImage | None:
         sort_info(image)
         image.info["cicp"] = read_code_points(path)
         return StoredImage.of(read_png_levels(path)) if sixteen_bit else None
-    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-        return StoredImage.of(read_heif(path))
+    if heif is not None and image.info.get("bit_depth", 8) > 8:
+        return StoredImage.of(read_heif(heif))
     return None
-
-
-def _photo_of(
-    stored: StoredImage, image: Image.Image, long_edge: int | None, warnings: list[str]
-) -> Photo:
-    """The photo of channels from another decoder, and of all else that Pillow has read."""
-    stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
-    return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
 
 
 def _too_large(path: Path) -> PhotoError:

@@ -20,7 +20,7 @@ from enhance_cli.imaging.codecs.jpeg import METADATA_LIMITS, write_jpeg
 from enhance_cli.imaging.codecs.jpegxl.write import write_jpegxl
 from enhance_cli.imaging.codecs.png import write_png
 from enhance_cli.imaging.codecs.tiff.write import unreadable_tags, write_tiff
-from enhance_cli.imaging.codecs.webp import write_webp
+from enhance_cli.imaging.codecs.webp.write import write_webp
 from enhance_cli.imaging.metadata import extended_xmp
 from enhance_cli.imaging.metadata.exif import PREFIX
 from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, TOO_LONG, describe_tags, shortened

@@ -72,7 +72,7 @@ def open_image(path: Path, content: bytes | None = None) -> Generator[Image.Imag
 
     Args:
         path: The file.
-        content: What to read in place of the file's own content, if that must be mended first.
+        content: What to read in place of the file: its content, if that is at hand or mended.
 
     Raises:
         PIL.UnidentifiedImageError: The file is no image of these formats.
@@ -98,12 +98,13 @@ def _identify(file: IO[bytes], name: str) -> Image.Image:
 
 def _formats() -> Iterator[_Format]:
     """The formats of photos; each is loaded when those before it have not recognised a file."""
-    yield _Format(HeifImageFile, _is_heif)
+    yield _Format(HeifImageFile, is_heif)
     for name, plugin in zip(_FORMATS, _PLUGINS, strict=True):
         importlib.import_module(plugin)
         read, accepts = Image.OPEN[name]
         yield _Format(_LargeTiffFile if name == "TIFF" else read, accepts)
 
 
-def _is_heif(signature: bytes) -> bool:
+def is_heif(signature: bytes) -> bool:
+    """Whether the first bytes of a file are those of a HEIC or another HEIF, but for AVIF."""
     return signature[4:8] == b"ftyp" and signature[8:12] in _HEIF_BRANDS

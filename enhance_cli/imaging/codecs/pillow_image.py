@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.errors import UsageError
@@ -71,6 +72,31 @@ def photo_from_image(
     stored = StoredImage(np.asarray(converted), _MODELS[converted.mode], alpha)
     stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
     return photo_from_stored(stored, metadata, None, warnings)
+
+
+def photo_from_decoded(
+    pixels: NDArray[np.uint8], image: Image.Image, long_edge: int | None, warnings: list[str]
+) -> Photo:
+    """The photo of pixels that another decoder has read, with few copies if they are in color.
+
+    Args:
+        pixels: Levels of the image's mode, not turned upright.
+        image: The file, opened by Pillow.
+        long_edge: As in :func:`photo_from_image`.
+        warnings: Gets a line for everything that is lost.
+    """
+    if image.mode == "RGB":
+        return photo_from_channels(StoredImage(pixels), image, long_edge, warnings)
+    decoded = Image.fromarray(pixels, image.mode)
+    return photo_from_image(image, long_edge, warnings, decoded)
+
+
+def photo_from_channels(
+    stored: StoredImage, image: Image.Image, long_edge: int | None, warnings: list[str]
+) -> Photo:
+    """The photo of channels from another decoder, and of all else that Pillow has read."""
+    stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
+    return photo_from_stored(stored, read_metadata(image), long_edge, warnings)
 
 
 def with_color(stored: StoredImage, image: Image.Image, warnings: list[str]) -> StoredImage:

@@ -15,6 +15,7 @@ from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
 from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
 from enhance_cli.imaging.codecs.png import PNG_SIGNATURE
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
+from enhance_cli.imaging.codecs.webp.read import is_webp
 
 UNKNOWN = ".jpg"
 """Suffix for what is no photo; whoever reads it says so."""
@@ -43,7 +44,7 @@ _RAW_DATA = frozenset({PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW})
 
 _FORMATS: dict[str, Callable[[bytes], bool]] = {
     ".png": lambda signature: signature.startswith(PNG_SIGNATURE),
-    ".webp": lambda signature: signature.startswith(b"RIFF") and signature[8:12] == b"WEBP",
+    ".webp": is_webp,
     ".jxl": is_jpegxl,
     ".jp2": is_jpeg2000,
     ".avif": is_avif,

@@ -68,19 +68,20 @@ class FoundGainMap:
         return self.size.width * self.size.height
 
 
-def find_gain_map(image: Image.Image) -> FoundGainMap | None:
+def find_gain_map(image: Image.Image, heif: bytes | None = None) -> FoundGainMap | None:
     """Find the gain map of an opened JPEG or HEIC whose pixels are not decoded yet.
 
     Args:
         image: The file, opened by Pillow.
+        heif: Its content, if it is a HEIC.
 
     Returns:
         The map; None if there is none that can be read.
     """
     path = getattr(image, "filename", "")
-    if path and image.format == "HEIF":
+    if heif is not None:
         with contextlib.suppress(GainMapError):
-            return _found_in_heif(Path(path), image)
+            return _found_in_heif(heif, image)
     if not path or image.format not in {"JPEG", "MPO"}:
         return None
     packet = image.info.get("xmp")
@@ -183,7 +184,7 @@ def _found_at(file: IO[bytes], size: int, place: Place, image: Image.Image) -> F
     return found
 
 
-def _found_in_heif(path: Path, image: Image.Image) -> FoundGainMap | None:
+def _found_in_heif(content: bytes, image: Image.Image) -> FoundGainMap | None:
     """Apple's gain map in a HEIC, an auxiliary picture; libheif turns it upright.
 
     Raises:
@@ -192,7 +193,6 @@ def _found_in_heif(path: Path, image: Image.Image) -> FoundGainMap | None:
     numbers = image.info.get("aux", {}).get(apple.AUXILIARY_TYPE)
     if not numbers:
         return None
-    content = path.read_bytes()
     packets = [
         content_of(item, content)
         for item in read_picture_boxes(content).items

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 from PIL import Image
 
-from enhance_cli.imaging.codecs.isobmff.boxes import boxes, read_picture_boxes
+from enhance_cli.imaging.codecs.isobmff.boxes import box_heads, read_picture_boxes
 from enhance_cli.imaging.gain_maps.multi_picture import (
     APP1,
     APP2,
@@ -57,9 +56,9 @@ def holds_credentials(block: bytes) -> bool:
     return _CREDENTIALS in block[:_CREDENTIALS_HEAD]
 
 
-def credentials_in_boxes(content: bytes) -> bool:
-    """Whether the bytes of an AVIF, JPEG XL or JPEG 2000 hold content credentials."""
-    for kind, body in boxes(content):
+def credentials_in_boxes(file: IO[bytes]) -> bool:
+    """Whether an AVIF, HEIC, JPEG XL or JPEG 2000 holds content credentials."""
+    for kind, body in box_heads(file, _CREDENTIALS_HEAD):
         if kind == b"uuid" and body.startswith(_CREDENTIALS_UUID):
             return True
         if kind == b"jumb" and holds_credentials(body):
@@ -87,19 +86,17 @@ def has_credentials(image: Image.Image) -> bool:
         return CREDENTIALS_TAG in getattr(image, "tag_v2", ())
     if not path or image.format not in {"HEIF", "WEBP"}:
         return False
-    content = Path(path).read_bytes()
-    return b"C2PA" in _chunks(content) if image.format == "WEBP" else credentials_in_boxes(content)
+    with open(path, "rb") as file:  # noqa: PTH123
+        return b"C2PA" in _chunks(file) if image.format == "WEBP" else credentials_in_boxes(file)
 
 
-def _chunks(content: bytes) -> set[bytes]:
-    """Names of the chunks of a RIFF file."""
-    found: set[bytes] = set()
-    at = 12
-    while at + 8 <= len(content):
-        name, size = struct.unpack_from("<4sI", content, at)
-        found.add(name)
-        at += 8 + size + size % 2
-    return found
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """Names of the chunks of a RIFF file, whose contents are passed over."""
+    at = file.seek(12)
+    while len(header := file.read(8)) == 8:
+        name, size = struct.unpack("<4sI", header)
+        yield name
+        at = file.seek(at + 8 + size + size % 2)
 
 
 def has_gain_map(image: Image.Image) -> bool:

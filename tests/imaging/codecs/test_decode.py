@@ -219,5 +219,6 @@ def test_what_libraries_raise_for_one_photo_fails_it_alone(
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load_prepare", fail)
     monkeypatch.setattr("PIL.WebPImagePlugin.WebPImageFile.load", fail)
+    monkeypatch.setattr("enhance_cli.imaging.codecs.webp.read.decode_to_the_end", fail)
     with pytest.raises(PhotoError, match="a"):
         decode(path)

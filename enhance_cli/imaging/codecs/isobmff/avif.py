@@ -171,6 +171,6 @@ def _metadata_of(content: bytes, boxes: PictureBoxes) -> Metadata:
         xmp=packet,
         gain_map=gain_map,
         video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
+        credentials=credentials_in_boxes(BytesIO(content)) or xmp.names_credentials(packet or b""),
         unreadable=tuple(too_long),
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 _MAX_ITEMS = 65_536
 """Items that are looked at; large grids have some hundred."""
@@ -121,6 +122,29 @@ def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         yield kind, content[at + header : at + size]
         at += size
+
+
+def box_heads(file: IO[bytes], most: int) -> Iterator[tuple[bytes, bytes]]:
+    """Type of each box of a file, and at most so many bytes from the beginning of its content.
+
+    The pixels, nearly all of the file, are passed over.
+    """
+    at = 0
+    while len(header := file.read(16)) >= 8:
+        size, kind = struct.unpack_from(">I4s", header)
+        start = 8
+        if size == 1:
+            size, start = struct.unpack_from(">Q", header, 8)[0], 16
+        elif size == 0:  # up to the end
+            size = sys.maxsize - at
+        if size < start:
+            return
+        file.seek(at + start)
+        yield kind, file.read(min(most, size - start))
+        at += size
+        if at >= sys.maxsize:  # no file is so long
+            return
+        file.seek(at)
 
 
 def _primary(pitm: bytes) -> int:

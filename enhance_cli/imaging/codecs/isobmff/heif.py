@@ -19,26 +19,25 @@ from enhance_cli.imaging.photo import Photo
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-def read_heif(path: Path) -> NDArray[Any]:
-    """Read the first image with all its bits.
+def read_heif(content: bytes) -> NDArray[Any]:
+    """Read the first image of a file's content with all its bits.
 
     Returns:
         ``(H, W, C)``, uint16 over the full range, upright: HEIF's own rotation is applied.
     """
-    return np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))
+    return np.asarray(pillow_heif.open_heif(content, convert_hdr_to_8bit=False))
 
 
-def check_heif(path: Path, warnings: list[str]) -> None:
+def check_heif(content: bytes, warnings: list[str]) -> None:
     """Look for lost data, of which libheif says nothing.
 
     Args:
-        path: The file.
+        content: The file.
         warnings: Gets a line if little is lost.
 
     Raises:
         ValueError: Much is lost.
     """
-    content = path.read_bytes()
     check_lost_blocks(pictures_in(read_picture_boxes(content), content), warnings)
 
 

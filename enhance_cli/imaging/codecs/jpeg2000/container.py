@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 from typing import NamedTuple
 
 from enhance_cli.imaging.codecs.isobmff.boxes import boxes
@@ -129,7 +130,7 @@ def read_metadata(content: bytes) -> Metadata:
         dpi=_resolution(header),
         gain_map=xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
+        credentials=credentials_in_boxes(BytesIO(content)) or xmp.names_credentials(packet or b""),
         unreadable=tuple(too_long),
     )
 

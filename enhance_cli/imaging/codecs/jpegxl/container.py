@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import NamedTuple
 
 import imagecodecs
@@ -72,7 +73,7 @@ def read_contents(content: bytes) -> Contents:
         xmp=packet or None,
         gain_map=gain_map or xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(content) or xmp.names_credentials(packet or b""),
+        credentials=credentials_in_boxes(BytesIO(content)) or xmp.names_credentials(packet or b""),
         unreadable=tuple(unreadable),
     )
     return Contents(codestream, metadata)
