@@ -14,7 +14,8 @@ class EvalConfig:
 
     Attributes:
         data: The pairs; those that its split holds out are scored.
-        weights: Weights files to score; without any, and without ``outputs``, one is looked up.
+        weights: Weights files, or folders of them, to score; ``shipped`` are those of the package.
+            Without any, and without ``outputs``, one is looked up.
         outputs: Folders of other systems' results, matched to the pairs by file name.
         panels: Folder for a comparison picture of each photo; None writes none.
         with_coarse: Also score CENet's part of the weights without PRNet.
