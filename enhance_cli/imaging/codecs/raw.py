@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from piexif import ExifIFD, ImageIFD
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
-from enhance_cli.imaging.codecs.isobmff.boxes import brands_of, end_of_boxes
 from enhance_cli.imaging.codecs.tiff.jpeg_parts import check_jpeg_parts
 from enhance_cli.imaging.codecs.tiff.jpegxl_dng import raw_page, unpacked_dng
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
+from enhance_cli.imaging.containers.boxes import brands_of, end_of_boxes
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
 from enhance_cli.imaging.metadata.metadata import Metadata
@@ -111,11 +112,11 @@ def _open(path: Path) -> rawpy.RawPy:
 
 def _is_cut_short(path: Path) -> bool:
     """Whether the pixels end behind the end of the file. LibRaw would make noise of the rest."""
-    size = path.stat().st_size
     with path.open("rb") as file:
-        header = file.read(_FUJIFILM_HEADER)
-    if brands_of(header):  # Canon's CR3
-        return end_of_boxes(path) > size
+        source = Source(file)
+        size, header = source.size, source.read(0, _FUJIFILM_HEADER)
+        if brands_of(header):  # Canon's CR3
+            return end_of_boxes(source) > size
     if header.startswith(_FUJIFILM) and len(header) == _FUJIFILM_HEADER:
         offset, length = struct.unpack_from(">II", header, _FUJIFILM_PIXELS)
         return offset + length > size

@@ -10,12 +10,12 @@ from tifffile import PHOTOMETRIC
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
 from enhance_cli.imaging.codecs.isobmff.avif import is_avif
-from enhance_cli.imaging.codecs.isobmff.boxes import brands_of
 from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
 from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
 from enhance_cli.imaging.codecs.png import PNG_SIGNATURE
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 from enhance_cli.imaging.codecs.webp.read import is_webp
+from enhance_cli.imaging.containers.boxes import brands_of
 
 UNKNOWN = ".jpg"
 """Suffix for what is no photo; whoever reads it says so."""

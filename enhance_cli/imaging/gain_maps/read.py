@@ -20,7 +20,7 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
-from enhance_cli.imaging.codecs.isobmff.boxes import content_of, read_picture_boxes
+from enhance_cli.imaging.codecs.isobmff.picture_boxes import content_of, read_picture_boxes
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.stored_image import upright
 from enhance_cli.imaging.color_space import ColorSpace

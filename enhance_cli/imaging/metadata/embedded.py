@@ -9,7 +9,10 @@ from typing import IO
 
 from PIL import Image
 
-from enhance_cli.imaging.codecs.isobmff.boxes import box_heads, read_picture_boxes
+from enhance_cli.imaging.codecs.isobmff.picture_boxes import read_picture_boxes
+from enhance_cli.imaging.containers.boxes import find_boxes
+from enhance_cli.imaging.containers.riff import riff_chunks
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.gain_maps.multi_picture import (
     APP1,
     APP2,
@@ -31,7 +34,6 @@ _MAX_TRAILER = 2**16
 
 _HEIF_HEAD = 2**18
 """Bytes at the beginning of a HEIC in which its pictures are listed."""
-
 
 _CREDENTIALS = bytes.fromhex("6332706100110010800000aa00389b71")
 """Type of the JUMBF box of C2PA's manifests (C2PA 2.1, 11.1.4.2)."""
@@ -56,9 +58,10 @@ def holds_credentials(block: bytes) -> bool:
     return _CREDENTIALS in block[:_CREDENTIALS_HEAD]
 
 
-def credentials_in_boxes(file: IO[bytes]) -> bool:
+def credentials_in_boxes(source: Source) -> bool:
     """Whether an AVIF, HEIC, JPEG XL or JPEG 2000 holds content credentials."""
-    for kind, body in box_heads(file, _CREDENTIALS_HEAD):
+    for kind, start, end in find_boxes(source):
+        body = source.read(start, min(_CREDENTIALS_HEAD, end - start))
         if kind == b"uuid" and body.startswith(_CREDENTIALS_UUID):
             return True
         if kind == b"jumb" and holds_credentials(body):
@@ -87,16 +90,10 @@ def has_credentials(image: Image.Image) -> bool:
     if not path or image.format not in {"HEIF", "WEBP"}:
         return False
     with open(path, "rb") as file:  # noqa: PTH123
-        return b"C2PA" in _chunks(file) if image.format == "WEBP" else credentials_in_boxes(file)
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """Names of the chunks of a RIFF file, whose contents are passed over."""
-    at = file.seek(12)
-    while len(header := file.read(8)) == 8:
-        name, size = struct.unpack("<4sI", header)
-        yield name
-        at = file.seek(at + 8 + size + size % 2)
+        source = Source(file)
+        if image.format == "WEBP":
+            return any(chunk.name == b"C2PA" for chunk in riff_chunks(source))
+        return credentials_in_boxes(source)
 
 
 def has_gain_map(image: Image.Image) -> bool:

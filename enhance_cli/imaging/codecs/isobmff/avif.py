@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 from PIL.AvifImagePlugin import AvifImageFile
 
 from enhance_cli.config.apply import Encoding
-from enhance_cli.imaging.codecs.isobmff.boxes import (
+from enhance_cli.imaging.codecs.isobmff.lost_blocks import check_lost_blocks
+from enhance_cli.imaging.codecs.isobmff.picture_boxes import (
     PictureBoxes,
-    brands_of,
     content_of,
     is_animated,
     pictures_in,
     read_picture_boxes,
 )
-from enhance_cli.imaging.codecs.isobmff.lost_blocks import check_lost_blocks
 from enhance_cli.imaging.codecs.levels import full_range
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.codecs.stored_image import (
@@ -35,6 +34,8 @@ from enhance_cli.imaging.codecs.stored_image import (
     photo_from_stored,
     with_code_points,
 )
+from enhance_cli.imaging.containers.boxes import brands_of
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata import xmp
 from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.exif import without_orientation
@@ -171,6 +172,6 @@ def _metadata_of(content: bytes, boxes: PictureBoxes) -> Metadata:
         xmp=packet,
         gain_map=gain_map,
         video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(BytesIO(content)) or xmp.names_credentials(packet or b""),
+        credentials=credentials_in_boxes(Source(content)) or xmp.names_credentials(packet or b""),
         unreadable=tuple(too_long),
     )

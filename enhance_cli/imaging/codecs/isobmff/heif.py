@@ -10,8 +10,8 @@ import pillow_heif
 from numpy.typing import NDArray
 
 from enhance_cli.config.apply import Encoding
-from enhance_cli.imaging.codecs.isobmff.boxes import pictures_in, read_picture_boxes
 from enhance_cli.imaging.codecs.isobmff.lost_blocks import check_lost_blocks
+from enhance_cli.imaging.codecs.isobmff.picture_boxes import pictures_in, read_picture_boxes
 from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.photo import Photo

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from io import BytesIO
 from typing import NamedTuple
 
-from enhance_cli.imaging.codecs.isobmff.boxes import boxes
+from enhance_cli.imaging.containers.boxes import boxes
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata import iptc, xmp
 from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
@@ -130,7 +130,7 @@ def read_metadata(content: bytes) -> Metadata:
         dpi=_resolution(header),
         gain_map=xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(BytesIO(content)) or xmp.names_credentials(packet or b""),
+        credentials=credentials_in_boxes(Source(content)) or xmp.names_credentials(packet or b""),
         unreadable=tuple(too_long),
     )
 

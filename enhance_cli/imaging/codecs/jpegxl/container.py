@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import NamedTuple
 
 import imagecodecs
 
-from enhance_cli.imaging.codecs.isobmff.boxes import boxes
 from enhance_cli.imaging.codecs.jpegxl.header import CODESTREAM
+from enhance_cli.imaging.containers.boxes import boxes
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata import xmp
 from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
@@ -73,7 +73,7 @@ def read_contents(content: bytes) -> Contents:
         xmp=packet or None,
         gain_map=gain_map or xmp.names_gain_map(packet or b""),
         video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(BytesIO(content)) or xmp.names_credentials(packet or b""),
+        credentials=credentials_in_boxes(Source(content)) or xmp.names_credentials(packet or b""),
         unreadable=tuple(unreadable),
     )
     return Contents(codestream, metadata)

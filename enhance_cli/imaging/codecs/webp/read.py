@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,23 +14,16 @@ from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import photo_from_decoded, photo_from_image
 from enhance_cli.imaging.codecs.stored_image import SEVERAL_IMAGES
 from enhance_cli.imaging.codecs.webp.decoder import decode_to_the_end
+from enhance_cli.imaging.containers.riff import FIRST_CHUNK, Chunk, riff_chunks
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.file_limits import refuse_costly_file
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 
 _LAST, _CHANGE, _LEAST = 64, 0x5A, 256
 """How many bytes are changed, and how, in chunks of at least so many bytes."""
 
-
-class _Chunk(NamedTuple):
-    """A chunk of a WebP: its name, and where its content lies."""
-
-    name: bytes
-    start: int
-    length: int
-
-    @property
-    def end(self) -> int:
-        return self.start + self.length
+_FRAME_HEADER = 16
+"""Bytes of a frame of an animation in front of its own chunks."""
 
 
 def is_webp(signature: bytes) -> bool:
@@ -58,7 +49,7 @@ def read_webp(
         if getattr(image, "is_animated", False):
             warnings.append(SEVERAL_IMAGES)
         reserve(math.prod(image.size))
-        chunk = _pixels_in(content)
+        chunk = _pixels_in(Source(content))
         photo = _read_pixels(path, content, chunk, image, long_edge, warnings)
         return replace(photo, lossless=chunk is not None and chunk.name == b"VP8L")
 
@@ -66,7 +57,7 @@ def read_webp(
 def _read_pixels(
     path: Path,
     content: bytes,
-    chunk: _Chunk | None,
+    chunk: Chunk | None,
     image: Image.Image,
     long_edge: int | None,
     warnings: list[str],
@@ -79,7 +70,7 @@ def _read_pixels(
     Raises:
         ValueError: It is damaged.
     """
-    if chunk is None or chunk.length < _LEAST:
+    if chunk is None or chunk.end - chunk.start < _LEAST:
         return photo_from_image(image, long_edge, warnings)
     pixels = decode_to_the_end(content, chunk.end, image.size, image.mode)
     if pixels is not None:
@@ -89,7 +80,7 @@ def _read_pixels(
     return photo_from_image(image, long_edge, warnings)
 
 
-def _needs_end(path: Path, content: bytes, chunk: _Chunk, image: Image.Image) -> bool:
+def _needs_end(path: Path, content: bytes, chunk: Chunk, image: Image.Image) -> bool:
     """Whether any pixel changes with the last bytes of the pixel data.
 
     Args:
@@ -109,14 +100,11 @@ def _needs_end(path: Path, content: bytes, chunk: _Chunk, image: Image.Image) ->
     return not np.array_equal(np.asarray(image), after)
 
 
-def _pixels_in(content: bytes) -> _Chunk | None:
+def _pixels_in(source: Source, start: int = FIRST_CHUNK, end: int | None = None) -> Chunk | None:
     """The chunk of the first picture's pixels; None if there is none."""
-    at = 12
-    while at + 8 <= len(content):
-        name, length = struct.unpack_from("<4sI", content, at)
-        if name in {b"VP8 ", b"VP8L"}:
-            return _Chunk(name, at + 8, min(length, len(content) - at - 8))
-        if name == b"ANMF":  # a frame: its chunks follow 16 bytes
-            length = 16
-        at += 8 + length + length % 2
+    for chunk in riff_chunks(source, start, end):
+        if chunk.name in {b"VP8 ", b"VP8L"}:
+            return chunk
+        if chunk.name == b"ANMF":
+            return _pixels_in(source, chunk.start + _FRAME_HEADER, chunk.end)
     return None

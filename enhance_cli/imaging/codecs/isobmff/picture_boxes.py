@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
+
+from enhance_cli.imaging.containers.boxes import boxes, find_boxes
+from enhance_cli.imaging.containers.source import Source
 
 _MAX_ITEMS = 65_536
 """Items that are looked at; large grids have some hundred."""
-
 
 _PICTURES = frozenset({b"hvc1", b"av01", b"avc1"})
 """Items of compressed pixels whose codec has no long rows of zeros."""
@@ -56,31 +56,9 @@ class PictureBoxes(NamedTuple):
         return None
 
 
-def brands_of(signature: bytes) -> tuple[bytes, ...]:
-    """The major and the compatible brands, from the first bytes of a file."""
-    if signature[4:8] != b"ftyp":
-        return ()
-    end = min(int.from_bytes(signature[:4]), len(signature) - 3)
-    return (signature[8:12], *(signature[at : at + 4] for at in range(16, end, 4)))
-
-
 def is_animated(content: bytes) -> bool:
     """Whether a file has frames like a video."""
-    return any(kind == b"moov" for kind, _ in boxes(content))
-
-
-def end_of_boxes(path: Path) -> int:
-    """Where the last box says that it ends, which may lie behind the end of the file."""
-    at = 0
-    with path.open("rb") as file:
-        while len(header := file.read(16)) >= 8:
-            size = int.from_bytes(header[:4])
-            size = int.from_bytes(header[8:]) if size == 1 else size
-            if size < 8:  # up to the end of the file, or damaged
-                return at
-            at += size
-            file.seek(at)
-    return at
+    return any(box.kind == b"moov" for box in find_boxes(Source(content)))
 
 
 def read_picture_boxes(content: bytes) -> PictureBoxes:
@@ -106,45 +84,6 @@ def content_of(item: Item, content: bytes) -> bytes:
 def pictures_in(found: PictureBoxes, content: bytes) -> Iterator[bytes]:
     """The compressed pixels of all pictures, from the bytes of their file."""
     return (content_of(item, content) for item in found.items if item.kind in _PICTURES)
-
-
-def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Type and content of each box."""
-    at = 0
-    while at + 8 <= len(content):
-        size, kind = struct.unpack_from(">I4s", content, at)
-        header = 8
-        if size == 1:
-            size, header = struct.unpack_from(">Q", content, at + 8)[0], 16
-        elif size == 0:  # up to the end
-            size = len(content) - at
-        if size < header:
-            return
-        yield kind, content[at + header : at + size]
-        at += size
-
-
-def box_heads(file: IO[bytes], most: int) -> Iterator[tuple[bytes, bytes]]:
-    """Type of each box of a file, and at most so many bytes from the beginning of its content.
-
-    The pixels, nearly all of the file, are passed over.
-    """
-    at = 0
-    while len(header := file.read(16)) >= 8:
-        size, kind = struct.unpack_from(">I4s", header)
-        start = 8
-        if size == 1:
-            size, start = struct.unpack_from(">Q", header, 8)[0], 16
-        elif size == 0:  # up to the end
-            size = sys.maxsize - at
-        if size < start:
-            return
-        file.seek(at + start)
-        yield kind, file.read(min(most, size - start))
-        at += size
-        if at >= sys.maxsize:  # no file is so long
-            return
-        file.seek(at)
 
 
 def _primary(pitm: bytes) -> int:

@@ -1,0 +1,1 @@
+"""The parts of files: RIFF's chunks, and the boxes of ISO base media files."""
