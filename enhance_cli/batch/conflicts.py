@@ -28,7 +28,7 @@ class Reason(StrEnum):
     NEW = "new"
     REPLACED = "replaces an existing file"
     PHOTO_CHANGED = "the photo has changed"
-    SETTINGS_CHANGED = "settings or weights have changed"
+    SETTINGS_CHANGED = "settings, weights or sidecar have changed"
     RESULT_EMPTY = "the result was empty"
     SIDE_OUTPUT_MISSING = "a comparison or .cube file is missing"
     UP_TO_DATE = "up to date"

@@ -39,6 +39,7 @@ from enhance_cli.config.look_files import Looks
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.garbage import garbage_left_alone
+from enhance_cli.imaging.codecs.raw.sidecar import sidecar_digest
 from enhance_cli.inference.device import pick_device, refuse_unusable_device
 from enhance_cli.inference.weights_file import describe_weights, find_weights
 
@@ -255,7 +256,7 @@ class BatchRunner:
         return self._own_settings_of(photo) + self._series.looks.suffix(photo)
 
     def _own_settings_of(self, photo: Path) -> str:
-        return self._digest.result() + self.looks.digest(photo)
+        return self._digest.result() + self.looks.digest(photo) + sidecar_digest(photo)
 
     def _skipped(self, decisions: tuple[Decision, ...]) -> Iterator[PhotoOutcome]:
         """The outcomes of a run that has nothing to do."""

@@ -181,6 +181,33 @@ def test_coarse_only_needs_weights_with_cenet(tmp_path, run, write_photo):
         run(path, weights=weights, coarse_only=True)
 
 
+def test_a_changed_sidecar_redoes_its_photo(tmp_path, run, write_dng, write_photo):
+    photos = tmp_path / "photos"
+    for name in ("a", "b"):
+        write_dng(photos / f"{name}.dng", np.full((40, 60, 3), 128, np.uint8))
+    write_photo(photos / "c.jpg")
+    packet = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<r:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{}"/>'
+        "</r:RDF></x:xmpmeta>"
+    )
+
+    def done():
+        return [one.input.name for one in run(photos) if one.status is Status.DONE]
+
+    assert done() == ["a.dng", "b.dng", "c.jpg"]
+    for name in ("a.xmp", "c.xmp"):
+        (photos / name).write_text(packet.format(3))
+    assert done() == ["a.dng"] and done() == []
+    (photos / "a.xmp").write_text(packet.format(5))
+    assert done() == ["a.dng"]
+    with Image.open(tmp_path / "out" / "a.jpg") as result:
+        assert b'xmp:Rating="5"' in result.info["xmp"]
+    (photos / "a.xmp").unlink()
+    assert done() == ["a.dng"]
+
+
 def test_a_second_run_processes_only_new_or_changed_photos(tmp_path, run, write_photo):
     photos = tmp_path / "photos"
     for name in ("a", "b", "c"):
@@ -196,7 +223,7 @@ def test_a_second_run_processes_only_new_or_changed_photos(tmp_path, run, write_
         "d.jpg": "new",
     }
     assert {str(one.reason) for one in run(photos, strength=0.5)} == {
-        "settings or weights have changed"
+        "settings, weights or sidecar have changed"
     }
 
 

@@ -122,7 +122,7 @@ def test_only_what_has_changed_is_done_again(
     assert set(found.values()) == {"skipped: up to date"}
     found = reasons("--weights", brightening_weights)
     assert found.pop("A.jpg") == "skipped: output exists and was not written by enhance"
-    assert set(found.values()) == {"done: settings or weights have changed"}
+    assert set(found.values()) == {"done: settings, weights or sidecar have changed"}
     assert results(f"{bucket}/out")["A.jpg"] == b"edited"
 
 
@@ -254,7 +254,7 @@ def two_photos(tmp_path, write_photo, identity_weights, monkeypatch):
 
 
 NEW, KEPT = {"done: new"}, {"skipped: up to date"}
-CHANGED = {"done: settings or weights have changed"}
+CHANGED = {"done: settings, weights or sidecar have changed"}
 FOREIGN = {"skipped: output exists and was not written by enhance"}
 OTHERS = {"skipped: output exists and is that of another photo"}
 
@@ -335,7 +335,7 @@ def test_a_run_over_folders_knows_the_results_of_parts(words, two_photos):
     plain = ("photos", "-o", "r")
     assert {one["reason"] for one in dry_run(*plain)} == {"up to date"}
     changed = dry_run(*plain, "--strength", "0.5")
-    assert {one["reason"] for one in changed} == {"settings or weights have changed"}
+    assert {one["reason"] for one in changed} == {"settings, weights or sidecar have changed"}
     (two_photos / "photos").rename(two_photos / "moved")
     assert {one["reason"] for one in dry_run("moved", "-o", "r")} == {"up to date"}
     (out / "a.jpg").write_bytes(b"edited")

@@ -37,7 +37,7 @@ from enhance_cli.imaging.codecs.png import (
     read_code_points,
     read_png_levels,
 )
-from enhance_cli.imaging.codecs.raw import read_raw, read_raw_exif
+from enhance_cli.imaging.codecs.raw.read import read_raw, read_raw_exif
 from enhance_cli.imaging.codecs.stored_image import (
     HDR_COMPRESSED,
     SEVERAL_IMAGES,

@@ -38,6 +38,9 @@ RAW = frozenset({
 })  # fmt: skip
 """Suffixes of the RAW formats that LibRaw reads."""
 
+SIDECAR = ".xmp"
+"""Suffix of the files that editors write beside RAW files."""
+
 SUFFIXES: dict[Format, frozenset[str]] = {
     "keep": KEPT,
     "jpg": JPEG,
@@ -132,7 +135,8 @@ def photos_below(
         without: Subfolders to skip as well, under whichever name they are found.
         warnings: Gets a line for each folder that cannot be read, or is a link to one elsewhere.
         left_out: Gets those of ``without`` that are there.
-        others: Counts files that are no photos by their suffixes; not hidden ones, nor our own.
+        others: Counts files that are no photos by their suffixes; not hidden ones, sidecars, nor
+            our own.
         walked: Gets the folder and those below it that were looked at.
         inputs: Real paths of folders whose photos are found anyway; no warning tells of links into
             them.
@@ -175,7 +179,9 @@ def photos_below(
             if found:
                 yield here / name
             elif others is not None and not name.startswith(".") and name != LOOK_FILE:
-                others[Path(name).suffix.lower()] += 1
+                suffix = Path(name).suffix.lower()
+                if suffix != SIDECAR:
+                    others[suffix] += 1
 
 
 def _is_within(link: Path, reached: Collection[Path]) -> bool:

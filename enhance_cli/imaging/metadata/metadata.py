@@ -53,6 +53,7 @@ class Metadata:
 NO_METADATA = Metadata()
 
 GAIN_MAP_LOST = "its HDR gain map was left out"
+PACKET_LOST = "its XMP packet cannot be read and was left out"
 CREDENTIALS_LOST = "its content credentials were left out"
 
 
@@ -113,7 +114,7 @@ def _xmp_for_result(
         )
         lost += sorted(private)
     if packet is None:
-        lost.append("its XMP packet cannot be read and was left out")
+        lost.append(PACKET_LOST)
     elif xmp.named_extension(found.xmp) and not parts:
         lost.append("the long part of its XMP is incomplete or cannot be read and was left out")
     return packet, parts

@@ -194,7 +194,9 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(photos, tmp_path, identity
     apply(*arguments)
     assert "skip" in apply(*arguments, "--dry-run").stdout
     planned = json.loads(apply(*arguments, "--dry-run", "--json", "--quality", 80).stdout)
-    assert {one["reason"] for one in planned["photos"]} == {"settings or weights have changed"}
+    assert {one["reason"] for one in planned["photos"]} == {
+        "settings, weights or sidecar have changed"
+    }
 
 
 def test_full_size_and_a_long_edge_exclude_each_other(photos, tmp_path):

@@ -86,7 +86,7 @@ class TestAFile:
         assert statuses(apply, *command) == {"a.jpg": "done: new"}
         assert statuses(apply, *command) == {"a.jpg": "skipped: up to date"}
         changed = statuses(apply, *command, "--strength", "0.5")
-        assert changed == {"a.jpg": "done: settings or weights have changed"}
+        assert changed == {"a.jpg": "done: settings, weights or sidecar have changed"}
         write_photo(photo, GREY + 50)
         assert statuses(apply, *command, "--strength", "0.5") == {
             "a.jpg": "done: the photo has changed"

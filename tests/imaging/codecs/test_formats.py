@@ -1,9 +1,12 @@
+from collections import Counter
+
 import pillow_heif
 import pytest
 from PIL import Image
 
 from enhance_cli.imaging.codecs import formats
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.formats import photos_below
 
 
 @pytest.mark.parametrize(
@@ -67,3 +70,11 @@ def test_a_folder_that_cannot_be_read_is_a_warning(tmp_path):
     warnings = []
     assert list(formats.photos_below(tmp_path / "gone", warnings=warnings)) == []
     assert len(warnings) == 1 and "gone: folder cannot be read" in warnings[0]
+
+
+def test_other_files_are_counted_but_for_sidecars(tmp_path):
+    for name in ("a.nef", "a.xmp", "b.jpg.XMP", "clip.MP4", "notes", ".hidden.mov"):
+        (tmp_path / name).touch()
+    others = Counter()
+    assert [path.name for path in photos_below(tmp_path, others=others)] == ["a.nef"]
+    assert others == {".mp4": 1, "": 1}

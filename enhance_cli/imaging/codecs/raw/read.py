@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rawpy
 from numpy.typing import NDArray
-from piexif import ExifIFD, ImageIFD
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
+from enhance_cli.imaging.codecs.raw.metadata import read_raw_metadata, read_raw_tags
+from enhance_cli.imaging.codecs.raw.xmp import read_sidecar
 from enhance_cli.imaging.codecs.tiff.jpeg_parts import check_jpeg_parts
 from enhance_cli.imaging.codecs.tiff.jpegxl_dng import raw_page, unpacked_dng
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 from enhance_cli.imaging.containers.boxes import brands_of, end_of_boxes
 from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata import exif
-from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
-from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.tiff_tags import (
     DamagedTiffError,
-    TagId,
     end_of_pixels,
     read_directories,
 )
@@ -37,11 +34,8 @@ SRGB_GAMMA = (2.4, 12.92)
 _FUJIFILM, _FUJIFILM_HEADER, _FUJIFILM_PIXELS = b"FUJIFILMCCD-RAW", 108, 100
 """Beginning of a RAF file, and where offset and length of its pixels stand (LibRaw, identify)."""
 
-_NO_DATE = 1970
-"""Year of the date that LibRaw gives if it has found none."""
-
-_MAX_SHORT, _FINEST = 65_536, 10_000
-"""Limit of a SHORT in EXIF, and largest denominator of the fractions that are written."""
+_FLIPS = {1: 0, 3: 3, 6: 6, 8: 5}
+"""LibRaw's ``flip`` for each orientation, as EXIF numbers it, without a mirror."""
 
 _QUARTER_TURNS = {3: 2, 5: 1, 6: 3}
 """Number of counterclockwise quarter turns for each value of LibRaw's ``flip``."""
@@ -59,12 +53,13 @@ def read_raw(
         reserve: Called with the number of the sensor's pixels before they are developed.
 
     Returns:
-        The upright photo with its EXIF.
+        The upright photo with its metadata. A sidecar may say which way is up, and has the XMP.
     """
     warnings: list[str] = []
     if _is_cut_short(path):
         raise ValueError("the file is cut short")
     _check_jpegs(path, warnings)
+    sidecar = read_sidecar(path)
     with _open(path) as raw:
         if raw.raw_type == rawpy.RawType.Flat and not raw.raw_image.any():
             raise ValueError("there is no picture in it")
@@ -72,6 +67,7 @@ def read_raw(
         refuse_too_many_pixels(path, (sizes.width, sizes.height), max_pixels)
         longest = max(sizes.width, sizes.height)
         half = long_edge is not None and longest >= 2 * long_edge
+        turned = None if sidecar.orientation is None else _FLIPS[sidecar.orientation]
         reserve(sizes.raw_width * sizes.raw_height)
         developed = raw.postprocess(
             use_camera_wb=True,
@@ -79,9 +75,11 @@ def read_raw(
             gamma=SRGB_GAMMA,
             output_bps=16,
             half_size=half,
+            user_flip=turned,
         )
-        developed = _crop_border(developed, sizes, 2 if half else 1)
-        metadata = _read_metadata(path, raw)
+        flip = sizes.flip if turned is None else turned
+        developed = _crop_border(developed, sizes, flip, 2 if half else 1)
+        metadata = read_raw_metadata(path, raw, sidecar)
     grey = developed.shape[2] == 1  # a camera without color filters
     pixels = np.repeat(developed, 3, axis=2) if grey else developed
     pixels = resize_pixels(pixels, fit_within(size_of(pixels), long_edge))
@@ -94,7 +92,7 @@ def read_raw_exif(path: Path) -> bytes | exif.Tags | None:
         return read_directories(path)  # piexif would read the whole file
     except DamagedTiffError:
         with _open(path) as raw:
-            return _read_metadata(path, raw).exif
+            return read_raw_tags(path, raw).exif
 
 
 def _open(path: Path) -> rawpy.RawPy:
@@ -139,68 +137,19 @@ def _check_jpegs(path: Path, warnings: list[str]) -> None:
             check_jpeg_parts(page, warnings)
 
 
-def _read_metadata(path: Path, raw: rawpy.RawPy) -> Metadata:
-    """Read the EXIF of the file or else of its preview, a JPEG that often has the same tags.
-
-    Formats older than EXIF, such as Canon's CRW, have neither: LibRaw knows when and how the photo
-    was taken.
-    """
-    try:
-        return _with_tags(path)
-    except exif.ExifError as problem:
-        unreadable = str(problem)  # the file is not built like a TIFF
-    try:
-        preview = raw.extract_thumb().data
-        if isinstance(preview, bytes):
-            return _with_tags(preview)
-    except (rawpy.LibRawError, exif.ExifError):
-        pass
-    tags = _tags_of_libraw(raw)
-    if tags is None:
-        return Metadata(unreadable=(unreadable,))
-    return Metadata(exif=tags, unreadable=("its EXIF cannot be read; date and exposure are kept",))
-
-
-def _with_tags(source: Path | bytes) -> Metadata:
-    damaged: list[TagId] = []
-    tags = exif.read_tags(source, damaged)
-    return Metadata(exif=tags, unreadable=describe_tags(damaged, LEFT_OUT))
-
-
-def _tags_of_libraw(raw: Any) -> exif.Tags | None:
-    """What LibRaw itself has found in the file, as EXIF; None if it knows no date."""
-    found = getattr(raw, "other", None)  # older versions of rawpy have none
-    if found is None or found.timestamp is None or found.timestamp.year <= _NO_DATE:
-        return None
-    date = found.timestamp.strftime("%Y:%m:%d %H:%M:%S").encode()
-    first = {ImageIFD.DateTime: date}
-    exposure: dict[int, Any] = {ExifIFD.DateTimeOriginal: date}
-    if found.artist:
-        first[ImageIFD.Artist] = found.artist.encode()
-    if 0 < found.iso_speed < _MAX_SHORT:
-        exposure[ExifIFD.ISOSpeedRatings] = round(found.iso_speed)
-    for tag, value in (
-        (ExifIFD.ExposureTime, found.shutter_speed),
-        (ExifIFD.FNumber, found.aperture),
-        (ExifIFD.FocalLength, found.focal_length),
-    ):
-        if 0 < value < _MAX_SHORT:
-            exposure[tag] = Fraction(value).limit_denominator(_FINEST).as_integer_ratio()
-    return {"0th": first, "Exif": exposure, "GPS": {}}
-
-
-def _crop_border(developed: NDArray[Any], sizes: Any, scale: int) -> NDArray[Any]:
+def _crop_border(developed: NDArray[Any], sizes: Any, flip: int, scale: int) -> NDArray[Any]:
     """Crop the border that the maker of the camera crops (DefaultCrop in a DNG).
 
     Args:
         developed: ``(H, W, 3)``, upright.
         sizes: LibRaw's sizes, in the orientation of the sensor.
+        flip: LibRaw's ``flip``, by which it was turned upright.
         scale: Factor by which width and height were reduced in developing.
     """
     left = sizes.crop_left_margin - sizes.left_margin
     top = sizes.crop_top_margin - sizes.top_margin
     right, bottom = left + sizes.crop_width, top + sizes.crop_height
-    turns = _QUARTER_TURNS.get(sizes.flip, 0)
+    turns = _QUARTER_TURNS.get(flip, 0)
     sensor = np.rot90(developed, -turns)
     if not (0 <= left < right <= sizes.width and 0 <= top < bottom <= sizes.height):
         return developed

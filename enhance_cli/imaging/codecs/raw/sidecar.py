@@ -1,0 +1,46 @@
+"""XMP sidecars: files in which editors keep what they must not write into a camera's RAW file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from enhance_cli.imaging.codecs.formats import SIDECAR, is_raw
+
+
+def find_sidecar(photo: Path) -> Path | None:
+    """Find the sidecar of a RAW file.
+
+    ``a.nef.xmp``, as darktable and digiKam name it, goes before ``a.xmp``, as Adobe's programs do:
+    the latter may be that of another file.
+
+    Args:
+        photo: The RAW file.
+
+    Returns:
+        None if there is none, or if the photo is no RAW file: others have their XMP within.
+    """
+    if not is_raw(photo):
+        return None
+    candidates = (photo.with_name(name) for name in sidecar_names(photo.name))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def sidecar_names(photo: str) -> tuple[str, ...]:
+    """The names that the sidecar of a RAW file of this name may have, the likeliest last."""
+    stem = photo[: photo.rindex(".")]
+    return tuple(name + suffix for name in (photo, stem) for suffix in (SIDECAR, SIDECAR.upper()))
+
+
+def sidecar_digest(photo: Path) -> str:
+    """Digest of the content of a photo's sidecar; empty if there is none.
+
+    A result is made anew if this has changed.
+    """
+    sidecar = find_sidecar(photo)
+    if sidecar is None:
+        return ""
+    try:
+        return hashlib.sha256(sidecar.read_bytes()).hexdigest()[:16]
+    except OSError:  # reported when the photo is read
+        return ""
