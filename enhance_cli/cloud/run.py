@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -215,7 +216,7 @@ class _Planning:
 
     def _is_own(self, photo: CloudPhoto) -> bool:
         part, parts = self._run.part
-        return parts == 1 or zlib.crc32(photo.key.encode()) % parts == part - 1
+        return parts == 1 or zlib.crc32(os.fsencode(photo.key)) % parts == part - 1
 
     def _earlier_logs(self) -> Iterator[str]:
         """Done logs of all runs, but for those of this plan and of the run's other parts."""

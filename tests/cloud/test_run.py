@@ -415,3 +415,14 @@ def test_what_parts_cannot_do_is_said_in_the_users_words(words, expected):
     told = apply(*words)
     assert told.exit_code == 2 and told.stderr.startswith(f"error: {expected}")
     assert len(told.stderr.splitlines()) == 1
+
+
+def test_a_name_in_another_encoding(two_photos):
+    """Old disks and archives have names that are not UTF-8."""
+    name = os.fsdecode(b"Stra\xdfe.jpg")
+    (two_photos / "photos" / "a.jpg").rename(two_photos / "photos" / name)
+    for part in ("1/2", "2/2"):
+        told = apply("photos", "-o", "r", "--shard", part)
+        assert told.exit_code == 0, told.output
+    assert set(results("r")) == {name, "sub/b.png"}
+    assert {one["reason"] for one in dry_run("photos", "-o", "r")} == {"up to date"}
