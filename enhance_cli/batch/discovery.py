@@ -114,13 +114,14 @@ def _candidates(
             else:
                 yield InputPhoto(given, Path(given.name))
         else:
-            there = os.path.lexists(given)
-            kind = (
-                "neither a file nor a folder"
-                if there
-                else why_missing(given, "no such file or folder")
-            )
-            raise UsageError(f"{given}: {kind}")
+            raise UsageError(f"{given}: {why_no_input(given)}")
+
+
+def why_no_input(path: Path) -> str:
+    """Why a path that is neither a file nor a folder cannot be an input, in words."""
+    if os.path.lexists(path):
+        return "neither a file nor a folder"
+    return why_missing(path, "no such file or folder")
 
 
 def without_own_results(config: ApplyConfig) -> ApplyConfig:

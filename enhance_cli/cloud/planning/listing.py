@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from enhance_cli.atomic_write import identity
-from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
+from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders, why_no_input
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.places import local_path, open_store
 from enhance_cli.cloud.planning.earlier_results import ResultsAmongPhotos, results_among_photos
@@ -88,10 +89,10 @@ def _as_key(prefix: Path) -> str:
 def _open(place: str) -> Input:
     path = local_path(place)
     if path is not None:
-        if not path.exists():
-            raise UsageError(f"{place}: no such file or folder")
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112, no error if a folder above may not be read
             return Input(place, open_store(place), None)
+        if not os.path.isfile(path):  # noqa: PTH113, likewise
+            raise UsageError(f"{place}: {why_no_input(path)}")
         return Input(place, open_store(str(path.parent)), path.name)
     store = open_store(place)
     folder, _, name = store.url.rpartition("/")
@@ -127,6 +128,7 @@ class Listing:
         patterns = tuple(_without_root(pattern, roots) for pattern in exclude)
         local = tuple(path for path in (local_path(one.place) for one in inputs) if path)
         self._exclusion = Exclusion(patterns, local) if exclude else None
+        self._folders = {Path(os.path.realpath(path)) for path in local if os.path.isdir(path)}  # noqa: PTH112
         self._earlier: dict[int, ResultsAmongPhotos] = {}
         self._identity = cache(identity)
         self._first: dict[int, int] = {}
@@ -207,7 +209,7 @@ class Listing:
             yield stored
         elif isinstance(one.store, LocalFolder):
             out = [self._out.folder] if isinstance(self._out, LocalFolder) else []
-            yield from one.store.photos(out)
+            yield from one.store.photos(out, self._folders)
             self.others += one.store.others
             self.warnings += one.store.warnings
         else:
