@@ -50,7 +50,8 @@ def discover_photos(
     left_out = [] if left_out is None else left_out
     results = [] if results is None else results
     found = list(_without_repeats(_candidates(config, warnings, left_out, others, results)))
-    exclusion = Exclusion(config.exclude, config.inputs)
+    folders = {path if _is_dir(path) else path.parent for path in config.inputs}
+    exclusion = Exclusion(config.exclude, folders)
     included = [photo for photo in found if not exclusion.fits(photo)]
     warnings += exclusion.unused()
     kept = _without_second_of_pair(included, config.pairs)
@@ -181,12 +182,15 @@ class Exclusion:
     path as it was given; what fits a folder leaves out all that is in it. ``**/`` stands for any
     number of folders, also none. A name or path that is written out is fitted as well, whatever
     signs it has.
+
+    Args:
+        patterns: The patterns.
+        folders: The input folders, and those of photos that were named one by one.
     """
 
-    def __init__(self, patterns: tuple[str, ...], inputs: tuple[Path, ...]) -> None:
-        folders = {path if _is_dir(path) else path.parent for path in inputs}
+    def __init__(self, patterns: tuple[str, ...], folders: Iterable[Path]) -> None:
         self._patterns = {pattern: _variants(_plain(pattern)) for pattern in patterns}
-        self._below = {
+        self._below: dict[Path, dict[str, set[str]]] = {
             folder: {pattern: _variants_below(folder, pattern) for pattern in patterns}
             for folder in folders
         }
@@ -200,17 +204,14 @@ class Exclusion:
         fitting = [
             pattern
             for pattern, variants in self._patterns.items()
-            if _any_fits(variants, names) or self._fits_below(pattern, photo.path, roots, names)
+            if _any_fits(variants, names) or self._fits_below(pattern, photo.path, roots)
         ]
         for pattern in fitting:
             self._unused.pop(pattern, None)
         return bool(fitting)
 
-    def _fits_below(self, pattern: str, photo: Path, roots: list[Path], names: list[str]) -> bool:
+    def _fits_below(self, pattern: str, photo: Path, roots: list[Path]) -> bool:
         """Whether a path as it was given fits a photo."""
-        if not roots:  # its path is that in a store
-            below = set().union(*(variants[pattern] for variants in self._below.values()))
-            return _any_fits(below - {"."}, names)
         for root in roots:
             variants = self._below[root][pattern]
             if variants:
@@ -244,7 +245,7 @@ def _variants(pattern: str) -> set[str]:
 
 def _variants_below(folder: Path, pattern: str) -> set[str]:
     """The forms in which a pattern that begins with an input folder fits paths below it."""
-    plain = _plain(pattern)
+    plain = Path(_plain(pattern)).as_posix()
     written = {plain, Path(os.path.abspath(plain)).as_posix()}  # noqa: PTH100, as it is typed
     if os.path.lexists(plain):
         written.add(Path(os.path.realpath(plain)).as_posix())

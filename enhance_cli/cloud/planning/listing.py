@@ -13,7 +13,7 @@ from typing import NamedTuple
 from enhance_cli.atomic_write import identity
 from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders, why_no_input
 from enhance_cli.cloud.local_folder import LocalFolder
-from enhance_cli.cloud.places import local_path, open_store
+from enhance_cli.cloud.places import is_url, local_path, open_store, url_of
 from enhance_cli.cloud.planning.earlier_results import ResultsAmongPhotos, results_among_photos
 from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.look_files import NAME as LOOK_FILE
@@ -124,11 +124,13 @@ class Listing:
     def __init__(self, inputs: list[Input], out: Store, exclude: tuple[str, ...]) -> None:
         self._inputs = inputs
         self._out = out
-        roots = [f"{one.store.url}/" for one in inputs]
-        patterns = tuple(_without_root(pattern, roots) for pattern in exclude)
-        local = tuple(path for path in (local_path(one.place) for one in inputs) if path)
-        self._exclusion = Exclusion(patterns, local) if exclude else None
-        self._folders = {Path(os.path.realpath(path)) for path in local if os.path.isdir(path)}  # noqa: PTH112
+        patterns = tuple(map(_pattern, exclude))
+        roots = [_path(one.store) for one in inputs]
+        self._exclusion = Exclusion(patterns, roots) if exclude else None
+        folders = (one.store for one in inputs if one.photo is None)
+        self._folders = {
+            Path(os.path.realpath(one.folder)) for one in folders if isinstance(one, LocalFolder)
+        }
         self._earlier: dict[int, ResultsAmongPhotos] = {}
         self._identity = cache(identity)
         self._first: dict[int, int] = {}
@@ -258,7 +260,7 @@ class Listing:
         folder = f"{one.folder}/{folders}" if one.folder and folders else one.folder or folders
         if self._exclusion is not None:
             relative = PurePosixPath(folder, name)
-            if self._exclusion.fits(InputPhoto(Path(key), Path(relative))):
+            if self._exclusion.fits(InputPhoto(_path(one.store) / key, Path(relative))):
                 self.excluded += 1
                 return None
         return Found(source, stored, folder, name)
@@ -306,5 +308,13 @@ def _is_hidden(key: str) -> bool:
     return "/" in key and not SYSTEM_FOLDERS.isdisjoint(key.split("/")[:-1])
 
 
-def _without_root(pattern: str, roots: list[str]) -> str:
-    return next((pattern.removeprefix(root) for root in roots if pattern.startswith(root)), pattern)
+def _path(store: Store) -> Path:
+    """The path of a folder, or what pathlib makes of its URL."""
+    return store.folder if isinstance(store, LocalFolder) else Path(store.url)
+
+
+def _pattern(pattern: str) -> str:
+    """A pattern as it fits paths, if it is a URL."""
+    if not is_url(Path(pattern)):
+        return pattern
+    return str(local_path(pattern) or Path(url_of(pattern) or pattern))
