@@ -14,7 +14,7 @@ from enhance_cli.atomic_write import Identity, identity, why_missing
 from enhance_cli.config.apply import ApplyConfig, RawPairs
 from enhance_cli.errors import NoPhotosError, UsageError
 from enhance_cli.imaging.codecs.formats import HEIF, JPEG, is_raw, photos_below
-from enhance_cli.run_records import EarlierResults
+from enhance_cli.run_records import EarlierResults, NamedResults, PlacesOfPhotos
 
 
 class InputPhoto(NamedTuple):
@@ -92,25 +92,23 @@ def _candidates(
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
     inputs = {Path(os.path.realpath(path)) for path in prefixes}
-    beside: dict[Path, EarlierResults] = {}
+    photos = PlacesOfPhotos(config.inputs)
+    named = NamedResults(photos, beside=config.out is None)
     for given in config.inputs:
         if _is_dir(given):
             folders: list[Path] = []
             found = list(
                 photos_below(given, written_to, warnings, left_out, others, folders, inputs)
             )
-            earlier = EarlierResults(given, [*folders, *left_out], config.out)
+            outputs = left_out if config.out is None else [*left_out, config.out]
+            earlier = EarlierResults(given, folders, outputs, photos)
             for path in found:
                 if earlier.include(path):
                     results.append(path)
                 else:
                     yield InputPhoto(path, prefixes[given] / path.relative_to(given))
         elif os.path.isfile(given):  # noqa: PTH113, see below
-            # Shells name all files of a folder; who wants one result in another folder names it.
-            folder = given.parent
-            if config.out is None and folder not in beside:
-                beside[folder] = EarlierResults(folder)
-            if config.out is None and beside[folder].include(given):
+            if named.include(given):
                 results.append(given)
             else:
                 yield InputPhoto(given, Path(given.name))
@@ -131,19 +129,24 @@ def without_own_results(config: ApplyConfig) -> ApplyConfig:
     Where ``*`` names the photos, it names the results of the first run in the second. A folder that
     holds anything else stays: whoever wrote it by mistake must be told.
     """
-    written = {identity(place) for place in (config.out, config.compare, config.lut) if place}
-    others = tuple(
-        given
-        for given in config.inputs
-        if not (_is_dir(given) and identity(given) in written and _holds_results(given, config.out))
-    )
+    written = [place for place in (config.out, config.compare, config.lut) if place]
+    others = tuple(given for given in config.inputs if not holds_own_results(given, written))
     return replace(config, inputs=others) if others else config
 
 
-def _holds_results(folder: Path, out: Path | None) -> bool:
-    """Whether all photos in a folder are results of earlier runs."""
-    earlier = EarlierResults(folder.parent, [folder], out)
-    return all(earlier.include(path) for path in photos_below(folder))
+def holds_own_results(given: Path, written: Collection[Path]) -> bool:
+    """Whether an input is a folder that the run writes to, and all photos in it are results.
+
+    Args:
+        given: The input.
+        written: The folders that the run writes to.
+    """
+    if not _is_dir(given) or identity(given) not in {identity(place) for place in written}:
+        return False
+    folders: list[Path] = []
+    found = list(photos_below(given, walked=folders))
+    earlier = EarlierResults(given.parent, folders, written)
+    return all(earlier.know(path) for path in found)
 
 
 def _is_dir(path: Path) -> bool:

@@ -228,23 +228,6 @@ def test_a_result_with_another_name_is_no_original(names):
     assert told.exit_code == 0 and "3 to write" in told.stderr
 
 
-@pytest.mark.parametrize(
-    "place",
-    ["gone", "gone/a.jpg", "dangling.jpg", "loop.jpg", "mine.jpg/a.jpg", "x" * 300],
-    ids=lambda place: place[:15],
-)
-def test_why_there_is_no_input(place, names):
-    """In the words of a run over folders."""
-    (names / "mine.jpg").write_bytes(b"mine")
-    (names / "dangling.jpg").symlink_to("gone.jpg")
-    (names / "loop.jpg").symlink_to("loop.jpg")
-    expected = apply("photos", place, "-o", "r")
-    assert (expected.exit_code, len(expected.stderr.splitlines())) == (2, 1)
-    for more in (("--shard", "1/1"), ("--shard", "1/1", "-n")):
-        told = apply("photos", place, "-o", "r", *more)
-        assert (told.exit_code, told.stderr) == (2, expected.stderr)
-
-
 def test_a_link_to_another_input_causes_no_warning(names, identity_weights):
     (names / "more").mkdir()
     (names / "more" / "d.jpg").write_bytes(b"d")
