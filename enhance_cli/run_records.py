@@ -1,22 +1,27 @@
 """The records of results: what runs note of the files that they write, and how it is read.
 
-They lie in hidden files beside the results, a line of JSON for each. Whoever looks for photos reads
-them, to tell photos from results.
+They lie in hidden files beside the results, a line of JSON for each, and those of parts of runs in
+a hidden folder. Whoever looks for photos reads them, to tell photos from results.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePath
 from typing import Any
 
 from enhance_cli.atomic_write import FileSignature, open_own_file
 
 NAME = ".enhance-run.jsonl"
+
+SHARDS = ".enhance"
+"""Folder for what runs over stores, and parts of runs, note; :mod:`enhance_cli.cloud` fills it."""
 
 _SAMPLE = 2**16
 """Bytes at either end of a photo that tell it from others."""
@@ -134,29 +139,78 @@ def content_digest(photo: Path) -> str | None:
     return digest.hexdigest()[:16]
 
 
+class PlacesOfPhotos:
+    """Where the photos of a run are, as records name it.
+
+    Args:
+        inputs: The files and folders that the user named. They are looked at when it is first asked
+            for a record.
+    """
+
+    def __init__(self, inputs: Iterable[Path] = ()) -> None:
+        self._inputs = tuple(inputs)
+
+    def include(self, folder: str, name: str) -> bool:
+        """Whether a photo is in a folder of the run, or was named.
+
+        Args:
+            folder: Digest of the path of its folder.
+            name: Its name.
+        """
+        return folder in self._folders or (folder, name) in self._files
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        roots = [path for path in self._inputs if os.path.isdir(path)]  # noqa: PTH112
+        walked = (folder for root in roots for folder, _, _ in os.walk(root))
+        return frozenset(folder_digest(Path(folder, "photo")) for folder in walked)
+
+    @cached_property
+    def _files(self) -> frozenset[tuple[str, str]]:
+        return frozenset((folder_digest(path), path.name) for path in self._inputs)
+
+
 class EarlierResults:
     """The results that earlier runs have put among the photos, or that were moved there since.
 
-    Who names the folder of a run's results as an input wants them to be retouched. Only results
-    beside their photos, and what was written for these, are none of the photos even then.
+    Who names the folder of a run's results as an input wants them to be retouched, unless their
+    photos are among the inputs, too. Only results beside their photos, and what was written for
+    these, are none of the photos even then.
 
     Args:
         given: The input folder.
         folders: The folders below it, and itself.
-        out: The output folder of the run, whose records tell of comparisons elsewhere.
+        outputs: The folders that the run writes to; their records tell of comparisons elsewhere,
+            and of results that were moved.
+        photos: Where the photos of the run are.
+        beside: Whether results beside photos count even if their photos are not among the inputs.
     """
 
-    def __init__(self, given: Path, folders: Iterable[Path] = (), out: Path | None = None) -> None:
+    def __init__(
+        self,
+        given: Path,
+        folders: Iterable[Path] = (),
+        outputs: Iterable[Path] = (),
+        photos: PlacesOfPhotos | None = None,
+        beside: bool = True,
+    ) -> None:
         self._real: dict[Path, str] = {}
         self._at: dict[str, list[Record]] = {}
         self._states: set[tuple[int, int, int]] = set()
+        photos = photos or PlacesOfPhotos()
+
+        def counts(record: Record) -> bool:
+            return (beside and record.beside) or photos.include(record.folder, record.input)
+
         for folder in (given, *given.parents):
-            self._add(folder, [record for record in records_in(folder) if record.beside])
+            self._add(folder, filter(counts, records_in(folder)))
+        self._add(given, filter(counts, records_of_shards(given)))
         for folder in folders:
             if folder != given:
+                self.look_into(folder)
+        for folder in outputs:
+            if not self._is_below(given, folder):
                 self._add(folder, records_in(folder))
-        if out is not None and not self._is_below(given, out):
-            self._add(out, records_in(out))
 
     def include(self, path: Path) -> bool:
         """Whether a file is such a result.
@@ -166,7 +220,7 @@ class EarlierResults:
         """
         if not self._at:
             return False
-        recorded = self._at.get(f"{self._real_path(path.parent)}{os.sep}{path.name}", ())
+        recorded = self._recorded(path)
         if any(record.beside for record in recorded):
             return True
         try:
@@ -178,9 +232,17 @@ class EarlierResults:
             return True
         return (state.st_size, state.st_mtime_ns, state.st_ino) in self._states
 
+    def know(self, path: Path) -> bool:
+        """Whether a file is such a result, or was one before somebody edited it."""
+        return bool(self._recorded(path)) or self.include(path)
+
     def look_into(self, folder: Path) -> None:
         """Read the records of another folder below the input."""
         self._add(folder, records_in(folder))
+        self._add(folder, records_of_shards(folder))
+
+    def _recorded(self, path: Path) -> list[Record]:
+        return self._at.get(f"{self._real_path(path.parent)}{os.sep}{path.name}", [])
 
     def _add(self, folder: Path, records: Iterable[Record]) -> None:
         real = self._real_path(folder)
@@ -198,6 +260,29 @@ class EarlierResults:
         if folder not in self._real:
             self._real[folder] = os.path.realpath(folder).rstrip(os.sep)
         return self._real[folder]
+
+
+class NamedResults:
+    """The results of earlier runs among photos that are named one by one.
+
+    Shells name all files of a folder. Who wants a result to be retouched names it without its
+    photo.
+
+    Args:
+        photos: Where the photos of the run are.
+        beside: As for :class:`EarlierResults`.
+    """
+
+    def __init__(self, photos: PlacesOfPhotos, beside: bool) -> None:
+        self._photos, self._beside = photos, beside
+        self._in: dict[Path, EarlierResults] = {}
+
+    def include(self, path: Path) -> bool:
+        """Whether a file is such a result."""
+        folder = path.parent
+        if folder not in self._in:
+            self._in[folder] = EarlierResults(folder, photos=self._photos, beside=self._beside)
+        return self._in[folder].include(path)
 
 
 def line_of(record: Record) -> bytes:
@@ -239,3 +324,40 @@ def _signature(values: dict[str, Any]) -> FileSignature:
     if not numbers:
         raise TypeError("not a number")
     return FileSignature(size, modified, inode)
+
+
+def records_of_shards(folder: Path) -> list[Record]:
+    """What parts of runs have noted of results in a folder, the oldest first."""
+    noted: list[dict[str, Any]] = []
+    for log in (folder / SHARDS).glob("*/done/*/*/*.json"):
+        with contextlib.suppress(OSError, *MALFORMED):
+            content = log.read_bytes() if log.is_file() else b"{}"
+            noted += (one for one in json.loads(content)["records"] if one.get("version"))
+    with contextlib.suppress(*MALFORMED):
+        noted.sort(key=lambda one: float(one.get("ended", 0)))
+    return [record for record in map(_of_shard, noted) if record is not None]
+
+
+def _of_shard(values: dict[str, Any]) -> Record | None:
+    """A record from a done log; None for one that describes no file."""
+    with contextlib.suppress(*MALFORMED):
+        return record_from(
+            {
+                "input": PurePath(values["input"]).name,
+                "folder": values.get("folder", ""),
+                "source": _noted(values["source"]),
+                "content": values.get("content"),
+                "settings": values["settings"],
+                "output": values["output"],
+                "result": _noted(values["version"]),
+            }
+        )
+    return None
+
+
+def _noted(version: str) -> dict[str, int] | None:
+    """The signature of a file from a done log; None if that is about an object in a store."""
+    size, _, modified = version.partition("-")
+    with contextlib.suppress(ValueError):
+        return {"size": int(size), "modified": int(modified)}
+    return None

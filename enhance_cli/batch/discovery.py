@@ -14,7 +14,7 @@ from enhance_cli.atomic_write import Identity, identity, why_missing
 from enhance_cli.config.apply import ApplyConfig, RawPairs
 from enhance_cli.errors import NoPhotosError, UsageError
 from enhance_cli.imaging.codecs.formats import HEIF, JPEG, is_raw, photos_below
-from enhance_cli.run_records import EarlierResults
+from enhance_cli.run_records import EarlierResults, NamedResults, PlacesOfPhotos
 
 
 class InputPhoto(NamedTuple):
@@ -50,7 +50,8 @@ def discover_photos(
     left_out = [] if left_out is None else left_out
     results = [] if results is None else results
     found = list(_without_repeats(_candidates(config, warnings, left_out, others, results)))
-    exclusion = Exclusion(config.exclude, config.inputs)
+    folders = {path if _is_dir(path) else path.parent for path in config.inputs}
+    exclusion = Exclusion(config.exclude, folders)
     included = [photo for photo in found if not exclusion.fits(photo)]
     warnings += exclusion.unused()
     kept = _without_second_of_pair(included, config.pairs)
@@ -91,36 +92,35 @@ def _candidates(
     written_to = [folder for folder in (config.out, config.compare, config.lut) if folder]
     prefixes = _prefixes([path for path in config.inputs if _is_dir(path)])
     inputs = {Path(os.path.realpath(path)) for path in prefixes}
-    beside: dict[Path, EarlierResults] = {}
+    photos = PlacesOfPhotos(config.inputs)
+    named = NamedResults(photos, beside=config.out is None)
     for given in config.inputs:
         if _is_dir(given):
             folders: list[Path] = []
             found = list(
                 photos_below(given, written_to, warnings, left_out, others, folders, inputs)
             )
-            earlier = EarlierResults(given, [*folders, *left_out], config.out)
+            outputs = left_out if config.out is None else [*left_out, config.out]
+            earlier = EarlierResults(given, folders, outputs, photos)
             for path in found:
                 if earlier.include(path):
                     results.append(path)
                 else:
                     yield InputPhoto(path, prefixes[given] / path.relative_to(given))
         elif os.path.isfile(given):  # noqa: PTH113, see below
-            # Shells name all files of a folder; who wants one result in another folder names it.
-            folder = given.parent
-            if config.out is None and folder not in beside:
-                beside[folder] = EarlierResults(folder)
-            if config.out is None and beside[folder].include(given):
+            if named.include(given):
                 results.append(given)
             else:
                 yield InputPhoto(given, Path(given.name))
         else:
-            there = os.path.lexists(given)
-            kind = (
-                "neither a file nor a folder"
-                if there
-                else why_missing(given, "no such file or folder")
-            )
-            raise UsageError(f"{given}: {kind}")
+            raise UsageError(f"{given}: {why_no_input(given)}")
+
+
+def why_no_input(path: Path) -> str:
+    """Why a path that is neither a file nor a folder cannot be an input, in words."""
+    if os.path.lexists(path):
+        return "neither a file nor a folder"
+    return why_missing(path, "no such file or folder")
 
 
 def without_own_results(config: ApplyConfig) -> ApplyConfig:
@@ -129,19 +129,24 @@ def without_own_results(config: ApplyConfig) -> ApplyConfig:
     Where ``*`` names the photos, it names the results of the first run in the second. A folder that
     holds anything else stays: whoever wrote it by mistake must be told.
     """
-    written = {identity(place) for place in (config.out, config.compare, config.lut) if place}
-    others = tuple(
-        given
-        for given in config.inputs
-        if not (_is_dir(given) and identity(given) in written and _holds_results(given, config.out))
-    )
+    written = [place for place in (config.out, config.compare, config.lut) if place]
+    others = tuple(given for given in config.inputs if not holds_own_results(given, written))
     return replace(config, inputs=others) if others else config
 
 
-def _holds_results(folder: Path, out: Path | None) -> bool:
-    """Whether all photos in a folder are results of earlier runs."""
-    earlier = EarlierResults(folder.parent, [folder], out)
-    return all(earlier.include(path) for path in photos_below(folder))
+def holds_own_results(given: Path, written: Collection[Path]) -> bool:
+    """Whether an input is a folder that the run writes to, and all photos in it are results.
+
+    Args:
+        given: The input.
+        written: The folders that the run writes to.
+    """
+    if not _is_dir(given) or identity(given) not in {identity(place) for place in written}:
+        return False
+    folders: list[Path] = []
+    found = list(photos_below(given, walked=folders))
+    earlier = EarlierResults(given.parent, folders, written)
+    return all(earlier.know(path) for path in found)
 
 
 def _is_dir(path: Path) -> bool:
@@ -180,12 +185,15 @@ class Exclusion:
     path as it was given; what fits a folder leaves out all that is in it. ``**/`` stands for any
     number of folders, also none. A name or path that is written out is fitted as well, whatever
     signs it has.
+
+    Args:
+        patterns: The patterns.
+        folders: The input folders, and those of photos that were named one by one.
     """
 
-    def __init__(self, patterns: tuple[str, ...], inputs: tuple[Path, ...]) -> None:
-        folders = {path if _is_dir(path) else path.parent for path in inputs}
+    def __init__(self, patterns: tuple[str, ...], folders: Iterable[Path]) -> None:
         self._patterns = {pattern: _variants(_plain(pattern)) for pattern in patterns}
-        self._below = {
+        self._below: dict[Path, dict[str, set[str]]] = {
             folder: {pattern: _variants_below(folder, pattern) for pattern in patterns}
             for folder in folders
         }
@@ -199,17 +207,14 @@ class Exclusion:
         fitting = [
             pattern
             for pattern, variants in self._patterns.items()
-            if _any_fits(variants, names) or self._fits_below(pattern, photo.path, roots, names)
+            if _any_fits(variants, names) or self._fits_below(pattern, photo.path, roots)
         ]
         for pattern in fitting:
             self._unused.pop(pattern, None)
         return bool(fitting)
 
-    def _fits_below(self, pattern: str, photo: Path, roots: list[Path], names: list[str]) -> bool:
+    def _fits_below(self, pattern: str, photo: Path, roots: list[Path]) -> bool:
         """Whether a path as it was given fits a photo."""
-        if not roots:  # its path is that in a store
-            below = set().union(*(variants[pattern] for variants in self._below.values()))
-            return _any_fits(below - {"."}, names)
         for root in roots:
             variants = self._below[root][pattern]
             if variants:
@@ -243,7 +248,7 @@ def _variants(pattern: str) -> set[str]:
 
 def _variants_below(folder: Path, pattern: str) -> set[str]:
     """The forms in which a pattern that begins with an input folder fits paths below it."""
-    plain = _plain(pattern)
+    plain = Path(_plain(pattern)).as_posix()
     written = {plain, Path(os.path.abspath(plain)).as_posix()}  # noqa: PTH100, as it is typed
     if os.path.lexists(plain):
         written.add(Path(os.path.realpath(plain)).as_posix())

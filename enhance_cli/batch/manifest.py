@@ -12,8 +12,7 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -32,18 +31,14 @@ from enhance_cli.batch.unfinished import NAME as UNFINISHED
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import OutputError
 from enhance_cli.run_records import (
-    MALFORMED,
     NAME,
     Origin,
     Record,
     content_of,
     line_of,
     parsed,
-    record_from,
+    records_of_shards,
 )
-
-SHARDS = ".enhance"
-"""Folder for what runs over stores, and parts of runs, note; :mod:`enhance_cli.cloud` fills it."""
 
 _SUPERSEDED = 64
 """Number of superseded records beyond which they are removed, if they are also the majority."""
@@ -211,7 +206,7 @@ class Manifest:
                 self._records.setdefault(record.output, []).append(record)
 
     def _add_those_of_shards(self) -> None:
-        for record in _of_shards(self.folder):
+        for record in records_of_shards(self.folder):
             self._records.setdefault(record.output, []).append(record)
 
     def _append(self, line: bytes) -> None:
@@ -264,43 +259,6 @@ def fitting(output: Path, records: list[Record]) -> Record | None:
     equal = [record for record in records if record.result == found]
     same_inode = [record for record in equal if record.inode == state.st_ino]
     return (same_inode or equal or [None])[-1]
-
-
-def _of_shards(folder: Path) -> list[Record]:
-    """What parts of runs have noted of results in a folder, the oldest first."""
-    noted: list[dict[str, Any]] = []
-    for log in (folder / SHARDS).glob("*/done/*/*/*.json"):
-        with contextlib.suppress(OSError, *MALFORMED):
-            content = log.read_bytes() if log.is_file() else b"{}"
-            noted += (one for one in json.loads(content)["records"] if one.get("version"))
-    with contextlib.suppress(*MALFORMED):
-        noted.sort(key=lambda one: float(one.get("ended", 0)))
-    return [record for record in map(_of_shard, noted) if record is not None]
-
-
-def _of_shard(values: dict[str, Any]) -> Record | None:
-    """A record from a done log; None for one that describes no file."""
-    with contextlib.suppress(*MALFORMED):
-        return record_from(
-            {
-                "input": PurePath(values["input"]).name,
-                "folder": values.get("folder", ""),
-                "source": _noted(values["source"]),
-                "content": values.get("content"),
-                "settings": values["settings"],
-                "output": values["output"],
-                "result": _noted(values["version"]),
-            }
-        )
-    return None
-
-
-def _noted(version: str) -> dict[str, int] | None:
-    """The signature of a file from a done log; None if that is about an object in a store."""
-    size, _, modified = version.partition("-")
-    with contextlib.suppress(ValueError):
-        return {"size": int(size), "modified": int(modified)}
-    return None
 
 
 class _InRun(Publisher):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import threading
 from typing import NamedTuple
 
@@ -201,7 +202,7 @@ def label(source: Source, version: str, settings: str) -> str:
 
 
 def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
 def parse_label(text: str | None) -> tuple[str, str, str] | None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from heapq import nsmallest
 from pathlib import Path
 
@@ -55,9 +55,10 @@ class LocalFolder:
         """See :meth:`Store.name`."""
         return f"{self.url}/{key}" if self.url.startswith("file:") else str(self.folder / key)
 
-    def photos(self, without: list[Path]) -> Iterator[StoredObject]:
-        """The photos, in the order of a run over folders."""
-        for path in photos_below(self.folder, without, self.warnings, None, self.others):
+    def photos(self, without: list[Path], inputs: Collection[Path]) -> Iterator[StoredObject]:
+        """The photos, in the order of a run over folders; see :func:`photos_below`."""
+        warnings, others = self.warnings, self.others
+        for path in photos_below(self.folder, without, warnings, None, others, inputs=inputs):
             found = _stored(path, path.relative_to(self.folder).as_posix())
             if found is not None:
                 yield found

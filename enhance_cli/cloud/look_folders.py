@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from enhance_cli.cloud.local_folder import LocalFolder
-from enhance_cli.cloud.planning.listing import Input
+from enhance_cli.cloud.planning.inputs import Input
 from enhance_cli.cloud.records import Record
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from enhance_cli.batch.manifest import SHARDS
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import Store, StoredObject
+from enhance_cli.run_records import SHARDS
 
 ROOT = SHARDS
 """Folder below the output for plans and done logs."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -30,7 +31,9 @@ from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.output_paths import passed_over
 from enhance_cli.batch.runner import refuse_missing_cenet
 from enhance_cli.cloud.places import open_store, url_of
-from enhance_cli.cloud.planning.listing import Input, Listing, open_inputs
+from enhance_cli.cloud.planning.earlier_results import without_own_results
+from enhance_cli.cloud.planning.inputs import Input, open_inputs
+from enhance_cli.cloud.planning.listing import Listing
 from enhance_cli.cloud.planning.names import NameSettler
 from enhance_cli.cloud.planning.originals import PlacesOfPhotos, places_of_photos
 from enhance_cli.cloud.records import ROOT, RecordIndex
@@ -215,7 +218,7 @@ class _Planning:
 
     def _is_own(self, photo: CloudPhoto) -> bool:
         part, parts = self._run.part
-        return parts == 1 or zlib.crc32(photo.key.encode()) % parts == part - 1
+        return parts == 1 or zlib.crc32(os.fsencode(photo.key)) % parts == part - 1
 
     def _earlier_logs(self) -> Iterator[str]:
         """Done logs of all runs, but for those of this plan and of the run's other parts."""
@@ -257,9 +260,12 @@ def prepare_run(
     refuse_unusable_device(config.device)
     weights = describe_weights(find_weights(config.weights))
     refuse_missing_cenet(config, weights.config)
-    results, opened = open_store(out), open_inputs(places)
-    for store in (results, *(one.store for one in opened)):
-        store.check()
+    results = open_store(out)
+    results.check()
+    places = without_own_results(places, results)
+    opened = open_inputs(places)
+    for one in opened:
+        one.store.check()
     _refuse_same(opened, results)
     settings = settings_digest(config, weights.path)
     text = json.dumps([places, settings, config.exclude, config.pairs, config.look_files])

@@ -32,7 +32,7 @@ from enhance_cli.cloud.decisions import Judge, Verdict, label
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.look_folders import PhotoFiles
 from enhance_cli.cloud.places import open_store
-from enhance_cli.cloud.planning.listing import open_inputs
+from enhance_cli.cloud.planning.inputs import open_inputs
 from enhance_cli.cloud.planning.originals import places_of_photos
 from enhance_cli.cloud.records import DoneLog, Record, Records, read_logs
 from enhance_cli.cloud.run import CloudRun

@@ -4,7 +4,12 @@ from pathlib import Path
 import pytest
 
 from enhance_cli.atomic_write import FileSignature
-from enhance_cli.batch.discovery import discover_photos
+from enhance_cli.batch.discovery import (
+    InputPhoto,
+    discover_photos,
+    holds_own_results,
+    without_own_results,
+)
 from enhance_cli.batch.manifest import Manifest
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
@@ -261,3 +266,76 @@ class TestResultsAmongThePhotos:
         retouched = root / "retouched"
         assert self.found_with(retouched, tmp_path / "r") == (["a.jpg", "day/b.jpg"], 0)
         assert self.found_with(retouched / "day", tmp_path / "r") == (["b.jpg"], 0)
+
+    @pytest.mark.parametrize("out", ["in", "in/day", "in/r", "elsewhere"])
+    def test_their_photos_are_among_the_inputs(self, touch, tmp_path, out):
+        """Then not even who names their folder wants them to be retouched."""
+        root = touch("day/a.jpg", "day/b.jpg")
+        results = tmp_path / out
+        self.write_results(results, root / "day" / "a.jpg", "a_x.jpg")
+        for inputs in ((root, results), (results, root / "day"), (root / "day", results)):
+            names = {one.path.name for one in self.discover(*inputs)}
+            assert names == {"a.jpg", "b.jpg"}, inputs
+        alone = results if out in {"elsewhere", "in/r"} else results / "a_x.jpg"
+        assert {one.path.name for one in self.discover(alone)} == {"a_x.jpg"}
+
+    @pytest.mark.parametrize("beside", [False, True])
+    def test_they_are_named_one_by_one(self, touch, beside):
+        """As by a shell, with their photos or without."""
+        root = touch("a.jpg", "b.jpg")
+        self.write_results(root, root / "a.jpg", "a_x.jpg", beside)
+        a, b, result = (root / name for name in ("a.jpg", "b.jpg", "a_x.jpg"))
+        assert [one.path for one in self.discover(a, b, result)] == [a, b]
+        assert [one.path for one in self.discover(root, result)] == [a, b]
+        assert [one.path for one in self.discover(b, result)] == [b, result]
+
+    def write_results(self, out: Path, photo: Path, name: str, beside: bool = False) -> None:
+        """Write a file as a run does that has retouched a photo."""
+        out.mkdir(parents=True, exist_ok=True)
+        records = Manifest(out, beside=beside)
+        with records.locked():
+            (out / name).write_bytes(b"result")
+            records.add(photo, FileSignature(1, 1), out / name, "settings")
+
+    def discover(self, *inputs: Path) -> list[InputPhoto]:
+        return discover_photos(ApplyConfig(inputs, inputs[0].parent / "full"))[0]
+
+
+class TestOwnResults:
+    """A folder that a run writes to is no input, if it holds nothing but results."""
+
+    @pytest.fixture
+    def retouched(self, touch) -> Path:
+        out = touch("a.jpg") / "retouched"
+        TestResultsAmongThePhotos().write_results(out, out.parent / "a.jpg", "a.jpg")
+        return out
+
+    def test_it_is_left_out_if_others_are_left(self, retouched):
+        photo = retouched.parent / "a.jpg"
+        config = ApplyConfig((photo, retouched), retouched)
+        assert without_own_results(config).inputs == (photo,)
+        config = ApplyConfig((retouched,), retouched)
+        assert without_own_results(config) == config
+
+    def test_results_may_have_been_edited(self, retouched):
+        (retouched / "a.jpg").write_bytes(b"edited by hand")
+        assert holds_own_results(retouched, [retouched])
+
+    def test_comparisons_may_lie_below(self, retouched):
+        cards = retouched / "compared"
+        photo = retouched.parent / "a.jpg"
+        TestResultsAmongThePhotos().write_results(cards, photo, "a.jpg.jpg")
+        assert holds_own_results(retouched, [retouched])
+
+    def test_it_is_known_under_another_name(self, retouched, tmp_path):
+        (tmp_path / "link").symlink_to(retouched)
+        assert holds_own_results(tmp_path / "link", [retouched])
+
+    @pytest.mark.parametrize("name", ["b.jpg", "sub/b.nef"])
+    def test_it_holds_something_else(self, retouched, name):
+        (retouched / name).parent.mkdir(exist_ok=True)
+        (retouched / name).write_bytes(b"mine")
+        assert not holds_own_results(retouched, [retouched])
+
+    def test_it_is_another_folder(self, retouched, tmp_path):
+        assert not holds_own_results(retouched, [tmp_path, tmp_path / "gone"])

@@ -36,7 +36,9 @@ def plain(document: str, *places: tuple[str, str]) -> dict:
     return json.loads(re.sub(r'"seconds": [\d.]+', '"seconds": 0', document))
 
 
-@pytest.mark.proves("Traces", "Stores have a folder `.enhance`")
+@pytest.mark.proves(
+    "Traces", "Runs over stores, and those with `--shard` or `--cluster`, leave a folder"
+)
 def test_equal_trees_give_equal_results_wherever_they_are(
     photos, tmp_path, s3, bucket, identity_weights
 ):
@@ -46,21 +48,22 @@ def test_equal_trees_give_equal_results_wherever_they_are(
     told = apply(photos, "-o", local, *options)
     assert told.exit_code == 3
     expected = plain(told.stdout, (str(photos), "IN"), (str(local), "OUT"))
-    for source, out in (
+    for source, out, *more in (
         (f"{bucket}/in", f"{bucket}/out"),
         (f"{bucket}/in", str(tmp_path / "mixed")),
         (str(photos), f"{bucket}/mixed"),
         (f"file://{photos}", f"file://{tmp_path / 'file'}"),
+        (str(photos), str(tmp_path / "part"), "--shard", "1/1"),
     ):
-        again = apply(source, "-o", out, *options)
+        again = apply(source, "-o", out, *options, *more)
         assert again.exit_code == 3, again.output
         own = plain(again.stdout, (source, "IN"), (out, "OUT"))
         for one, other in zip(own["photos"], expected["photos"], strict=True):
             assert one == other, source
         assert own == expected
         assert results(out) == results(local)
-    hidden = {path.name for path in (tmp_path / "mixed").iterdir() if path.name.startswith(".")}
-    assert hidden == {".enhance"}
+    for folder in ("mixed", "file", "part"):
+        assert {path.name for path in (tmp_path / folder).glob(".*")} == {".enhance"}
 
 
 def test_parts_give_together_what_one_run_gives(photos, s3, bucket, identity_weights):
@@ -415,3 +418,14 @@ def test_what_parts_cannot_do_is_said_in_the_users_words(words, expected):
     told = apply(*words)
     assert told.exit_code == 2 and told.stderr.startswith(f"error: {expected}")
     assert len(told.stderr.splitlines()) == 1
+
+
+def test_a_name_in_another_encoding(two_photos):
+    """Old disks and archives have names that are not UTF-8."""
+    name = os.fsdecode(b"Stra\xdfe.jpg")
+    (two_photos / "photos" / "a.jpg").rename(two_photos / "photos" / name)
+    for part in ("1/2", "2/2"):
+        told = apply("photos", "-o", "r", "--shard", part)
+        assert told.exit_code == 0, told.output
+    assert set(results("r")) == {name, "sub/b.png"}
+    assert {one["reason"] for one in dry_run("photos", "-o", "r")} == {"up to date"}

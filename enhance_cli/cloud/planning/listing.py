@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from enhance_cli.atomic_write import identity
-from enhance_cli.batch.discovery import Exclusion, InputPhoto, output_folders
+from enhance_cli.batch.discovery import Exclusion, InputPhoto
 from enhance_cli.cloud.local_folder import LocalFolder
-from enhance_cli.cloud.places import local_path, open_store
-from enhance_cli.cloud.planning.earlier_results import ResultsAmongPhotos, results_among_photos
+from enhance_cli.cloud.places import is_url, local_path, url_of
+from enhance_cli.cloud.planning.earlier_results import EarlierResultsOfInputs, ResultsAmongPhotos
+from enhance_cli.cloud.planning.inputs import Input, is_hidden, is_photo, suffix_of
 from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.codecs.formats import PHOTOS, SYSTEM_FOLDERS
 
 
 class Found(NamedTuple):
@@ -34,73 +34,6 @@ class Found(NamedTuple):
     object: StoredObject
     folder: str
     name: str
-
-
-@dataclass(frozen=True)
-class Input:
-    """A folder with photos, or a single photo.
-
-    Attributes:
-        place: Its URL or path.
-        store: The folder; that around a single photo.
-        photo: The name of a single photo; None for a folder.
-        folder: Folder of its results, below the output.
-    """
-
-    place: str
-    store: Store
-    photo: str | None
-    folder: str = ""
-
-
-def suffix_of(name: str) -> str:
-    """The suffix of a name, as pathlib has it, which would take ten times as long."""
-    dot = name.rfind(".")
-    return name[dot:] if 0 < dot < len(name) - 1 else ""
-
-
-def open_inputs(places: tuple[str, ...]) -> list[Input]:
-    """Open the stores of all inputs.
-
-    Raises:
-        UsageError: An input is missing.
-    """
-    opened = [_open(place) for place in dict.fromkeys(places)]
-    folders = [one for one in opened if one.photo is None]
-    names = [_last_name(one) for one in folders]
-    prefixes = {
-        one.place: _as_key(prefix)
-        for one, prefix in zip(folders, output_folders(names), strict=True)
-    }
-    return [Input(one.place, one.store, one.photo, prefixes.get(one.place, "")) for one in opened]
-
-
-def _last_name(one: Input) -> str:
-    if isinstance(one.store, LocalFolder):
-        return one.store.folder.resolve().name
-    return one.store.url.partition("://")[2].rpartition("/")[2]
-
-
-def _as_key(prefix: Path) -> str:
-    return "" if prefix == Path() else prefix.as_posix()
-
-
-def _open(place: str) -> Input:
-    path = local_path(place)
-    if path is not None:
-        if not path.exists():
-            raise UsageError(f"{place}: no such file or folder")
-        if path.is_dir():
-            return Input(place, open_store(place), None)
-        return Input(place, open_store(str(path.parent)), path.name)
-    store = open_store(place)
-    folder, _, name = store.url.rpartition("/")
-    is_photo = suffix_of(name).lower() in PHOTOS
-    if not folder.endswith(":/") and (is_photo or not store.check()):
-        around = open_store(folder)
-        if around.head(name) is not None:
-            return Input(place, around, name)
-    return Input(place, store, None)
 
 
 class Listing:
@@ -123,10 +56,14 @@ class Listing:
     def __init__(self, inputs: list[Input], out: Store, exclude: tuple[str, ...]) -> None:
         self._inputs = inputs
         self._out = out
-        roots = [f"{one.store.url}/" for one in inputs]
-        patterns = tuple(_without_root(pattern, roots) for pattern in exclude)
-        local = tuple(path for path in (local_path(one.place) for one in inputs) if path)
-        self._exclusion = Exclusion(patterns, local) if exclude else None
+        patterns = tuple(map(_pattern, exclude))
+        roots = [_path(one.store) for one in inputs]
+        self._exclusion = Exclusion(patterns, roots) if exclude else None
+        folders = (one.store for one in inputs if one.photo is None)
+        self._folders = {
+            Path(os.path.realpath(one.folder)) for one in folders if isinstance(one, LocalFolder)
+        }
+        self._results = EarlierResultsOfInputs(inputs, out)
         self._earlier: dict[int, ResultsAmongPhotos] = {}
         self._identity = cache(identity)
         self._first: dict[int, int] = {}
@@ -207,7 +144,7 @@ class Listing:
             yield stored
         elif isinstance(one.store, LocalFolder):
             out = [self._out.folder] if isinstance(self._out, LocalFolder) else []
-            yield from one.store.photos(out)
+            yield from one.store.photos(out, self._folders)
             self.others += one.store.others
             self.warnings += one.store.warnings
         else:
@@ -232,7 +169,7 @@ class Listing:
                     return True
             elif name.startswith(start):
                 key = name.removeprefix(start)
-                if not _is_hidden(key) and suffix_of(key).lower() in PHOTOS:
+                if is_photo(key):
                     return True
         return False
 
@@ -240,15 +177,7 @@ class Listing:
         """The photo; None if it is none, is hidden, excluded, or a result."""
         key = stored.key
         folders, _, name = key.rpartition("/")
-        if one.photo is None:
-            earlier = self._among(source, one)
-            earlier.see(key)
-            if not self._is_photo(stored) or self._is_in_out(one, key):
-                return None
-            if earlier.include(stored):
-                self.results += 1
-                return None
-        if self._is_repeated(source, one, key):
+        if self._is_passed_over(source, one, stored) or self._is_repeated(source, one, key):
             return None
         if any(part in {"", ".", ".."} for part in key.split("/")) or "\0" in key:
             self.warnings.append(f"{one.store.name(key)}: cannot be used as a name; left out")
@@ -256,19 +185,32 @@ class Listing:
         folder = f"{one.folder}/{folders}" if one.folder and folders else one.folder or folders
         if self._exclusion is not None:
             relative = PurePosixPath(folder, name)
-            if self._exclusion.fits(InputPhoto(Path(key), Path(relative))):
+            if self._exclusion.fits(InputPhoto(_path(one.store) / key, Path(relative))):
                 self.excluded += 1
                 return None
         return Found(source, stored, folder, name)
 
+    def _is_passed_over(self, source: int, one: Input, stored: StoredObject) -> bool:
+        """Whether this is no photo, or is a result, of this run or of an earlier one."""
+        earlier = self._among(source, one)
+        if one.photo is None:
+            if self._is_in_out(one, stored.key):
+                return True
+            earlier.see(stored.key)
+            if not self._is_photo(stored):
+                return True
+        is_result = earlier.include(stored)
+        self.results += is_result
+        return is_result
+
     def _is_photo(self, stored: StoredObject) -> bool:
         """Whether this is a photo by its name, and not hidden; others are counted."""
-        if _is_hidden(stored.key):
+        if is_hidden(stored.key):
             return False
+        if is_photo(stored.key):
+            return True
         name = stored.key.rpartition("/")[2]
         suffix = suffix_of(name).lower()
-        if suffix in PHOTOS:
-            return True
         marks_folder = not stored.size and not suffix
         if name != LOOK_FILE and not marks_folder:
             self.others[suffix] += 1
@@ -288,7 +230,7 @@ class Listing:
 
     def _among(self, source: int, one: Input) -> ResultsAmongPhotos:
         if source not in self._earlier:
-            self._earlier[source] = results_among_photos(one.store, self._out)
+            self._earlier[source] = self._results.among(one)
         return self._earlier[source]
 
     def _is_in_out(self, one: Input, key: str) -> bool:
@@ -297,12 +239,13 @@ class Listing:
         return is_below and one.store.name(key).startswith(f"{self._out.url}/")
 
 
-def _is_hidden(key: str) -> bool:
-    """Whether a file or one of its folders is passed over in an input."""
-    if key.startswith(".") or "/." in key:
-        return True
-    return "/" in key and not SYSTEM_FOLDERS.isdisjoint(key.split("/")[:-1])
+def _path(store: Store) -> Path:
+    """The path of a folder, or what pathlib makes of its URL."""
+    return store.folder if isinstance(store, LocalFolder) else Path(store.url)
 
 
-def _without_root(pattern: str, roots: list[str]) -> str:
-    return next((pattern.removeprefix(root) for root in roots if pattern.startswith(root)), pattern)
+def _pattern(pattern: str) -> str:
+    """A pattern as it fits paths, if it is a URL."""
+    if not is_url(Path(pattern)):
+        return pattern
+    return str(local_path(pattern) or Path(url_of(pattern) or pattern))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from enhance_cli.cloud.planning.listing import suffix_of
+from enhance_cli.cloud.planning.inputs import suffix_of
 from enhance_cli.imaging.codecs.formats import PHOTOS
 
 _LAST_WITH_CASE = 0x1F000

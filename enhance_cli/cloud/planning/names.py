@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from enhance_cli.batch.output_paths import casefold_key, free_name, result_suffix
-from enhance_cli.cloud.planning.listing import Found, suffix_of
+from enhance_cli.cloud.planning.inputs import suffix_of
+from enhance_cli.cloud.planning.listing import Found
 from enhance_cli.cloud.planning.look_ahead import LookAhead
 from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject

@@ -11,7 +11,7 @@ from typing import Protocol
 from enhance_cli.atomic_write import identity
 from enhance_cli.batch.ownership import Originals
 from enhance_cli.cloud.local_folder import LocalFolder
-from enhance_cli.cloud.planning.listing import Input
+from enhance_cli.cloud.planning.inputs import Input
 from enhance_cli.cloud.stores import Store
 from enhance_cli.imaging.codecs.formats import photos_below
 

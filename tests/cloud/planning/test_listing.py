@@ -226,3 +226,38 @@ def test_a_result_with_another_name_is_no_original(names):
     os.link(names / "mine.jpg", names / "r" / "a.jpg")
     told = apply("photos", "-o", "r", "--on-conflict", "overwrite", "-n", "--shard", "1/1")
     assert told.exit_code == 0 and "3 to write" in told.stderr
+
+
+def test_a_link_to_another_input_causes_no_warning(names, identity_weights):
+    (names / "more").mkdir()
+    (names / "more" / "d.jpg").write_bytes(b"d")
+    (names / "photos" / "more").symlink_to(names / "more")
+    words = ("-o", "r", "--shard", "1/1", "--weights", identity_weights)
+    assert "photos/more: folder passed over" in apply("photos", *words).stderr
+    assert "passed over" not in apply("photos", "more", *words).stderr
+
+
+@pytest.mark.parametrize(
+    "exclude",
+    ["{}/shoot/sub/f.jxl", "{}/shoot/sub/", "{}/other/shoot", "{}/one.nef", "{}/**/e.png", "a.*"],
+)
+@pytest.mark.parametrize("kind", ["part", "file", "store"])
+def test_a_place_is_excluded_as_it_was_given(kind, exclude, tree, tmp_path, request):
+    root, out, more = str(tree), str(tmp_path / "out"), ("--shard", "1/1")
+    if kind == "file":
+        root, more = f"file://{tree}", ()
+    elif kind == "store":
+        s3, bucket = request.getfixturevalue("s3"), request.getfixturevalue("bucket")
+        upload(s3, tree, f"{bucket}/in")
+        root, out, more = f"{bucket}/in", f"{bucket}/out", ()
+
+    def planned(root: str, out: str, *more: str) -> list[str]:
+        inputs = [f"{root}/{name}" for name in ("shoot", "other/shoot", "one.nef")]
+        words = ("-o", out, "-n", "--json", "--exclude", exclude.format(root))
+        told = apply(*inputs, *words, *more)
+        assert told.exit_code == 0, told.output
+        return sorted(one["output"].removeprefix(out) for one in json.loads(told.stdout)["photos"])
+
+    expected = planned(str(tree), str(tmp_path / "out"))
+    assert 0 < len(expected) < 12
+    assert planned(root, out, *more) == expected
