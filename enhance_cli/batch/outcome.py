@@ -18,8 +18,8 @@ from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.look_files import Looks
 
 if TYPE_CHECKING:
-    from enhance_cli.batch.gallery import GalleryEntry
-    from enhance_cli.batch.side_outputs import SideOutputs
+    from enhance_cli.batch.side_outputs.gallery_page import GalleryEntry
+    from enhance_cli.batch.side_outputs.side_outputs import SideOutputs
     from enhance_cli.inference.enhancer import Enhancer
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from enhance_cli.batch.conflicts import Reason, free_path
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
 from enhance_cli.batch.output_paths import Job
-from enhance_cli.batch.side_outputs import write_retouch_as_lut
+from enhance_cli.batch.side_outputs.lut_file import write_retouch_as_lut
+from enhance_cli.batch.side_outputs.side_output import RetouchedPhoto
 from enhance_cli.batch.worker_pool import BatchCancelledError
 from enhance_cli.config.look_files import Look
 from enhance_cli.errors import EnhanceError, PhotoError, PlaceTakenError, RetouchError
@@ -59,7 +60,8 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
             elif reason is Reason.SIDE_OUTPUT_MISSING:
                 del photo
                 after = side_outputs.preview_of_result(job)
-                entry, problems = side_outputs.write(job, before, after, retouch, look, claim)
+                shown = RetouchedPhoto(job, before, after, retouch, look)
+                entry, problems = side_outputs.write(shown, claim)
                 warnings = problems  # the run that wrote the result has told of the photo's own
             else:
                 in_place = before is None
@@ -76,7 +78,8 @@ def process_photo(job: Job, reason: Reason, batch: BatchContext) -> Processed:
                 batch.pool.check_cancelled()
                 left_out = write_photo(result, job.output, config.encoding, metadata, claim)
                 warnings += (*lost, *left_out)
-                entry, problems = side_outputs.write(job, before, after, retouch, look, claim)
+                shown = RetouchedPhoto(job, before, after, retouch, look)
+                entry, problems = side_outputs.write(shown, claim)
                 warnings += problems
     except PlaceTakenError as problem:
         return _place_taken(job, reason, batch, problem, started)

@@ -46,7 +46,7 @@ from enhance_cli.inference.weights_file import describe_weights, find_weights
 if TYPE_CHECKING:
     import torch
 
-    from enhance_cli.batch.side_outputs import SideOutputs
+    from enhance_cli.batch.side_outputs.side_outputs import SideOutputs
     from enhance_cli.inference.enhancer import Enhancer
 
 
@@ -267,7 +267,7 @@ class BatchRunner:
             yield PhotoOutcome(job.input, job.output, Status.SKIPPED, reason, series=series)
 
     def _make_side_outputs(self) -> SideOutputs:
-        from enhance_cli.batch.side_outputs import SideOutputs
+        from enhance_cli.batch.side_outputs.side_outputs import SideOutputs
 
         return SideOutputs(self.config, self._ownership, len(self.plan.jobs))
 

@@ -347,7 +347,7 @@ class ShardWorker:
     @cached_property
     def _batch(self) -> BatchContext:
         from enhance_cli.batch.outcome import BatchContext
-        from enhance_cli.batch.side_outputs import SideOutputs
+        from enhance_cli.batch.side_outputs.side_outputs import SideOutputs
 
         folder = self._folder / "out"
         folder.mkdir(exist_ok=True)

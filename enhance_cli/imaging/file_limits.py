@@ -18,6 +18,8 @@ from PIL import Image
 from tifffile import TiffPage
 
 from enhance_cli.errors import PhotoError
+from enhance_cli.imaging.containers.jpeg_segments import EOI, SOS, jpeg_segments
+from enhance_cli.imaging.containers.source import Source
 
 MAX_SIDE = 1_000_000
 """Longest side in pixels. Pillow keeps a pointer for each row."""
@@ -77,8 +79,7 @@ _CONTROL_GROUPS = tuple(
 """Limit, use and statistics of a container's memory, in both versions of Linux's control groups."""
 
 _CHUNK = 2**20
-_SOS, _EOI = 0xDA, b"\xff\xd9"
-_MAX_SEGMENTS = 10_000
+_END = bytes((0xFF, EOI))
 
 
 def seconds_for_file(path: Path) -> float:
@@ -212,33 +213,27 @@ def _refuse_many_scans(path: Path, image: Image.Image) -> None:
 def _is_in_parts(path: Path, image: Image.Image) -> bool:
     """Whether the first scan of a JPEG has fewer channels than the image, so that more follow."""
     with path.open("rb") as file:
-        start = _first_scan(file)
-        file.seek(start + 4)
-        channels = file.read(1)
+        source = Source(file)
+        channels = source.read(_first_scan(source) + 4, 1)
     return bool(channels) and channels[0] < len(image.getbands())
 
 
-def _first_scan(file: IO[bytes]) -> int:
+def _first_scan(source: Source) -> int:
     """Position of the first scan of a JPEG, or of the end of its header if that is damaged."""
-    at = 2
-    for _ in range(_MAX_SEGMENTS):
-        file.seek(at)
-        header = file.read(4)
-        if len(header) < 4 or header[0] != 0xFF or header[1] == _SOS:
-            break
-        if header[1] == 0xFF:  # a marker may be padded
-            at += 1
-        else:
-            at += 2 + int.from_bytes(header[2:], "big")
+    at = 0
+    for segment in jpeg_segments(source):
+        if segment.marker == SOS:
+            return segment.at
+        at = segment.end
     return at
 
 
 def _count_scans(file: IO[bytes]) -> int:
     """Number of scans of a JPEG, up to one more than ``MAX_SCANS``."""
     scans = 0
-    for chunk in _chunks(file, _first_scan(file)):
-        end = chunk.find(_EOI)
-        scans += chunk.count(bytes((0xFF, _SOS)), 0, end if end >= 0 else len(chunk))
+    for chunk in _chunks(file, _first_scan(Source(file))):
+        end = chunk.find(_END)
+        scans += chunk.count(bytes((0xFF, SOS)), 0, end if end >= 0 else len(chunk))
         if end >= 0 or scans > MAX_SCANS:
             break
     return scans

@@ -471,7 +471,7 @@ def test_a_result_is_ours_although_its_side_output_failed(photos, run, tmp_path,
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("enhance_cli.batch.side_outputs.write_lut", fail)
+        patched.setattr("enhance_cli.batch.side_outputs.lut_file.write_lut", fail)
         with pytest.raises(OutputError, match="No space left"):
             run(photos, lut=tmp_path / "lut")
     outcomes = run(photos, lut=tmp_path / "lut")

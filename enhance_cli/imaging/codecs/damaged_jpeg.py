@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from itertools import pairwise
 from typing import NamedTuple
 
 import imagecodecs
 import simplejpeg
+
+from enhance_cli.imaging.containers.jpeg_segments import (
+    DRI,
+    EOI,
+    FRAMES,
+    SOS,
+    Segment,
+    jpeg_segments,
+)
+from enhance_cli.imaging.containers.source import Source
 
 END_MISSING = "the end of the file is missing"
 PARTS_WRONG = "its pixel data are damaged: some of the picture is missing or wrong"
@@ -42,8 +53,7 @@ _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 
 _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 
-_SOF0, _SOF1, _SOS, _EOI, _DRI = 0xC0, 0xC1, 0xDA, 0xD9, 0xDD
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SOF0, _SOF1 = 0xC0, 0xC1
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _ARITHMETIC = frozenset({0xC9, 0xCA})
 _IN_TABLES = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})
@@ -84,7 +94,7 @@ def damage_of(content: bytes) -> str | None:
 
     Of lossless JPEGs, which libjpeg does not decode at every depth, it is not known.
     """
-    if any(marker in _LOSSLESS for marker, _, _ in _header(content)):
+    if _segment_of(_LOSSLESS, content) is not None:
         return None
     said = _complaint(content)
     if not said and not is_arithmetic(content):
@@ -95,7 +105,7 @@ def damage_of(content: bytes) -> str | None:
 
 def is_arithmetic(content: bytes) -> bool:
     """Whether pixel data are coded arithmetically: libjpeg does not notice if they end early."""
-    return any(marker in _ARITHMETIC for marker, _, _ in _header(content))
+    return _segment_of(_ARITHMETIC, content) is not None
 
 
 def _problem(picture: bytes, said: str, *, ended: bool) -> str | None:
@@ -159,7 +169,8 @@ def _tells_damage(said: str) -> bool:
 
 def _complaint(content: bytes) -> str:
     """What libjpeg says of a JPEG; nothing if it is content."""
-    channels = next((frame[5] for marker, _, frame in _header(content) if marker in _FRAMES), 3)
+    frame = _segment_of(FRAMES, content)
+    channels = 3 if frame is None else content[frame.start + 5]
     try:
         space = {1: "GRAY", 4: "CMYK"}.get(channels, "RGB")
         simplejpeg.decode_jpeg(content, space, min_factor=_SCALE)
@@ -178,7 +189,7 @@ def _split(content: bytes) -> tuple[bytes, bool]:
     while match := _MARKER.search(content, at):
         marker = match[1][0]
         if marker not in _IN_TABLES:
-            end, ended = match.start(), marker == _EOI
+            end, ended = match.start(), marker == EOI
             break
         at = match.end() + int.from_bytes(content[match.end() : match.end() + 2], "big")
     data = content[:end].rstrip(b"\xff")
@@ -188,24 +199,14 @@ def _split(content: bytes) -> tuple[bytes, bool]:
 
 def _start_of_data(content: bytes) -> int:
     """Where the pixel data begin; where the content ends if there are none."""
-    for marker, at, segment in _header(content):
-        if marker == _SOS:
-            return at + 2 + len(segment)
-    return len(content)
+    scan = _segment_of({SOS}, content)
+    return len(content) if scan is None else min(scan.end, len(content))
 
 
-def _header(content: bytes) -> list[tuple[int, int, bytes]]:
-    """The segments in front of the pixel data: marker, position and content after the length."""
-    segments, at = [], 2
-    while match := _MARKER.search(content, at):
-        start = match.end()
-        length = int.from_bytes(content[start : start + 2], "big")
-        marker = match[1][0]
-        segments.append((marker, start, content[start + 2 : start + length]))
-        if marker == _SOS:
-            break
-        at = start + max(2, length)
-    return segments
+def _segment_of(markers: Collection[int], content: bytes) -> Segment | None:
+    """The first segment in front of the pixel data that has one of these markers."""
+    segments = jpeg_segments(Source(content))
+    return next((segment for segment in segments if segment.marker in markers), None)
 
 
 def _wrong_share(picture: bytes) -> float:
@@ -213,18 +214,16 @@ def _wrong_share(picture: bytes) -> float:
 
     Restart markers do. What lies between two of them is decoded as a picture of its own.
     """
-    segments = _header(picture)
-    frame = next(((at, part) for marker, at, part in segments if marker in {_SOF0, _SOF1}), None)
-    interval = next((part for marker, _, part in segments if marker == _DRI), b"")
+    frame, interval = _segment_of({_SOF0, _SOF1}, picture), _segment_of({DRI}, picture)
     start = _start_of_data(picture)
-    if frame is None or len(interval) < 2 or _MARKER.search(picture, start):
+    if frame is None or interval is None or _MARKER.search(picture, start):
         return 1.0
-    at, described = frame
+    at, described = frame.start, picture[frame.start : frame.end]
     across, down = _block_size(described)
     height, width = (int.from_bytes(described[n : n + 2], "big") for n in (1, 3))
     per_row = -(-width // across)
     total = per_row * -(-height // down)
-    length = int.from_bytes(interval, "big")
+    length = int.from_bytes(picture[interval.start : interval.start + 2])
     if not 0 < length * across < 2**16 - 2**5:
         return 1.0
     cuts = [(start, start), *(m.span() for m in _RESTART.finditer(picture, start))]
@@ -236,7 +235,7 @@ def _wrong_share(picture: bytes) -> float:
         if blocks <= 0:
             break
         size = down.to_bytes(2, "big") + (blocks * across).to_bytes(2, "big")
-        head = picture[: at + 3] + size + picture[at + 7 : start]
+        head = picture[: at + 1] + size + picture[at + 5 : start]
         right += 0 if _complaint(head + part + _END) else blocks
     return 1 - right / total
 

@@ -44,12 +44,9 @@ from enhance_cli.imaging.codecs.stored_image import (
     StoredImage,
 )
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
-from enhance_cli.imaging.codecs.unusual_jpeg import (
-    JPEG_SIGNATURE,
-    deep_jpeg,
-    read_deep_jpeg,
-)
+from enhance_cli.imaging.codecs.unusual_jpeg import deep_jpeg, read_deep_jpeg
 from enhance_cli.imaging.codecs.webp.read import is_webp, read_webp
+from enhance_cli.imaging.containers.jpeg_segments import SIGNATURE as JPEG_SIGNATURE
 from enhance_cli.imaging.file_limits import (
     refuse_beyond_memory,
     refuse_costly_file,

@@ -27,9 +27,6 @@ SEVERAL = frozenset({".mpo", ".avifs", ".heics", ".heifs"})
 KEPT = JPEG | PNG | TIFF | WEBP | AVIF | JPEG_XL
 """Suffixes of the formats that results keep unless another one is asked for."""
 
-WRITTEN = KEPT | HEIF
-"""Suffixes of the formats that are written."""
-
 RAW = frozenset({
     ".3fr", ".ari", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf",
     ".eip", ".erf", ".fff", ".gpr", ".iiq", ".k25", ".kc2", ".kdc", ".mdc", ".mef", ".mos", ".mrw",
@@ -53,7 +50,20 @@ SUFFIXES: dict[Format, frozenset[str]] = {
 }
 """Suffixes of the results in each format."""
 
-PHOTOS = WRITTEN | SEVERAL | JPEG_2000 | RAW
+READ = {
+    "JPEG": JPEG,
+    "PNG": PNG,
+    "TIFF": TIFF,
+    "WebP": WEBP,
+    "AVIF": AVIF,
+    "HEIC": HEIF,
+    "JPEG XL": JPEG_XL,
+    "JPEG 2000": JPEG_2000,
+    "RAW": RAW,
+}
+"""Suffixes of the formats that are read, by their names."""
+
+PHOTOS = SEVERAL.union(*READ.values())
 """Suffixes of all photos that are read."""
 
 OTHER_PICTURES = frozenset({
@@ -104,6 +114,18 @@ def is_photo(path: Path) -> bool:
 def is_raw(path: Path) -> bool:
     """Whether the file has the suffix of a camera RAW file."""
     return path.suffix.lower() in RAW
+
+
+def formats_read() -> str:
+    """The names of the formats that are read, for messages."""
+    *names, last = READ
+    return f"{', '.join(names)} and {last}"
+
+
+def suffixes_written() -> str:
+    """The suffix that results have in each format that is written, for messages."""
+    *suffixes, last = (f".{kind}" for kind in SUFFIXES if kind != "keep")
+    return f"{', '.join(suffixes)} or {last}"
 
 
 def is_tiff(signature: bytes) -> bool:

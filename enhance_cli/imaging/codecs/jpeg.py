@@ -7,7 +7,6 @@ pixels.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -24,6 +23,16 @@ from PIL import Image
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.damaged_jpeg import is_arithmetic, mend_jpeg
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
+from enhance_cli.imaging.containers.jpeg_segments import (
+    APP1,
+    APP13,
+    COMMENT,
+    LONGEST,
+    build_segment,
+    is_metadata,
+    jpeg_segments,
+)
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.gain_maps.gain_map import GainMap
 from enhance_cli.imaging.gain_maps.multi_picture import join_pictures
 from enhance_cli.imaging.gain_maps.write import announce, encode_gain_map
@@ -38,12 +47,6 @@ Long IPTC is divided among segments."""
 
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 """Pillow's modes of JPEGs, and the names that TurboJPEG has for them."""
-
-_SEGMENT = 65_533
-"""Longest content of a segment, in bytes."""
-
-_SOS = 0xDA
-_COMMENT, _FIRST_APP, _LAST_APP = 0xFE, 0xE0, 0xEF
 
 
 def read_jpeg(
@@ -151,11 +154,9 @@ def _encode(
     encoded = memoryview(
         imagecodecs.jpeg8_encode(pixels, level=quality, subsampling=subsampling, out=room)
     )
-    own = sum(len(segment) for marker, segment in _segments(encoded) if _is_metadata(marker))
+    own = sum(len(segment) for segment in _metadata_segments(encoded))
     yield encoded[:2]
-    for marker, segment in _segments(header.getbuffer()):
-        if _is_metadata(marker):
-            yield segment
+    yield from _metadata_segments(header.getbuffer())
     yield encoded[2 + own :]
 
 
@@ -179,20 +180,21 @@ def _extra_segments(metadata: Metadata) -> Iterator[bytes]:
         ValueError: The content of a segment is too long.
     """
     for part in metadata.long_xmp:
-        yield _segment(0xE1, part)
+        yield build_segment(APP1, part)
     if metadata.iptc:
         resources = iptc.resource_with(metadata.iptc)
-        room = _SEGMENT - len(iptc.PREFIX)
+        room = LONGEST - len(iptc.PREFIX)
         for at in range(0, len(resources), room):
-            yield _segment(0xED, iptc.PREFIX + resources[at : at + room])
+            yield build_segment(APP13, iptc.PREFIX + resources[at : at + room])
     for comment in metadata.earlier_comments:
-        yield _segment(_COMMENT, comment)
+        yield build_segment(COMMENT, comment)
 
 
-def _segment(marker: int, content: bytes) -> bytes:
-    if len(content) > _SEGMENT:
-        raise ValueError("metadata too long for a JPEG")
-    return struct.pack(">BBH", 0xFF, marker, 2 + len(content)) + content
+def _metadata_segments(content: bytes | memoryview) -> Iterator[bytes]:
+    """The segments of a JPEG with its profile, its metadata and comments."""
+    for segment in jpeg_segments(Source(content)):
+        if is_metadata(segment.marker):
+            yield bytes(content[segment.at : segment.end])
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -200,19 +202,3 @@ def _on_white(image: Image.Image) -> Image.Image:
     background = Image.new(opaque, image.size, "white")
     background.paste(image.convert(opaque), mask=image.getchannel("A"))
     return background
-
-
-def _is_metadata(marker: int) -> bool:
-    return marker == _COMMENT or _FIRST_APP <= marker <= _LAST_APP
-
-
-def _segments(content: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
-    """The segments before the pixel data, each with its marker (ITU-T T.81, B.1.1)."""
-    at = 2
-    while at + 4 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        length = 2 + struct.unpack_from(">H", content, at + 2)[0]
-        yield marker, bytes(content[at : at + length])
-        if marker == _SOS:
-            return
-        at += length

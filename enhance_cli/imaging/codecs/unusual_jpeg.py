@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from io import BytesIO
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -14,14 +14,15 @@ from PIL import Image
 from enhance_cli.imaging.codecs.damaged_jpeg import mend_jpeg
 from enhance_cli.imaging.codecs.levels import full_range
 from enhance_cli.imaging.codecs.stored_image import StoredImage
-
-JPEG_SIGNATURE = b"\xff\xd8"
+from enhance_cli.imaging.containers.jpeg_segments import (
+    FRAMES,
+    SIGNATURE,
+    is_metadata,
+    jpeg_segments,
+)
+from enhance_cli.imaging.containers.source import Source
 
 _BITS, _INKS = 8, 4
-_START_OF_SCAN, _COMMENT = 0xDA, 0xFE
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_APPLICATIONS = range(0xE0, 0xF0)
-"""Markers (ITU-T T.81, table B.1)."""
 
 
 class DeepJpeg(NamedTuple):
@@ -43,10 +44,10 @@ def deep_jpeg(path: Path) -> DeepJpeg | None:
     pixel = BytesIO()
     Image.new("RGB", (1, 1)).save(pixel, "JPEG")
     with path.open("rb") as file:
-        frame, kept = _read_header(file)
+        frame, kept = _read_header(Source(file))
     if frame is None or not _BITS < frame[0] <= 2 * _BITS:
         return None
-    header = JPEG_SIGNATURE + kept + pixel.getvalue().removeprefix(JPEG_SIGNATURE)
+    header = SIGNATURE + kept + pixel.getvalue().removeprefix(SIGNATURE)
     return DeepJpeg((frame[2], frame[1]), frame[0], header)
 
 
@@ -72,21 +73,16 @@ def read_deep_jpeg(path: Path, deep: DeepJpeg, warnings: list[str]) -> StoredIma
     return StoredImage.of(levels)
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, int, int] | None, bytes]:
+def _read_header(source: Source) -> tuple[tuple[int, int, int] | None, bytes]:
     """Read the segments in front of the pixels.
 
     Returns:
         Precision, height and width, if there are any, and the segments with profile and metadata.
     """
     frame, kept = None, []
-    at = file.seek(len(JPEG_SIGNATURE))
-    while len(start := file.read(4)) == 4 and start[0] == 0xFF:
-        marker, length = start[1], struct.unpack(">H", start[2:])[0]
-        if marker in _FRAMES:
-            frame = struct.unpack(">BHH", file.read(5).ljust(5, b"\0"))
-        elif marker == _COMMENT or marker in _APPLICATIONS:
-            kept.append(start + file.read(length - 2))
-        elif marker == _START_OF_SCAN:
-            break
-        at = file.seek(at + 2 + length)
+    for segment in jpeg_segments(source):
+        if segment.marker in FRAMES:
+            frame = struct.unpack(">BHH", source.read(segment.start, 5).ljust(5, b"\0"))
+        elif is_metadata(segment.marker):
+            kept.append(source.between(segment.at, segment.end))
     return frame, b"".join(kept)

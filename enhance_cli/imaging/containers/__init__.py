@@ -1,1 +1,1 @@
-"""The parts of files: RIFF's chunks, and the boxes of ISO base media files."""
+"""The parts of files: RIFF's chunks, the boxes of ISO base media files, a JPEG's segments."""

@@ -31,3 +31,7 @@ class Source:
             return bytes(self._bytes[start : start + length])
         self._file.seek(start)
         return self._file.read(length)
+
+    def between(self, start: int, end: int) -> bytes:
+        """Bytes from one position up to another; fewer if the end comes before."""
+        return self.read(start, end - start)

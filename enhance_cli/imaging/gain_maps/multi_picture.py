@@ -9,15 +9,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image
 
+from enhance_cli.imaging.containers.jpeg_segments import APP2, build_segment, jpeg_segments
+from enhance_cli.imaging.containers.source import Source
+from enhance_cli.imaging.metadata.exif_block import ExifBlock
+
 PREFIX = b"MPF\x00"
 
-APP1, APP2, _FIRST_APP, _LAST_APP = 0xE1, 0xE2, 0xE0, 0xEF
+_SEGMENT_HEADER = 4
+"""Bytes of a segment in front of its content."""
 
-_HEADER = struct.Struct(">BBH")
 _ENTRY = "IIIHH"
 """Attributes, length and position of a picture, and two numbers of pictures that it needs."""
 
@@ -32,18 +36,8 @@ _CLASS, _VIEWS = 0xFF0000, 0x020000
 """Bits of the attributes that tell the class of a picture, and that of panoramas and views of one
 scene (CIPA DC-007, 5.2.3.3); the others are previews, gain maps and the like."""
 
-_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
-
-_MAX_PICTURES, _MAX_SEGMENTS = 16, 256
-"""Pictures, and segments of each, that are looked at. Phones write two or three pictures."""
-
-
-class Segment(NamedTuple):
-    """A segment of a JPEG: its marker, and the position and bytes of its content."""
-
-    marker: int
-    at: int
-    content: bytes
+_MAX_PICTURES = 16
+"""Pictures that are looked at. Phones write two or three."""
 
 
 class Place(NamedTuple):
@@ -64,16 +58,19 @@ def has_index(image: Image.Image) -> bool:
     return any(name == "APP2" and content.startswith(PREFIX) for name, content in segments)
 
 
-def further_pictures(file: IO[bytes]) -> list[Place]:
+def further_pictures(source: Source) -> list[Place]:
     """The pictures that the index of a JPEG lists, but for the first.
 
     Nothing is said of whether the places exist: the index may be damaged.
     """
-    for segment in segments_at(file, 0):
-        if segment.marker == APP2 and segment.content.startswith(PREFIX):
-            base = segment.at + len(PREFIX)
+    for segment in jpeg_segments(source):
+        if segment.marker != APP2:
+            continue
+        content = source.between(segment.start, segment.end)
+        if content.startswith(PREFIX):
+            base = segment.start + len(PREFIX)
             try:
-                places = list(_entries(segment.content[len(PREFIX) :]))[1:_MAX_PICTURES]
+                places = list(_entries(content[len(PREFIX) :]))[1:_MAX_PICTURES]
             except (struct.error, KeyError):
                 return []
             return [place._replace(start=base + place.start) for place in places if place.start]
@@ -86,7 +83,7 @@ def has_views(image: Image.Image) -> bool:
     if not path or not has_index(image):
         return False
     with Path(path).open("rb") as file:
-        return any(place.is_view for place in further_pictures(file))
+        return any(place.is_view for place in further_pictures(Source(file)))
 
 
 def _entries(index: bytes) -> Iterator[Place]:
@@ -96,32 +93,16 @@ def _entries(index: bytes) -> Iterator[Place]:
         struct.error: It is cut off.
         KeyError: It has no byte order mark.
     """
-    order = _ORDERS[index[:4]]
-    at = struct.unpack_from(order + "I", index, 4)[0]
-    tags = struct.unpack_from(order + "H", index, at)[0]
-    for number in range(min(tags, _MAX_PICTURES)):
-        tag, _, length, start = struct.unpack_from(order + "HHII", index, at + 2 + 12 * number)
-        if tag == _ENTRIES:
-            count = min(length // struct.calcsize("=" + _ENTRY), _MAX_PICTURES)
+    block = ExifBlock(index)
+    for tag in block.entries(block.first):
+        if tag.tag == _ENTRIES:
+            start, end = block.span(tag)
+            count = min((end - start) // struct.calcsize("=" + _ENTRY), _MAX_PICTURES)
             for entry in range(count):
                 attributes, size, place, _, _ = struct.unpack_from(
-                    order + _ENTRY, index, start + entry * struct.calcsize("=" + _ENTRY)
+                    block.order + _ENTRY, index, start + entry * struct.calcsize("=" + _ENTRY)
                 )
                 yield Place(place, size, attributes & _CLASS == _VIEWS)
-
-
-def segments_at(file: IO[bytes], start: int) -> Iterator[Segment]:
-    """The application segments of the JPEG at a position of a file; none if there is no JPEG."""
-    at = start + 2
-    for _ in range(_MAX_SEGMENTS):
-        file.seek(at)
-        header = file.read(4)
-        if len(header) < 4 or header[0] != 0xFF:
-            return
-        marker, length = header[1], struct.unpack(">H", header[2:])[0]
-        if _FIRST_APP <= marker <= _LAST_APP:
-            yield Segment(marker, at + 4, file.read(max(0, length - 2)))
-        at += 2 + length
 
 
 def join_pictures(
@@ -139,7 +120,7 @@ def join_pictures(
     *head, rest = primary
     before = sum(len(part) for part in head)
     length = before + len(_index(0, 0, 0)) + len(rest)
-    base = before + _HEADER.size + len(PREFIX)
+    base = before + _SEGMENT_HEADER + len(PREFIX)
     return [*head, _index(length, len(further), length - base), rest, further]
 
 
@@ -152,4 +133,4 @@ def _index(length: int, further: int, position: int) -> bytes:
     tags += struct.pack(">HHII", _COUNT, _LONG, 1, 2)
     tags += struct.pack(">HHII", _ENTRIES, _UNDEFINED, len(entries), at)
     content = PREFIX + b"MM\x00*" + struct.pack(">IH", 8, 3) + tags + bytes(4) + entries
-    return _HEADER.pack(0xFF, APP2, 2 + len(content)) + content
+    return build_segment(APP2, content)

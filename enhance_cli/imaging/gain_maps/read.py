@@ -8,12 +8,10 @@ absent.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pillow_heif
@@ -24,16 +22,11 @@ from enhance_cli.imaging.codecs.isobmff.picture_boxes import content_of, read_pi
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.stored_image import upright
 from enhance_cli.imaging.color_space import ColorSpace
+from enhance_cli.imaging.containers.jpeg_segments import APP1, APP2, jpeg_segments
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.gain_maps import apple, hdrgm, iso_21496
 from enhance_cli.imaging.gain_maps.gain_map import GainMap, GainMapError, GainMapParameters
-from enhance_cli.imaging.gain_maps.multi_picture import (
-    APP1,
-    APP2,
-    Place,
-    further_pictures,
-    has_index,
-    segments_at,
-)
+from enhance_cli.imaging.gain_maps.multi_picture import Place, further_pictures, has_index
 from enhance_cli.imaging.resize import Size, fit_within
 
 _NO_NAME = Path("gain map")
@@ -89,14 +82,14 @@ def find_gain_map(image: Image.Image, heif: bytes | None = None) -> FoundGainMap
     if place is None and not has_index(image):
         return None
     with Path(path).open("rb") as file:
-        places = further_pictures(file)
-        size = file.seek(0, os.SEEK_END)
-        places += _counted_from_end(places, size)
+        source = Source(file)
+        places = further_pictures(source)
+        places += _counted_from_end(places, source.size)
         if place is not None:
-            places.append(Place(size - place.start, place.length))
+            places.append(Place(source.size - place.start, place.length))
         for one in places:
             with contextlib.suppress(GainMapError):
-                found = _found_at(file, size, one, image)
+                found = _found_at(source, one, image)
                 if found is not None:
                     return found
     return None
@@ -155,23 +148,22 @@ def _assembled(pixels: np.ndarray, parameters: GainMapParameters, profile: bytes
     return GainMap(pixels, parameters, ColorSpace(profile))
 
 
-def _found_at(file: IO[bytes], size: int, place: Place, image: Image.Image) -> FoundGainMap | None:
-    """The gain map at a place of a file of ``size`` bytes; None if it is none.
+def _found_at(source: Source, place: Place, image: Image.Image) -> FoundGainMap | None:
+    """The gain map at a place of a file; None if it is none.
 
     Raises:
         GainMapError: It cannot be used.
     """
-    if not 0 < place.start < size:
+    if not 0 < place.start < source.size:
         return None
-    description = _description(file, place.start, image)
+    description = _description(source, place.start, image)
     if description is None:
         return None
     parameters, headroom = description
-    length = min(place.length or size, size - place.start)
+    length = min(place.length or source.size, source.size - place.start)
     if length > _MAX_BYTES:
         raise GainMapError("too long")
-    file.seek(place.start)
-    content = file.read(length)
+    content = source.read(place.start, length)
     try:
         with open_image(_NO_NAME, content) as opened:
             decode = partial(_decode_jpeg, content)
@@ -215,15 +207,18 @@ def _found_in_heif(content: bytes, image: Image.Image) -> FoundGainMap | None:
 
 
 def _description(
-    file: IO[bytes], start: int, image: Image.Image
+    source: Source, start: int, image: Image.Image
 ) -> tuple[GainMapParameters | None, float] | None:
     """What describes the picture at a position as a gain map, and Apple's headroom."""
     packet = None
-    for segment in segments_at(file, start):
-        if segment.marker == APP2 and segment.content.startswith(iso_21496.PREFIX):
-            return iso_21496.read(segment.content), 1.0
-        if segment.marker == APP1 and segment.content.startswith(hdrgm.PREFIX):
-            packet = packet or segment.content.removeprefix(hdrgm.PREFIX)
+    for segment in jpeg_segments(source, start):
+        if segment.marker not in {APP1, APP2}:
+            continue
+        content = source.between(segment.start, segment.end)
+        if segment.marker == APP2 and content.startswith(iso_21496.PREFIX):
+            return iso_21496.read(content), 1.0
+        if segment.marker == APP1 and content.startswith(hdrgm.PREFIX):
+            packet = packet or content.removeprefix(hdrgm.PREFIX)
     if packet is None:
         return None
     parameters = hdrgm.read(packet)

@@ -5,15 +5,14 @@ Both descriptions are always written: Android 14 reads the first alone, Apple's 
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image
 
+from enhance_cli.imaging.containers.jpeg_segments import APP2, build_segment
 from enhance_cli.imaging.gain_maps import hdrgm, iso_21496
 from enhance_cli.imaging.gain_maps.gain_map import GainMap
-from enhance_cli.imaging.gain_maps.multi_picture import APP2
 
 _QUALITY = 95
 """Quality of the map's JPEG, whatever that of the photo: an error in it multiplies light."""
@@ -32,7 +31,7 @@ def encode_gain_map(gain_map: GainMap) -> bytes:
             optimize=True,
             icc_profile=profile,
             xmp=hdrgm.write(gain_map.parameters),
-            extra=_segment(iso_21496.write(gain_map.parameters)),
+            extra=build_segment(APP2, iso_21496.write(gain_map.parameters)),
         )
         return file.getvalue()
 
@@ -60,8 +59,4 @@ def announce(packet: bytes | None, further: bytes, limit: int) -> Announcement:
     """
     whole = hdrgm.announce(packet, len(further))
     fits = whole is not None and len(whole) <= limit
-    return Announcement(whole if fits else packet, _segment(iso_21496.VERSION))
-
-
-def _segment(content: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, APP2, 2 + len(content)) + content
+    return Announcement(whole if fits else packet, build_segment(APP2, iso_21496.VERSION))

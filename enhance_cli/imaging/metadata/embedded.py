@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 from typing import IO
 
 from PIL import Image
 
 from enhance_cli.imaging.codecs.isobmff.picture_boxes import read_picture_boxes
 from enhance_cli.imaging.containers.boxes import find_boxes
+from enhance_cli.imaging.containers.jpeg_segments import APP1, APP2, jpeg_segments
 from enhance_cli.imaging.containers.riff import riff_chunks
 from enhance_cli.imaging.containers.source import Source
-from enhance_cli.imaging.gain_maps.multi_picture import (
-    APP1,
-    APP2,
-    Segment,
-    further_pictures,
-    has_index,
-    segments_at,
-)
+from enhance_cli.imaging.gain_maps.multi_picture import further_pictures, has_index
 from enhance_cli.imaging.metadata import xmp
 
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
@@ -113,7 +106,7 @@ def has_gain_map(image: Image.Image) -> bool:
     for name, content in getattr(image, "applist", ()):
         if name == "APP2" and content.startswith(_ISO_GAIN_MAP):
             return True
-    return any(_is_gain_map(segment) for segment in _segments_of_further_pictures(image))
+    return _lists_gain_map(image)
 
 
 def has_video(image: Image.Image) -> bool:
@@ -132,20 +125,26 @@ def has_video(image: Image.Image) -> bool:
         return _ends_with_video(file)
 
 
-def _is_gain_map(segment: Segment) -> bool:
-    if segment.marker == APP2:
-        return segment.content.startswith(_ISO_GAIN_MAP)
-    return segment.marker == APP1 and xmp.names_gain_map(segment.content.removeprefix(_XMP))
-
-
-def _segments_of_further_pictures(image: Image.Image) -> Iterator[Segment]:
-    """The segments in front of the pixels of each picture but the first (CIPA DC-007)."""
+def _lists_gain_map(image: Image.Image) -> bool:
+    """Whether a picture of a JPEG but the first is a gain map (CIPA DC-007)."""
     path = getattr(image, "filename", "")
     if not path or not has_index(image):
-        return
+        return False
     with open(path, "rb") as file:  # noqa: PTH123
-        for place in further_pictures(file):
-            yield from segments_at(file, place.start)
+        source = Source(file)
+        return any(_is_gain_map(source, place.start) for place in further_pictures(source))
+
+
+def _is_gain_map(source: Source, start: int) -> bool:
+    """Whether the JPEG at a position says that it is a gain map."""
+    for segment in jpeg_segments(source, start):
+        if segment.marker in {APP1, APP2}:
+            content = source.between(segment.start, segment.end)
+            if segment.marker == APP2 and content.startswith(_ISO_GAIN_MAP):
+                return True
+            if segment.marker == APP1 and xmp.names_gain_map(content.removeprefix(_XMP)):
+                return True
+    return False
 
 
 def _ends_with_video(file: IO[bytes]) -> bool:

@@ -1,12 +1,15 @@
 from collections import Counter
 
+import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
 
 from enhance_cli.imaging.codecs import formats
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.codecs.encode import write_photo
 from enhance_cli.imaging.codecs.formats import photos_below
+from enhance_cli.imaging.photo import Photo
 
 
 @pytest.mark.parametrize(
@@ -78,3 +81,15 @@ def test_other_files_are_counted_but_for_sidecars(tmp_path):
     others = Counter()
     assert [path.name for path in photos_below(tmp_path, others=others)] == ["a.nef"]
     assert others == {".mp4": 1, "": 1}
+
+
+def test_messages_name_what_is_read_and_written(tmp_path):
+    assert formats.formats_read() == (
+        "JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 and RAW"
+    )
+    named = formats.suffixes_written().replace(" or", ",").split(", ")
+    assert len(named) == len(formats.SUFFIXES) - 1
+    for suffix in named:
+        path = tmp_path / f"a{suffix}"
+        write_photo(Photo(np.full((8, 8, 3), 100, np.uint8)), path)
+        assert decode(path).size == (8, 8) and path.suffix in formats.PHOTOS

@@ -86,3 +86,18 @@ def test_inks_of_twelve_bits_are_those_of_eight(tmp_path, stored_as, black):
     deep, expected = decode(tmp_path / "12.jpg"), decode(tmp_path / "8.jpg")
     assert deep.pixels.dtype == np.uint16 and deep.alpha is None
     assert np.abs(deep.as_srgb() - expected.as_srgb()).max() < 0.03
+
+
+@pytest.mark.parametrize("between", [b"\xff", b"\xff\xff", b"\0\1\2"], ids=["one", "two", "junk"])
+@pytest.mark.parametrize("marker", [0xE0, 0xC1, 0xDA])
+def test_filling_in_front_of_a_marker_is_passed_over(tmp_path, between, marker):
+    """ITU-T T.81, B.1.1.2; libjpeg passes over other bytes as well."""
+    path = tmp_path / "a.jpg"
+    levels = smooth(64, 48).astype(np.uint16) * 16
+    content = imagecodecs.jpeg8_encode(levels, bitspersample=12)
+    at = content.index(bytes((0xFF, marker)))
+    path.write_bytes(content)
+    expected = decode(path)
+    path.write_bytes(content[:at] + between + content[at:])
+    photo = decode(path)
+    assert photo.pixels.dtype == np.uint16 and np.array_equal(photo.pixels, expected.pixels)

@@ -9,6 +9,7 @@ from pictures import smooth
 from PIL import Image
 
 from enhance_cli.imaging.codecs.decode import decode
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.gain_maps.multi_picture import further_pictures, has_index, join_pictures
 from tests.imaging.gain_maps.ultra_hdr import base, joined, jpeg
 
@@ -26,7 +27,7 @@ def test_pillow_finds_the_pictures_that_are_joined():
 def test_the_second_picture_is_found_where_it_is():
     second = jpeg(smooth(30, 20))
     content = joined(base(), second, form="none")
-    (place,) = further_pictures(BytesIO(content))
+    (place,) = further_pictures(Source(content))
     assert content[place.start :] == second and place.length == len(second)
     with Image.open(BytesIO(content)) as image:
         assert has_index(image)
@@ -34,7 +35,7 @@ def test_the_second_picture_is_found_where_it_is():
 
 def test_an_ordinary_jpeg_lists_none():
     content = jpeg(base())
-    assert further_pictures(BytesIO(content)) == []
+    assert further_pictures(Source(content)) == []
     with Image.open(BytesIO(content)) as image:
         assert not has_index(image)
 

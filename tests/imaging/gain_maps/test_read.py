@@ -223,3 +223,11 @@ def test_damage_anywhere_is_no_error_but_of_the_photo(photo_of):
 def test_a_camera_preview_is_no_map(photo_of):
     photo = photo_of(joined(base(), jpeg(base(96, 64)), form="none"))
     assert photo.gain_map is None and not photo.metadata.gain_map
+
+
+@pytest.mark.parametrize("between", [b"\xff", b"\0\1\2"], ids=["filling", "junk"])
+@pytest.mark.parametrize("description", [iso_of_map(), xmp_of_map()], ids=["iso", "xmp"])
+def test_what_stands_between_segments_hides_no_map(photo_of, between, description):
+    """ITU-T T.81, B.1.1.2; libjpeg passes over other bytes as well."""
+    photo = photo_of(joined(base(), jpeg(gains(), segment(0xFE, b"note"), between + description)))
+    assert photo.gain_map is not None and photo.warnings == ()

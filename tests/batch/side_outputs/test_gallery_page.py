@@ -1,5 +1,6 @@
+"""The page of a gallery, in a browser."""
+
 import os
-import re
 import shutil
 from io import BytesIO
 
@@ -8,136 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from enhance_cli.batch.gallery import Gallery, GalleryEntry, picture_edge
-from enhance_cli.batch.outcome import Status
-from enhance_cli.batch.runner import BatchRunner
-from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.config.dials import Dials
-from enhance_cli.errors import OutputError, UsageError
-
-
-@pytest.fixture
-def run(tmp_path, brightening_weights):
-    def run(*inputs, **options):
-        config = ApplyConfig(
-            tuple(inputs), tmp_path / "out", weights=brightening_weights, device="cpu", **options
-        )
-        return list(BatchRunner(config))
-
-    return run
-
-
-def test_the_cube_file_holds_the_retouch_at_the_given_strength(tmp_path, run, write_photo):
-    write_photo(tmp_path / "in" / "day 1" / "a.png")
-    run(tmp_path / "in", lut=tmp_path / "luts", strength=0.5)
-    lines = (tmp_path / "luts" / "day 1" / "a.png.cube").read_text().splitlines()
-    assert lines[4] == "0.050000 0.050000 0.050000", "half of the 0.1 that the weights add"
-    assert lines[-1] == "1.000000 1.000000 1.000000", "a result above white is white"
-
-
-def test_a_comparison_shows_before_and_after(tmp_path, run, write_photo):
-    plain = np.full((60, 90, 3), 100, np.uint8)
-    write_photo(tmp_path / "in" / "a.png", plain)
-    run(tmp_path / "in", compare=tmp_path / "seen")
-    with Image.open(tmp_path / "seen" / "a.png.jpg") as sheet:
-        assert sheet.getpixel((60, 40))[0] == pytest.approx(100, abs=2)
-        assert sheet.getpixel((60 + 90 + 16, 40))[0] == pytest.approx(126, abs=2)
-
-
-def test_missing_side_outputs_are_written_by_a_later_run(tmp_path, run, write_photo):
-    path = write_photo(tmp_path / "a.png")
-    run(path)
-    (again,) = run(path, lut=tmp_path / "luts", compare=tmp_path / "seen")
-    assert again.status is Status.DONE
-    assert (tmp_path / "luts" / "a.png.cube").exists()
-    (third,) = run(path, lut=tmp_path / "luts", compare=tmp_path / "seen")
-    assert third.status is Status.SKIPPED
-
-
-@pytest.mark.parametrize("long_edge", [20, None])
-def test_side_outputs_of_a_later_run_leave_results_as_they_are(
-    tmp_path, run, write_photo, long_edge
-):
-    """They are the same as those of a run that writes everything at once."""
-    path = write_photo(tmp_path / "a.png")
-    result, places = tmp_path / "out" / "a.png", {"lut": "luts", "compare": "seen"}
-    at_once = {option: tmp_path / "at once" / name for option, name in places.items()}
-    run(path, long_edge=long_edge, **at_once)
-    result.unlink()
-    run(path, long_edge=long_edge)
-    before = result.read_bytes(), result.stat().st_mtime_ns, result.stat().st_ino
-    (again,) = run(path, long_edge=long_edge, **{o: tmp_path / n for o, n in places.items()})
-    assert again.status is Status.DONE and again.warnings == ()
-    assert (result.read_bytes(), result.stat().st_mtime_ns, result.stat().st_ino) == before
-    for name in ("luts/a.png.cube", "seen/a.png.jpg"):
-        assert (tmp_path / name).read_bytes() == (tmp_path / "at once" / name).read_bytes()
-
-
-class TestGallery:
-    def test_it_shows_new_results_earlier_ones_and_failures(self, tmp_path, run, write_photo):
-        write_photo(tmp_path / "in" / "old.png")
-        run(tmp_path / "in")
-        write_photo(tmp_path / "in" / "new <b>&.png")
-        (tmp_path / "in" / "bad.jpg").write_bytes(b"no photo")
-        run(tmp_path / "in", gallery=tmp_path / "seen" / "all.html")
-        page = (tmp_path / "seen" / "all.html").read_text(encoding="utf-8")
-        assert page.count("<figure>") == 2
-        assert "new &lt;b&gt;&amp;.png" in page and "<b>&.png" not in page
-        assert 'href="../out/new%20%3Cb%3E%26.png"' in page
-        assert "Failed (1)" in page and "bad.jpg</b> not a photo" in page
-        assert not re.search(r"(?:src|href)=\"https?:", page), "nothing is fetched"
-        assert [path.name for path in (tmp_path / "seen").iterdir()] == ["all.html"]
-
-    def test_it_says_how_the_dials_were_set(self, tmp_path, run, write_photo):
-        for name in ("a", "b"):
-            write_photo(tmp_path / "in" / name / "x.png")
-        (tmp_path / "in" / "b" / "enhance.toml").write_text("strength = 0.8\nwarmth = -5\n")
-        looks = {"look_files": True, "dials": Dials(exposure=0.5), "given": ("exposure",)}
-        captions = []
-        for _ in range(2):  # the second run shows the results of the first
-            run(tmp_path / "in", gallery=tmp_path / "all.html", **looks)
-            page = (tmp_path / "all.html").read_text(encoding="utf-8")
-            captions.append(re.findall(r"<small>(.*)</small>", page))
-        assert captions == [["exposure +0.5", "strength 0.8, exposure +0.5, warmth -5"]] * 2
-        run(tmp_path / "in" / "a", gallery=tmp_path / "plain.html")
-        assert "<small>" not in (tmp_path / "plain.html").read_text(encoding="utf-8")
-
-    def test_reasons_name_no_options(self, tmp_path, run, write_photo):
-        write_photo(tmp_path / "in" / "a.png")
-        run(tmp_path / "in", gallery=tmp_path / "all.html", max_pixels=10)
-        page = (tmp_path / "all.html").read_text(encoding="utf-8")
-        assert "60 x 40 pixels, the limit is 10<" in page
-
-    def test_a_stopped_run_still_writes_its_page(self, tmp_path, brightening_weights, write_photo):
-        for number in range(40):
-            write_photo(tmp_path / "in" / f"{number}.png")
-        gallery = tmp_path / "all.html"
-        config = ApplyConfig((tmp_path / "in",), tmp_path / "out", weights=brightening_weights)
-        run = BatchRunner(ApplyConfig(**{**vars(config), "gallery": gallery, "device": "cpu"}))
-        done = 0
-        for _ in run:
-            done += 1
-            run.stop()
-        assert gallery.read_text().count("<figure>") == done < 40
-
-    def test_it_must_be_an_html_file(self, tmp_path, run, write_photo):
-        path = write_photo(tmp_path / "a.jpg")
-        with pytest.raises(UsageError, match=r"\.html"):
-            run(path, gallery=path)
-
-    def test_a_gallery_that_cannot_be_written_is_an_error_before_any_photo(
-        self, tmp_path, run, write_photo
-    ):
-        path = write_photo(tmp_path / "a.jpg")
-        (tmp_path / "file").write_text("x")
-        with pytest.raises(OutputError, match="--gallery"):
-            run(path, gallery=tmp_path / "file" / "all.html")
-        assert not (tmp_path / "out" / "a.jpg").exists()
-
-
-def test_comparisons_cannot_be_written_among_the_results(tmp_path, run, write_photo):
-    with pytest.raises(UsageError, match="--compare"):
-        run(write_photo(tmp_path / "a.jpg"), compare=tmp_path / "out")
+from enhance_cli.batch.side_outputs.gallery_page import GalleryEntry, GalleryPage, picture_edge
 
 
 def wait_until(page, condition: str) -> None:
@@ -319,7 +191,7 @@ class TestInABrowser:
         content = BytesIO()
         Image.fromarray(coffee).resize((60, 40)).save(content, "WEBP")
         pictures = content.getvalue(), content.getvalue()
-        gallery = Gallery(tmp_path / "all.html")
+        gallery = GalleryPage(tmp_path / "all.html")
         names = "0.jpg", "a<b/1.jpg", "a<b/2.jpg", "a<b/3.jpg", "c/d/4.jpg", "5.jpg"
         scenes = None, "Scene 1", "Scene 2", "Scene 1", None, None
         for name, scene in zip(names, scenes, strict=True):
@@ -336,7 +208,7 @@ class TestInABrowser:
     def test_a_thousand_photos_stay_fluid(self, browser, tmp_path, coffee):
         content = BytesIO()
         Image.fromarray(coffee).resize((400, 267)).save(content, "WEBP", quality=78)
-        gallery = Gallery(tmp_path / "all.html")
+        gallery = GalleryPage(tmp_path / "all.html")
         for number in range(1000):
             output = tmp_path / f"{number}.jpg"
             pictures = content.getvalue(), content.getvalue()

@@ -62,7 +62,7 @@ class GalleryEntry:
     look: str = ""
 
 
-class Gallery:
+class GalleryPage:
     """A self-contained page, written photo by photo so that thousands take no memory.
 
     It holds a picture of every photo before and after. Its large view shows the result itself if
@@ -168,7 +168,9 @@ _OPTION = re.compile(r" \(--[a-z-]+\)")
 def _page() -> str:
     """The page without its photos. Its policy lets it load nothing but pictures beside it."""
     style, script, page = (
-        resources.files("enhance_cli.batch").joinpath(f"gallery.{kind}").read_text(encoding="utf-8")
+        resources.files("enhance_cli.batch.side_outputs")
+        .joinpath(f"gallery.{kind}")
+        .read_text(encoding="utf-8")
         for kind in ("css", "js", "html")
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

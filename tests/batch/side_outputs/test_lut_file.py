@@ -35,8 +35,8 @@ def results(tmp_path_factory):
     grey = Image.fromarray(data.camera()).convert("RGB")
     grey.save(folder / "in" / "grey.png")
     common = {"inputs": (folder / "in",), "device": "cpu", "long_edge": None}
-    run(ApplyConfig(out=folder / "out", lut=folder / "cube", strength=1.0, **common))
-    run(
+    run_all(ApplyConfig(out=folder / "out", lut=folder / "cube", strength=1.0, **common))
+    run_all(
         ApplyConfig(
             out=folder / "hald",
             lut=folder / "hald",
@@ -49,7 +49,7 @@ def results(tmp_path_factory):
     return folder
 
 
-def run(config):
+def run_all(config):
     outcomes = list(BatchRunner(config))
     assert [outcome.status for outcome in outcomes] == [Status.DONE] * len(outcomes)
     return outcomes
@@ -103,7 +103,7 @@ def test_a_table_holds_the_strength(tmp_path, strength, write_photo):
     steps = np.linspace(0, 255, 16).astype(np.uint8)  # 17 levels apart: exact in 8 bits
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
     write_photo(tmp_path / "a.png", np.stack([red, green, blue], -1).reshape(64, 64, 3))
-    run(
+    run_all(
         ApplyConfig(
             (tmp_path / "a.png",),
             tmp_path / "out",
@@ -122,12 +122,12 @@ def test_a_second_run_writes_only_tables_of_another_size(results, tmp_path):
     config = ApplyConfig(
         (results / "in",), tmp_path, device="cpu", lut=tmp_path, lut_size=5, pictures=False
     )
-    run(config)
+    run_all(config)
     assert {outcome.status for outcome in BatchRunner(config)} == {Status.SKIPPED}
     larger = ApplyConfig(
         (results / "in",), tmp_path, device="cpu", lut=tmp_path, lut_size=6, pictures=False
     )
-    run(larger)
+    run_all(larger)
     assert "LUT_3D_SIZE 6" in (tmp_path / "coffee.png.cube").read_text()
 
 
@@ -159,7 +159,7 @@ class TestOtherWeights:
     def test_tables_need_cenet_or_a_global_prnet(self, tmp_path, weights, variant):
         with pytest.raises(UsageError, match="--lut"):
             BatchRunner(self.config(tmp_path, weights(variant)))
-        run(self.config(tmp_path, weights(variant, "global")))
+        run_all(self.config(tmp_path, weights(variant, "global")))
         lines = (tmp_path / "luts" / "a.png.cube").read_text().splitlines()
         assert lines[4] == "0.000000 0.000000 0.000000", "an untrained network changes nothing"
 
@@ -179,7 +179,17 @@ def test_a_table_holds_the_dials(tmp_path, strength, write_photo):
     write_photo(tmp_path / "a.png", np.stack([red, green, blue], -1).reshape(64, 64, 3))
     dials = Dials(exposure=-0.7, warmth=20, tint=-9, contrast=30, saturation=-20)
     places = {"out": tmp_path / "out", "lut": tmp_path, "lut_size": 16}
-    run(ApplyConfig((tmp_path / "a.png",), device="cpu", strength=strength, dials=dials, **places))
+    run_all(
+        ApplyConfig((tmp_path / "a.png",), device="cpu", strength=strength, dials=dials, **places)
+    )
     table = np.loadtxt(tmp_path / "a.png.cube", skiprows=4).reshape(64, 64, 3)
     result = np.asarray(Image.open(tmp_path / "out" / "a.png"))
     assert np.abs(table.clip(0, 1) * 255 - result).max() <= 0.51
+
+
+def test_the_cube_file_holds_the_retouch_at_the_given_strength(tmp_path, run, write_photo):
+    write_photo(tmp_path / "in" / "day 1" / "a.png")
+    run(tmp_path / "in", lut=tmp_path / "luts", strength=0.5)
+    lines = (tmp_path / "luts" / "day 1" / "a.png.cube").read_text().splitlines()
+    assert lines[4] == "0.050000 0.050000 0.050000", "half of the 0.1 that the weights add"
+    assert lines[-1] == "1.000000 1.000000 1.000000", "a result above white is white"
