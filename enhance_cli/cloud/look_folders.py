@@ -1,11 +1,11 @@
-"""The photos of stores as files on this machine, and the ``enhance.toml`` files beside them."""
+"""The photos of stores as files on this machine, and what lies beside them: looks and sidecars."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.config.look_files import NAME, Looks, find_look_files
 from enhance_cli.errors import UsageError
+from enhance_cli.imaging.codecs.formats import is_raw
+from enhance_cli.imaging.codecs.raw.sidecar import find_sidecar, sidecar_names
 from enhance_cli.run_records import content_digest, folder_digest
 
 _SIDE_BY_SIDE = 16
@@ -55,7 +57,7 @@ class PhotoFiles:
     """A folder that mirrors the inputs, as far as photos are being worked on.
 
     Photos of a disk stay where they are. For others, the files ``enhance.toml`` in the input and in
-    its subfolders count.
+    its subfolders count. Sidecars lie beside the photos.
 
     Args:
         inputs: The inputs.
@@ -114,10 +116,25 @@ class PhotoFiles:
         self._inputs[photo.source].store.check()
 
     def remove(self, photo: CloudPhoto) -> None:
-        """Remove the copy of a photo."""
+        """Remove the copies of a photo and of its sidecar."""
         if not self._inputs[photo.source].store.is_local:
             with contextlib.suppress(OSError):  # its name may be too long for this disk
-                self.path(photo).unlink(missing_ok=True)
+                sidecar = find_sidecar(self.path(photo))
+                for path in (self.path(photo), *([sidecar] if sidecar else [])):
+                    path.unlink(missing_ok=True)
+
+    def fetch_sidecars(self, photos: Iterable[CloudPhoto]) -> None:
+        """Fetch the sidecars of those photos that are RAW files in an object store."""
+        wanted: dict[int, dict[str, None]] = {}
+        for photo in photos:
+            if not self._inputs[photo.source].store.is_local and is_raw(Path(photo.key)):
+                folder, slash, name = photo.key.rpartition("/")
+                keys = (f"{folder}{slash}{one}" for one in sidecar_names(name))
+                wanted.setdefault(photo.source, {}).update(dict.fromkeys(keys))
+        for source, keys in wanted.items():
+            found = self._inputs[source].store.heads(list(keys))
+            with ThreadPoolExecutor(_SIDE_BY_SIDE) as reading:
+                list(reading.map(partial(self._fetch_file, source), found))
 
     def read_looks(self, photos: Iterable[CloudPhoto]) -> list[str]:
         """Read the files that count for some photos.
@@ -153,10 +170,13 @@ class PhotoFiles:
 
     def _fetch_look(self, place: tuple[int, str]) -> None:
         source, folder = place
-        store = self._inputs[source].store
-        content = store.read(f"{folder}/{NAME}" if folder else NAME)
+        self._fetch_file(source, f"{folder}/{NAME}" if folder else NAME)
+
+    def _fetch_file(self, source: int, key: str) -> None:
+        """Fetch a small file, if it is there."""
+        content = self._inputs[source].store.read(key)
         if content is not None:
-            path = self._folder / str(source) / folder / NAME
+            path = self._folder / str(source) / key
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
 

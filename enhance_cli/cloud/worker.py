@@ -47,6 +47,7 @@ from enhance_cli.errors import (
     UsageError,
 )
 from enhance_cli.garbage import garbage_left_alone
+from enhance_cli.imaging.codecs.raw.sidecar import sidecar_digest
 from enhance_cli.inference.device import pick_device
 
 if TYPE_CHECKING:
@@ -251,6 +252,7 @@ class ShardWorker:
         with self._in_our_words():
             for name in self._files.read_looks(shard.photos[number] for number in numbers):
                 self.look_read(name)
+            self._files.fetch_sidecars(shard.photos[number] for number in numbers)
             decisions = [self._decision(number, shard.photos[number], judge) for number in numbers]
         found = [one.verdict for one in decisions if one.verdict.reason in IN_THE_WAY]
         if found and self.run.config.on_conflict == "error":
@@ -258,7 +260,8 @@ class ShardWorker:
         return decisions
 
     def _decision(self, number: int, photo: CloudPhoto, judge: Judge) -> Decision:
-        settings = self.run.settings + self._files.looks.digest(self._files.path(photo))
+        path = self._files.path(photo)
+        settings = self.run.settings + self._files.looks.digest(path) + sidecar_digest(path)
         return Decision(
             number, photo, settings, judge.decide(photo, self._files.source(photo), settings)
         )
@@ -274,6 +277,7 @@ class ShardWorker:
         """Do one photo; called from several threads."""
         number = decision.number
         if decision.verdict.reason in SKIPPED:
+            self._files.remove(decision.photo)
             return self._skip(decision, judge, log)
         self._pool.check_cancelled()
         self._begun(number)

@@ -18,6 +18,7 @@ from enhance_cli.cloud.planning.inputs import Input, is_hidden, is_photo, suffix
 from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 from enhance_cli.errors import UsageError
+from enhance_cli.imaging.codecs.formats import SIDECAR
 
 
 class Found(NamedTuple):
@@ -212,7 +213,7 @@ class Listing:
         name = stored.key.rpartition("/")[2]
         suffix = suffix_of(name).lower()
         marks_folder = not stored.size and not suffix
-        if name != LOOK_FILE and not marks_folder:
+        if name != LOOK_FILE and suffix != SIDECAR and not marks_folder:
             self.others[suffix] += 1
         return False
 
