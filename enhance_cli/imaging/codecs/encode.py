@@ -13,7 +13,7 @@ from pathlib import Path
 from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write
 from enhance_cli.config.apply import Encoding, Format
 from enhance_cli.errors import EnhanceError, OutputError, PhotoError, UsageError
-from enhance_cli.imaging.codecs.formats import AVIF, HEIF, JPEG, JPEG_XL, PNG, TIFF, WEBP
+from enhance_cli.imaging.codecs.formats import AVIF, HEIF, JPEG, JPEG_XL, PNG, TIFF, WEBP, mime_type
 from enhance_cli.imaging.codecs.isobmff.avif import write_avif
 from enhance_cli.imaging.codecs.isobmff.heif import can_write_heif, write_heif
 from enhance_cli.imaging.codecs.jpeg import METADATA_LIMITS, write_jpeg
@@ -21,7 +21,7 @@ from enhance_cli.imaging.codecs.jpegxl.write import write_jpegxl
 from enhance_cli.imaging.codecs.png import write_png
 from enhance_cli.imaging.codecs.tiff.write import unreadable_tags, write_tiff
 from enhance_cli.imaging.codecs.webp.write import write_webp
-from enhance_cli.imaging.metadata import extended_xmp
+from enhance_cli.imaging.metadata import extended_xmp, xmp
 from enhance_cli.imaging.metadata.exif import PREFIX
 from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, TOO_LONG, describe_tags, shortened
 from enhance_cli.imaging.metadata.metadata import GAIN_MAP_LOST, NO_METADATA, Metadata
@@ -156,6 +156,8 @@ def _fit_metadata(metadata: Metadata, suffix: str) -> tuple[Metadata, tuple[str,
         whole = extended_xmp.merged(metadata.xmp, metadata.long_xmp)
         lost += [] if whole else ["its XMP is too long for this format and was left out"]
         metadata = replace(metadata, xmp=whole, long_xmp=())
+    if metadata.xmp:
+        metadata = replace(metadata, xmp=xmp.with_format(metadata.xmp, mime_type(suffix).encode()))
     if suffix in TIFF:
         lost += describe_tags(unreadable_tags(metadata), LEFT_OUT)
     if suffix in JPEG:

@@ -128,6 +128,13 @@ def suffixes_written() -> str:
     return f"{', '.join(suffixes)} or {last}"
 
 
+def mime_type(suffix: str) -> str:
+    """The media type of a format that is written, by the suffix of its files in lower case."""
+    kinds = (kind for kind, suffixes in SUFFIXES.items() if kind != "keep" and suffix in suffixes)
+    kind = next(kinds, suffix.removeprefix("."))
+    return "image/jpeg" if kind == "jpg" else f"image/{kind}"
+
+
 def is_tiff(signature: bytes) -> bool:
     """Whether the first bytes of a file are those of a TIFF or BigTIFF."""
     return signature.startswith(_TIFF_SIGNATURES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
+from functools import partial
 
 from enhance_cli.imaging.metadata.xml_packet import Element, Name, XmlError, XmlPacket
 from enhance_cli.imaging.metadata.xmp import HAS_EXTENSION, named_extension, update_packet
@@ -30,7 +31,13 @@ Parts = tuple[bytes, ...]
 
 
 def update_extension(
-    packet: bytes, parts: Parts, size: Size, *, gps: bool = True, lost: set[str] | None = None
+    packet: bytes,
+    parts: Parts,
+    size: Size,
+    *,
+    srgb: bool = True,
+    gps: bool = True,
+    lost: set[str] | None = None,
 ) -> tuple[bytes | None, Parts]:
     """Update a packet that has an extension, as :func:`update_packet` does, and the extension.
 
@@ -40,8 +47,9 @@ def update_extension(
     """
     name = named_extension(packet)
     extension = _joined(parts, name) if name else None
-    updated = update_packet(extension, size, gps=gps, lost=lost) if extension else None
-    main = update_packet(packet, size, gps=gps, extended=updated is not None, lost=lost)
+    update = partial(update_packet, size=size, srgb=srgb, gps=gps, lost=lost)
+    updated = update(extension) if extension else None
+    main = update(packet, extended=updated is not None)
     if updated is None or main is None:
         return main, ()
     new_name = hashlib.md5(updated, usedforsecurity=False).hexdigest().upper().encode()

@@ -85,7 +85,7 @@ def metadata_for_result(
         block = _exif_for_result(found.exif, size, srgb, gps, lost)
     except exif.ExifError as problem:
         lost.append(str(problem))
-    packet, parts = _xmp_for_result(found, size, gps, lost)
+    packet, parts = _xmp_for_result(found, size, srgb, gps, lost)
     texts = found.texts if gps else png_texts.without_location(found.texts)
     comment = found.comment if gps or _is_harmless(found.comment) else None
     earlier = tuple(one for one in found.earlier_comments if gps or _is_harmless(one))
@@ -101,7 +101,7 @@ def metadata_for_result(
 
 
 def _xmp_for_result(
-    found: Metadata, size: Size, gps: bool, lost: list[str]
+    found: Metadata, size: Size, srgb: bool, gps: bool, lost: list[str]
 ) -> tuple[bytes | None, extended_xmp.Parts]:
     """The updated XMP packet and its extension; ``lost`` gets a line for what was left out."""
     if found.xmp is None:
@@ -110,7 +110,7 @@ def _xmp_for_result(
     if xmp.is_readable(found.xmp):
         private: set[str] = set()
         packet, parts = extended_xmp.update_extension(
-            found.xmp, found.long_xmp, size, gps=gps, lost=private
+            found.xmp, found.long_xmp, size, srgb=srgb, gps=gps, lost=private
         )
         lost += sorted(private)
     if packet is None:

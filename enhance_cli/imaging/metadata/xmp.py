@@ -8,7 +8,7 @@ bytes, since every program writes it in its own way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from enhance_cli.imaging.metadata.location import (
@@ -24,9 +24,18 @@ _TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _GOOGLE_CONTAINER = "http://ns.google.com/photos/1.0/container/"
 
+_DC, _PHOTOSHOP = "http://purl.org/dc/elements/1.1/", "http://ns.adobe.com/photoshop/1.0/"
+
 _ORIENTATION = Name(_TIFF, "Orientation")
 _WIDTHS = (Name(_TIFF, "ImageWidth"), Name(_EXIF, "PixelXDimension"))
 _HEIGHTS = (Name(_TIFF, "ImageLength"), Name(_EXIF, "PixelYDimension"))
+
+_FORMAT, _COLOR_SPACE = Name(_DC, "format"), Name(_EXIF, "ColorSpace")
+_COLOR_MODE, _PROFILE = Name(_PHOTOSHOP, "ColorMode"), Name(_PHOTOSHOP, "ICCProfile")
+
+_TO_RGB = frozenset({"4", "9"})
+"""Photoshop's modes CMYK and Lab, whose results are RGB."""
+_RGB = b"3"
 
 HAS_EXTENSION = Name("http://ns.adobe.com/xmp/note/", "HasExtendedXMP")
 """The property that names the packet's extension, in further segments of a JPEG."""
@@ -120,6 +129,7 @@ def update_packet(
     packet: bytes,
     size: Size,
     *,
+    srgb: bool = True,
     gps: bool = True,
     extended: bool = False,
     lost: set[str] | None = None,
@@ -129,14 +139,15 @@ def update_packet(
     Args:
         packet: XMP packet in UTF-8.
         size: Width and height of the result.
+        srgb: Whether the result is sRGB.
         gps: Whether to keep the location. If not, all that is not known to be free of it goes.
         extended: Whether the result has the packet's extension too, in further JPEG segments.
         lost: Gets a line for what was left out because it may tell the location.
 
     Returns:
-        The packet with upright orientation and the result's width and height, without thumbnails
-        and references to gain maps, videos and content credentials. None if it cannot be read, or
-        if it cannot be told what it says of the location.
+        The packet with upright orientation and the result's size and color space, without
+        thumbnails and references to gain maps, videos and content credentials. None if it cannot be
+        read, or if it cannot be told what it says of the location.
     """
     try:
         xml = XmlPacket(packet)
@@ -148,19 +159,44 @@ def update_packet(
         _cut_asides(xml)
     lines = set() if lost is None else lost
     width, height = (str(side).encode() for side in size)
-    values = {_ORIENTATION: b"1"}
+    values = {_ORIENTATION: b"1", _COLOR_SPACE: b"1" if srgb else b"65535"}
     values |= dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
+
+    def is_gone(part: Element | Attribute) -> bool:
+        if _is_lost(part.name, extended) or (srgb and _names_other_profile(part)):
+            return True
+        return not (gps or _is_harmless(part, lines))
+
     for element in xml.walk():
-        if _is_lost(element.name, extended) or not (gps or _is_harmless(element, lines)):
+        if is_gone(element):
             xml.cut(element)
             continue
-        if element.name in values:
-            xml.set_text(element, values[element.name])
+        value = _updated(element, values)
+        if value is not None:
+            xml.set_text(element, value)
         for attribute in element.attributes:
-            if _is_lost(attribute.name, extended) or not (gps or _is_harmless(attribute, lines)):
+            value = _updated(attribute, values)
+            if is_gone(attribute):
                 xml.cut(attribute)
-            elif attribute.name in values:
-                xml.set_value(attribute, values[attribute.name])
+            elif value is not None:
+                xml.set_value(attribute, value)
+    return xml.changed()
+
+
+def with_format(packet: bytes, mime_type: bytes) -> bytes:
+    """Let a packet that names the format of its file name that of the result."""
+    if _FORMAT.local.encode() not in packet:
+        return packet
+    try:
+        xml = XmlPacket(packet)
+    except XmlError:
+        return packet
+    for element in xml.walk():
+        if element.name == _FORMAT:
+            xml.set_text(element, mime_type)
+        for attribute in element.attributes:
+            if attribute.name == _FORMAT:
+                xml.set_value(attribute, mime_type)
     return xml.changed()
 
 
@@ -174,6 +210,22 @@ def _properties(packet: bytes) -> Iterator[tuple[Name, str]]:
         yield element.name, element.text.strip()
         for attribute in element.attributes:
             yield attribute.name, attribute.value
+
+
+def _updated(part: Element | Attribute, values: Mapping[Name, bytes]) -> bytes | None:
+    """The value of a property in a result; None if it stays."""
+    if part.name == _COLOR_MODE and _text_of(part) in _TO_RGB:
+        return _RGB
+    return values.get(part.name)
+
+
+def _names_other_profile(part: Element | Attribute) -> bool:
+    """Whether a property names another color profile than that of sRGB."""
+    return part.name == _PROFILE and "srgb" not in _text_of(part).lower()
+
+
+def _text_of(part: Element | Attribute) -> str:
+    return (part.value if isinstance(part, Attribute) else part.text).strip()
 
 
 @lru_cache(1024)

@@ -276,3 +276,45 @@ def test_maker_notes_are_not_copied_into_a_tiff(tmp_path, coffee):
     with Image.open(result) as image:
         exif = image.getexif().get_ifd(0x8769)
     assert 33434 in exif and 37500 not in exif
+
+
+@pytest.mark.proves("XMP", "with orientation, dimensions, format and colour space updated")
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "webp", "avif", "heic", "jxl"])
+@pytest.mark.parametrize("form", ["attributes", "elements"])
+def test_xmp_says_what_the_result_is(tmp_path, coffee, suffix, form):
+    """Photoshop writes so of a CMYK TIFF; ExifTool knows the type of the result."""
+    path = tmp_path / "photo.tif"
+    Image.fromarray(np.ascontiguousarray(coffee[:64, :96])).convert("CMYK").save(path)
+    said = {"dc:format": "image/tiff", "photoshop:ColorMode": "4", "exif:ColorSpace": "65535"}
+    said |= {"photoshop:ICCProfile": "U.S. Web Coated (SWOP) v2", "photoshop:City": "Bonn"}
+    attributes = "".join(f' {name}="{value}"' for name, value in said.items())
+    elements = "".join(f"<{name}>{value}</{name}>" for name, value in said.items())
+    is_attributes = form == "attributes"
+    packet = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description'
+        ' xmlns:dc="http://purl.org/dc/elements/1.1/"'
+        ' xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"'
+        f' xmlns:exif="http://ns.adobe.com/exif/1.0/"{attributes if is_attributes else ""}>'
+        f"{'' if is_attributes else elements}</r:Description></r:RDF></x:xmpmeta>"
+    )
+    (tmp_path / "packet.xmp").write_text(packet)
+    command = ["exiftool", "-q", "-overwrite_original", f"-xmp<={tmp_path / 'packet.xmp'}", path]
+    subprocess.run(command, check=True)
+    tags = exiftool_tags(rewritten(path, suffix)[0])
+    own = "image/heic" if suffix == "heic" else tags["File:MIMEType"]  # of HEIF, with HEVC
+    assert tags["XMP-dc:Format"] == own
+    assert (tags["XMP-photoshop:ColorMode"], tags["XMP-exif:ColorSpace"]) == (3, 1)
+    assert "XMP-photoshop:ICCProfileName" not in tags and tags["XMP-photoshop:City"] == "Bonn"
+
+
+@pytest.mark.parametrize(("srgb", "space"), [(True, 1), (False, 65535)])
+def test_the_profile_of_a_result_stays_named(tmp_path, coffee, srgb, space):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(np.ascontiguousarray(coffee[:64, :96])).save(path)
+    name = "sRGB IEC61966-2.1" if srgb else "Adobe RGB (1998)"
+    more = [f"-XMP-photoshop:ICCProfileName={name}", "-XMP-exif:ColorSpace#=1"]
+    subprocess.run(["exiftool", "-q", "-overwrite_original", *more, path], check=True)
+    tags = exiftool_tags(rewritten(path, "jpg", srgb=srgb)[0])
+    assert tags["XMP-photoshop:ICCProfileName"] == name
+    assert tags["XMP-exif:ColorSpace"] == space

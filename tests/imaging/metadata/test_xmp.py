@@ -33,7 +33,7 @@ ELEMENTS = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"
  </rdf:Description></rdf:RDF></x:xmpmeta>"""
 
 
-@pytest.mark.proves("XMP", "with orientation and dimensions updated")
+@pytest.mark.proves("XMP", "with orientation, dimensions")
 def test_attributes_are_updated_and_the_rest_stays():
     after = update_packet(ATTRIBUTES, (334, 500))
     fromstring(after)

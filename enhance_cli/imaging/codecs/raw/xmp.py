@@ -32,7 +32,6 @@ _EXTENSION = Name("http://ns.adobe.com/photoshop/1.0/", "SidecarForExtension")
 
 _OF_THE_FILE = frozenset({
     _EXTENSION,
-    Name("http://purl.org/dc/elements/1.1/", "format"),
     *(
         Name(_TIFF, local)
         for local in (
@@ -40,7 +39,7 @@ _OF_THE_FILE = frozenset({
             "SamplesPerPixel", "YCbCrPositioning", "YCbCrSubSampling",
         )
     ),
-    *(Name(_EXIF, local) for local in ("CFAPattern", "ColorSpace")),
+    Name(_EXIF, "CFAPattern"),
 })  # fmt: skip
 """Properties of the RAW file that are not those of a result."""
 
