@@ -84,7 +84,7 @@ def mended_png(path: Path, warnings: list[str]) -> MendedPng:
         body = content[at + 8 : at + 8 + length]
         if name == b"iCCP" and (unpacked := _long_profile(body)) is not None:
             profile = unpacked if len(unpacked) <= _MAX_PROFILE else b""
-            lost += [] if profile else ["its color profile is too long and was left out"]
+            lost += [] if profile else ["its colour profile is too long and was left out"]
             changed = True
             continue
         text = _uncompressed(name, body) if total <= _MAX_TEXTS else None
