@@ -68,6 +68,21 @@ _WHITE, _HLG_PEAK = 203.0, 1000.0
 _LUMA_BT2020 = np.array([0.2627, 0.6780, 0.0593], np.float32)
 
 
+_M1, _M2 = 2610 / 16384, 2523 / 32
+_C1, _C2, _C3 = 3424 / 4096, 2413 / 128, 2392 / 128
+"""Constants of PQ (SMPTE ST 2084)."""
+
+_D50 = np.array([0.9642, 1.0, 0.8249])
+"""White of the ICC's profile connection space (ICC.1:2022, 7.2.16)."""
+
+_BRADFORD = np.array([
+    [0.8951, 0.2664, -0.1614],
+    [-0.7502, 1.7135, 0.0367],
+    [0.0389, -0.0685, 1.0296],
+])  # fmt: skip
+"""XYZ to the responses of cones, for the adaptation to another white (ICC.1:2022, E.2)."""
+
+
 class Description(NamedTuple):
     """What numbers say of a picture's color.
 
@@ -213,10 +228,6 @@ def _to_pq(luminance: NDArray[np.float64]) -> NDArray[np.float64]:
     return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
 
 
-_M1, _M2 = 2610 / 16384, 2523 / 32
-_C1, _C2, _C3 = 3424 / 4096, 2413 / 128, 2392 / 128
-
-
 def decode_srgb(encoded: Floats) -> Floats:
     """The linear light of sRGB; the inverse of :func:`encode_srgb`."""
     curve = ((encoded.clip(0) + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
@@ -231,17 +242,6 @@ def encode_srgb(linear: Floats) -> Floats:
 
 def _curve_name(gamma: float | None) -> str:
     return "sRGB curve" if gamma is None else f"gamma {gamma:.4g}"
-
-
-_D50 = np.array([0.9642, 1.0, 0.8249])
-"""White of the ICC's profile connection space (ICC.1:2022, 7.2.16)."""
-
-_BRADFORD = np.array([
-    [0.8951, 0.2664, -0.1614],
-    [-0.7502, 1.7135, 0.0367],
-    [0.0389, -0.0685, 1.0296],
-])  # fmt: skip
-"""XYZ to the responses of cones, for the adaptation to another white (ICC.1:2022, E.2)."""
 
 
 @lru_cache(maxsize=16)

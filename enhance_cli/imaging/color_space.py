@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import ImageCms
 
 Floats = NDArray[np.float32]
+"""Colors as floats; 0 is black and 1 is white."""
 
 _SRGB_TOLERANCE = 0.5 / 255
 """Largest difference to sRGB at which a color space counts as sRGB."""
-
 
 _UNUSABLE = "its colour profile cannot be used"
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
+from enhance_cli.imaging.codecs.deep_jpeg import deep_jpeg, read_deep_jpeg
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_raw, is_tiff, unread_format
 from enhance_cli.imaging.codecs.isobmff.avif import is_avif, read_avif
 from enhance_cli.imaging.codecs.isobmff.heif import check_heif, read_heif
@@ -44,7 +45,6 @@ from enhance_cli.imaging.codecs.stored_image import (
     StoredImage,
 )
 from enhance_cli.imaging.codecs.tiff.read import read_tiff
-from enhance_cli.imaging.codecs.unusual_jpeg import deep_jpeg, read_deep_jpeg
 from enhance_cli.imaging.codecs.webp.read import is_webp, read_webp
 from enhance_cli.imaging.containers.jpeg_segments import SIGNATURE as JPEG_SIGNATURE
 from enhance_cli.imaging.file_limits import (

@@ -19,6 +19,7 @@ from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.pillow_image import image_from_photo, save_image
 from enhance_cli.imaging.codecs.stored_image import stored_channels, wants_sixteen_bits
+from enhance_cli.imaging.metadata.exif import PREFIX
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metadata.png_texts import XMP_KEYWORD
 from enhance_cli.imaging.metadata.read import MAX_LENGTH
@@ -83,7 +84,7 @@ def mended_png(path: Path, warnings: list[str]) -> MendedPng:
         body = content[at + 8 : at + 8 + length]
         if name == b"iCCP" and (unpacked := _long_profile(body)) is not None:
             profile = unpacked if len(unpacked) <= _MAX_PROFILE else b""
-            lost += [] if profile else ["its color profile is too long and was left out"]
+            lost += [] if profile else ["its colour profile is too long and was left out"]
             changed = True
             continue
         text = _uncompressed(name, body) if total <= _MAX_TEXTS else None
@@ -237,7 +238,7 @@ def _write_sixteen_bits(photo: Photo, path: Path, metadata: Metadata) -> None:
         per_meter = [round(dots / _INCH) for dots in metadata.dpi]
         chunks += _chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
     if metadata.exif_block:
-        chunks += _chunk(b"eXIf", metadata.exif_block.removeprefix(b"Exif\0\0"))
+        chunks += _chunk(b"eXIf", metadata.exif_block.removeprefix(PREFIX))
     texts = [(key, value.encode()) for key, value in metadata.texts]
     texts += [(XMP_KEYWORD, metadata.xmp)] if metadata.xmp else []
     for key, value in texts:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import tifffile
-from tifffile import PHOTOMETRIC
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
 from enhance_cli.imaging.codecs.isobmff.avif import is_avif
@@ -14,6 +11,7 @@ from enhance_cli.imaging.codecs.jpeg2000.container import is_jpeg2000
 from enhance_cli.imaging.codecs.jpegxl.container import is_jpegxl
 from enhance_cli.imaging.codecs.png import PNG_SIGNATURE
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
+from enhance_cli.imaging.codecs.tiff.pages import RAW_DATA, first_pages, sub_pages
 from enhance_cli.imaging.codecs.webp.read import is_webp
 from enhance_cli.imaging.containers.boxes import brands_of
 
@@ -40,8 +38,6 @@ _CANON = b"crx "
 _RAW_IN_TIFF = {8: (b"CR", b"IIII", b"MMMM")}
 """Where a TIFF says that it is a CR2 or IIQ, and how."""
 
-_RAW_DATA = frozenset({PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW})
-
 _FORMATS: dict[str, Callable[[bytes], bool]] = {
     ".png": lambda signature: signature.startswith(PNG_SIGNATURE),
     ".webp": is_webp,
@@ -50,9 +46,6 @@ _FORMATS: dict[str, Callable[[bytes], bool]] = {
     ".avif": is_avif,
     ".heic": lambda signature: bool(brands_of(signature)),
 }
-
-_MOST_PAGES = 8
-"""Pages of a TIFF that are looked at."""
 
 
 def suffix_for(path: Path) -> str:
@@ -79,18 +72,7 @@ def _is_raw_tiff(path: Path, signature: bytes) -> bool:
     # A damaged directory makes tifffile raise whatever its parsing runs into.
     try:
         with open_tiff(path) as tiff:
-            return any(page.photometric in _RAW_DATA for page in _pages(tiff))
+            pages = (page for first in first_pages(tiff) for page in (first, *sub_pages(first)))
+            return any(page.photometric in RAW_DATA for page in pages)
     except Exception:
         return False
-
-
-def _pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
-    """The first pages, and those below them, among which cameras hide the photo."""
-    for number in range(min(len(tiff.pages), _MOST_PAGES)):
-        page = tiff.pages[number]
-        if isinstance(page, tifffile.TiffPage):
-            yield page
-            for sub in range(min(len(page.subifds or ()), _MOST_PAGES)):
-                below = page.pages[sub] if page.pages is not None else None
-                if isinstance(below, tifffile.TiffPage):
-                    yield below

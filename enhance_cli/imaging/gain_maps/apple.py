@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance_cli.imaging.gain_maps.gain_map import GainMap, GainMapError, GainMapParameters
-from enhance_cli.imaging.metadata import exif
-from enhance_cli.imaging.metadata.xml_packet import Name, XmlError, XmlPacket
+from enhance_cli.imaging.metadata import exif, xmp
+from enhance_cli.imaging.metadata.xml_packet import Name
 
 AUXILIARY_TYPE = "urn:com:apple:photo:2020:aux:hdrgainmap"
 
@@ -29,18 +29,20 @@ _SIGNED_RATIONAL = 10
 _HDR_HEADROOM, _HDR_GAIN = 33, 48
 """Tags of the MakerNote."""
 
+_MAX_STOPS = 16
+
 _MAX_ENTRIES = 512
 _LEVELS = 255
 
 
 def is_apple(packet: bytes) -> bool:
     """Whether a packet is that of a gain map of Apple's."""
-    return _value(packet, _TYPE) == AUXILIARY_TYPE
+    return xmp.value_in(packet, _TYPE) == AUXILIARY_TYPE
 
 
 def states_headroom(packet: bytes) -> bool:
     """Whether a packet states the headroom of a gain map of Apple's."""
-    return bool(_value(packet, _HEADROOM))
+    return bool(xmp.value_in(packet, _HEADROOM))
 
 
 def headroom_of(packet: bytes | None, block: bytes | None) -> float:
@@ -54,7 +56,7 @@ def headroom_of(packet: bytes | None, block: bytes | None) -> float:
         GainMapError: Neither says so, or no display could show it.
     """
     with contextlib.suppress(ValueError):
-        return _checked(float(_value(packet or b"", _HEADROOM)))
+        return _checked(float(xmp.value_in(packet or b"", _HEADROOM)))
     numbers = _maker_note(block or b"")
     try:
         ceiling, gain = numbers[_HDR_HEADROOM], numbers[_HDR_GAIN]
@@ -65,9 +67,6 @@ def headroom_of(packet: bytes | None, block: bytes | None) -> float:
     else:
         stops = 3 - 70 * gain if gain <= 0.01 else 2.303 - 0.303 * gain
     return _checked(2.0 ** min(stops, _MAX_STOPS))
-
-
-_MAX_STOPS = 16
 
 
 def gain_map_of_apple(pixels: NDArray[np.uint8], headroom: float) -> GainMap:
@@ -98,25 +97,10 @@ def _checked(headroom: float) -> float:
     return headroom
 
 
-def _value(packet: bytes, wanted: Name) -> str:
-    """The value of a property; empty if there is none."""
-    try:
-        xml = XmlPacket(packet)
-    except (XmlError, IndexError):
-        return ""
-    for element in xml.walk():
-        if element.name == wanted:
-            return element.text.strip()
-        for attribute in element.attributes:
-            if attribute.name == wanted:
-                return attribute.value.strip()
-    return ""
-
-
 def _maker_note(block: bytes) -> dict[int, float]:
     """The rational numbers of Apple's MakerNote, by tag; none if it is another one, or damaged."""
     try:
-        note = exif.read_tags(block)["Exif"].get(_MAKER_NOTE, b"")
+        note = exif.read_block(block)["Exif"].get(_MAKER_NOTE, b"")
     except (exif.ExifError, KeyError):
         return {}
     numbers: dict[int, float] = {}

@@ -11,9 +11,6 @@ from enhance_cli.imaging.gain_maps.gain_map import (
 from enhance_cli.imaging.gain_maps.multi_picture import Place
 from enhance_cli.imaging.metadata.xml_packet import Element, Name, XmlError, XmlPacket
 
-PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
-"""Beginning of the segment of XMP in a JPEG."""
-
 _NAMESPACE = "http://ns.adobe.com/hdr-gain-map/1.0/"
 _ITEM = "http://ns.google.com/photos/1.0/container/item/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -37,6 +34,18 @@ _ANNOUNCED = (
     'Item:Mime="image/jpeg" Item:Length="{length}"/></rdf:li></rdf:Seq></Container:Directory>'
     "</rdf:Description>"
 )
+
+
+_DEFAULTS = {
+    "GainMapMin": 0.0,
+    "GainMapMax": None,
+    "Gamma": 1.0,
+    "OffsetSDR": OFFSET,
+    "OffsetHDR": OFFSET,
+    "HDRCapacityMin": 0.0,
+    "HDRCapacityMax": None,
+}
+"""The properties, and what they are if they are absent; None if they may not be."""
 
 
 def read(packet: bytes) -> GainMapParameters | None:
@@ -66,18 +75,6 @@ def read(packet: bytes) -> GainMapParameters | None:
         numbers["HDRCapacityMin"][0],
         numbers["HDRCapacityMax"][0],
     )
-
-
-_DEFAULTS = {
-    "GainMapMin": 0.0,
-    "GainMapMax": None,
-    "Gamma": 1.0,
-    "OffsetSDR": OFFSET,
-    "OffsetHDR": OFFSET,
-    "HDRCapacityMin": 0.0,
-    "HDRCapacityMax": None,
-}
-"""The properties, and what they are if they are absent; None if they may not be."""
 
 
 def write(parameters: GainMapParameters) -> bytes:

@@ -27,6 +27,7 @@ from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.gain_maps import apple, hdrgm, iso_21496
 from enhance_cli.imaging.gain_maps.gain_map import GainMap, GainMapError, GainMapParameters
 from enhance_cli.imaging.gain_maps.multi_picture import Place, further_pictures, has_index
+from enhance_cli.imaging.metadata import xmp
 from enhance_cli.imaging.resize import Size, fit_within
 
 _NO_NAME = Path("gain map")
@@ -217,8 +218,8 @@ def _description(
         content = source.between(segment.start, segment.end)
         if segment.marker == APP2 and content.startswith(iso_21496.PREFIX):
             return iso_21496.read(content), 1.0
-        if segment.marker == APP1 and content.startswith(hdrgm.PREFIX):
-            packet = packet or content.removeprefix(hdrgm.PREFIX)
+        if segment.marker == APP1 and content.startswith(xmp.PREFIX):
+            packet = packet or content.removeprefix(xmp.PREFIX)
     if packet is None:
         return None
     parameters = hdrgm.read(packet)

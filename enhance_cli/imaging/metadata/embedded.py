@@ -17,7 +17,6 @@ from enhance_cli.imaging.gain_maps.multi_picture import further_pictures, has_in
 from enhance_cli.imaging.metadata import xmp
 
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
-_XMP = b"http://ns.adobe.com/xap/1.0/\x00"
 
 _SAMSUNG_TRAILER, _SAMSUNG_VIDEO = b"SEFT", 0x0A30
 _HUAWEI_VIDEO = b"LIVE_"
@@ -142,7 +141,7 @@ def _is_gain_map(source: Source, start: int) -> bool:
             content = source.between(segment.start, segment.end)
             if segment.marker == APP2 and content.startswith(_ISO_GAIN_MAP):
                 return True
-            if segment.marker == APP1 and xmp.names_gain_map(content.removeprefix(_XMP)):
+            if segment.marker == APP1 and xmp.names_gain_map(content.removeprefix(xmp.PREFIX)):
                 return True
     return False
 

@@ -29,12 +29,13 @@ from enhance_cli.imaging.metadata.tiff_tags import DamagedTiffError, TagId, read
 from enhance_cli.imaging.resize import Size
 
 PREFIX = b"Exif\x00\x00"
+"""Beginning of a block in a JPEG, which other formats may leave out."""
 
 Tags = Mapping[str, Any]
 """Tags by directory, as piexif gives them."""
 
-_UNCALIBRATED, _ADOBE_RGB = 0xFFFF, 2
-"""ColorSpace of all but sRGB, and that of Adobe RGB as some cameras write it."""
+_SRGB, _UNCALIBRATED, _ADOBE_RGB = 1, 0xFFFF, 2
+"""ColorSpace of sRGB, of all else, and of Adobe RGB as some cameras write it."""
 
 _SRGB_INDEX, _ADOBE_RGB_INDEX = b"R98", b"R03"
 """InteroperabilityIndex of files in sRGB and in Adobe RGB (DCF 2.0, 5.2)."""
@@ -87,6 +88,12 @@ _EXIF_REQUIRED = {
 }
 """Tags that Exif 2.32 requires (tables 4 and 7) and RAW files often lack."""
 
+_CAMERA = piexif.ImageIFD.Make, piexif.ImageIFD.Model
+
+_RESOLUTIONS = piexif.ImageIFD.XResolution, piexif.ImageIFD.YResolution
+_UNITS, _INCH = (1, 2, 3), 2
+"""Units of the resolution: none, inch, centimeter (TIFF 6.0, section 8)."""
+
 _UNREADABLE = "its EXIF cannot be read and was left out"
 _RESCUED = "its EXIF block is damaged; what can be read of it was kept, without MakerNotes"
 
@@ -132,7 +139,7 @@ def update_block(
     try:
         block = ExifBlock(without_prefix(exif))
         block.patch(block.first, {ORIENTATION: 1, 0x0100: size[0], 0x0101: size[1]})
-        color_space = 1 if srgb else 0xFFFF
+        color_space = _SRGB if srgb else _UNCALIBRATED
         pointers = (one for one in block.entries(block.first) if one.tag == EXIF_DIRECTORY)
         for pointer in islice(pointers, 1):
             values = {COLOR_SPACE: color_space, 0xA002: size[0], 0xA003: size[1]}
@@ -166,7 +173,7 @@ def rescued_block(
     """
     damaged: list[TagId] = []
     try:
-        tags = read_tags(PREFIX + without_prefix(exif), damaged)
+        tags = read_block(exif, damaged)
         if not any(_is_copied(name, tag) for name, found in tags.items() for tag in found):
             return None
         dropped: list[str] = []
@@ -208,12 +215,9 @@ def _camera_in_tags(tags: Tags) -> list[Any]:
 
 def _tags_of(found: bytes) -> Tags:
     try:
-        return read_tags(PREFIX + without_prefix(found))
+        return read_block(found)
     except ExifError:
         return {}
-
-
-_CAMERA = piexif.ImageIFD.Make, piexif.ImageIFD.Model
 
 
 def orientation_in(exif: bytes) -> int | None:
@@ -280,6 +284,22 @@ def read_tags(source: Path | bytes, damaged: list[TagId] | None = None) -> Tags:
     return tags
 
 
+def read_block(exif: bytes, damaged: list[TagId] | None = None) -> Tags:
+    r"""Read the tags of an EXIF block.
+
+    Args:
+        exif: The block as stored in the file, with or without ``Exif\0\0`` in front.
+        damaged: As in :func:`read_tags`.
+
+    Returns:
+        The tags, without damaged ones.
+
+    Raises:
+        ExifError: It cannot be read.
+    """
+    return read_tags(PREFIX + without_prefix(exif), damaged)
+
+
 def _is_copied(name: str, tag: int | None) -> bool:
     """Whether :func:`build_block` copies a tag, or any of a directory."""
     if tag is None or name == "GPS":
@@ -319,7 +339,7 @@ def build_block(
         image |= _resolution(tags["0th"])
         exposure = {tag: value for tag, value in tags["Exif"].items() if tag not in _NOT_COPIED}
         image[piexif.ImageIFD.Orientation] = 1
-        exposure[piexif.ExifIFD.ColorSpace] = 1 if srgb else 0xFFFF
+        exposure[piexif.ExifIFD.ColorSpace] = _SRGB if srgb else _UNCALIBRATED
         exposure[piexif.ExifIFD.PixelXDimension], exposure[piexif.ExifIFD.PixelYDimension] = size
         for directory, required in ((image, _IMAGE_REQUIRED), (exposure, _EXIF_REQUIRED)):
             for tag, value in required.items():
@@ -344,11 +364,6 @@ def _resolution(first: Mapping[int, Any]) -> dict[int, Any]:
             return {}
     unit = first.get(piexif.ImageIFD.ResolutionUnit)
     return found | {piexif.ImageIFD.ResolutionUnit: unit if unit in _UNITS else _INCH}
-
-
-_RESOLUTIONS = piexif.ImageIFD.XResolution, piexif.ImageIFD.YResolution
-_UNITS, _INCH = (1, 2, 3), 2
-"""Units of the resolution: none, inch, centimeter (TIFF 6.0, section 8)."""
 
 
 def _dumped(tags: Mapping[str, dict[int, Any]]) -> tuple[bytes, list[TagId]]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from enhance_cli.imaging.metadata.exif import PREFIX as EXIF_PREFIX
 from enhance_cli.imaging.metadata.location import may_tell_location
+from enhance_cli.imaging.metadata.xmp import PREFIX as XMP_PREFIX
 
 Texts = tuple[tuple[str, str], ...]
 """Keywords and texts."""
@@ -18,9 +20,7 @@ XMP_KEYWORD = "XML:com.adobe.xmp"
 """Keyword of the text that is the XMP packet (XMP part 3, 1.1.5)."""
 
 _RAW_PROFILE = "raw profile type "
-_EXIF_BEGINNING = b"Exif\x00\x00"
-_XMP_BEGINNING = b"http://ns.adobe.com/xap/1.0/\x00"
-_TIFF_BEGINNINGS = (b"II", b"MM", _EXIF_BEGINNING)
+_EXIF_BEGINNINGS = (b"II", b"MM", EXIF_PREFIX)
 
 _PLAIN = frozenset({
     "title", "author", "description", "copyright", "creation time", "software", "disclaimer",
@@ -57,9 +57,9 @@ def sort_texts(texts: Iterable[tuple[str, str]]) -> PngTexts:
             plain.append((keyword, text))
             continue
         content = _from_hexadecimal(text)
-        if kind == "xmp" or content.startswith(_XMP_BEGINNING):
-            xmp = xmp or content.removeprefix(_XMP_BEGINNING)
-        elif content.startswith(_TIFF_BEGINNINGS):
+        if kind == "xmp" or content.startswith(XMP_PREFIX):
+            xmp = xmp or content.removeprefix(XMP_PREFIX)
+        elif content.startswith(_EXIF_BEGINNINGS):
             exif = exif or content
     return PngTexts(tuple(plain), exif or None, xmp or None)
 

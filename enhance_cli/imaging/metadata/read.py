@@ -47,13 +47,14 @@ def read_tiff_metadata(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Meta
     resources = _tag_bytes(tiff, page, _TIFF_PHOTOSHOP, "block of Photoshop's", too_long)
     packet = _tag_bytes(tiff, page, TIFF_XMP, "XMP", too_long)
     signed = CREDENTIALS_TAG in page.tags or CREDENTIALS_TAG in tiff.pages.first.tags
+    announced = xmp.announced(packet)
     return Metadata(
         xmp=packet or None,
         iptc=records or iptc.records_in(resources) or None,
-        dpi=_dpi(_tiff_resolution(page)),
-        gain_map=xmp.names_gain_map(packet or b""),
-        video=xmp.names_video(packet or b""),
-        credentials=signed or xmp.names_credentials(packet or b""),
+        dpi=plausible_dpi(_tiff_resolution(page)),
+        gain_map=announced.gain_map,
+        video=announced.video,
+        credentials=signed or announced.credentials,
         unreadable=tuple(too_long),
     )
 
@@ -71,7 +72,7 @@ def read_metadata(image: Image.Image) -> Metadata:
         comment=block_within_limit(comment, "comment", too_long),
         earlier_comments=_comments(image)[:-1],
         texts=sort_texts(_texts(image)).texts,
-        dpi=_dpi(info.get("dpi")),
+        dpi=plausible_dpi(info.get("dpi")),
         gain_map=has_gain_map(image),
         video=has_video(image),
         credentials=has_credentials(image),
@@ -207,7 +208,12 @@ def _texts(image: Image.Image) -> list[tuple[str, str]]:
     return [(str(key), str(value)) for key, value in read.items() if len(value) <= MAX_LENGTH]
 
 
-def _dpi(value: Any) -> tuple[float, float] | None:
+def plausible_dpi(value: Any) -> tuple[float, float] | None:
+    """Dots per inch, horizontal and vertical; None if these are no numbers of a photo.
+
+    Args:
+        value: A pair of numbers or fractions, or anything else.
+    """
     try:
         horizontal, vertical = (float(resolution) for resolution in value)
     except (TypeError, ValueError, ZeroDivisionError):

@@ -55,7 +55,7 @@ def shot_of(found: bytes | exif.Tags | None) -> Shot:
         return NO_SHOT
     if isinstance(found, bytes):
         try:
-            tags = exif.read_tags(exif.PREFIX + exif.without_prefix(found))
+            tags = exif.read_block(found)
         except exif.ExifError:
             return NO_SHOT
     else:

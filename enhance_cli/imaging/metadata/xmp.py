@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from enhance_cli.imaging.metadata.location import (
     TEXTS_LOST,
@@ -36,6 +37,9 @@ _COLOR_MODE, _PROFILE = Name(_PHOTOSHOP, "ColorMode"), Name(_PHOTOSHOP, "ICCProf
 _TO_RGB = frozenset({"4", "9"})
 """Photoshop's modes CMYK and Lab, whose results are RGB."""
 _RGB = b"3"
+
+PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
+"""Beginning of the segment of a packet in a JPEG (XMP part 3, 1.1.3)."""
 
 HAS_EXTENSION = Name("http://ns.adobe.com/xmp/note/", "HasExtendedXMP")
 """The property that names the packet's extension, in further segments of a JPEG."""
@@ -109,12 +113,30 @@ def names_credentials(packet: bytes) -> bool:
     return any(name == _PROVENANCE for name, _ in _properties(packet))
 
 
+class Announced(NamedTuple):
+    """What a packet says that its file holds, and that a result does not."""
+
+    gain_map: bool
+    video: bool
+    credentials: bool
+
+
+def announced(packet: bytes | None) -> Announced:
+    """Look for all that a packet may announce; no packet announces nothing."""
+    packet = packet or b""
+    return Announced(names_gain_map(packet), names_video(packet), names_credentials(packet))
+
+
 def named_extension(packet: bytes) -> bytes:
     """The digest by which a packet names its extension, in a JPEG; empty if it names none."""
     if HAS_EXTENSION.local.encode() not in packet:
         return b""
-    values = [value for name, value in _properties(packet) if name == HAS_EXTENSION]
-    return values[0].strip().encode() if values else b""
+    return value_in(packet, HAS_EXTENSION).encode()
+
+
+def value_in(packet: bytes, wanted: Name) -> str:
+    """The value of the first property of this name; empty if a packet has none."""
+    return next((value.strip() for name, value in _properties(packet) if name == wanted), "")
 
 
 def orientation_in(packet: bytes) -> int | None:

@@ -188,7 +188,7 @@ def write_photo_to(path, photo):
 def test_a_profile_beyond_all_measure_is_left_out(tmp_path):
     packed = zlib.compress(bytes(100_000_000))
     photo = decode(with_chunks(tmp_path / "a.png", RED, iCCP=b"x\0\0" + packed))
-    assert photo.warnings == ("its color profile is too long and was left out",)
+    assert photo.warnings == ("its colour profile is too long and was left out",)
     np.testing.assert_array_equal(photo.pixels, RED)
 
 

@@ -54,6 +54,12 @@ def test_the_headroom_of_a_maker_note(order, ceiling, gain, stops):
     assert headroom_of(None, block) == pytest.approx(2**stops)
 
 
+def test_a_block_may_lack_its_prefix():
+    """Other programs than Apple's leave it out in a HEIC (ISO/IEC 23008-12, A.2.1)."""
+    block = exif_with(">", ceiling=1, gain=0.01)
+    assert headroom_of(None, block.removeprefix(b"Exif\0\0")) == headroom_of(None, block)
+
+
 def test_the_headroom_that_xmp_states_comes_first():
     packet = PACKET % (b"<HDRGainMap:HDRGainMapHeadroom>3.5</HDRGainMap:HDRGainMapHeadroom>", b"x")
     assert headroom_of(packet, exif_with(">", ceiling=1, gain=1)) == 3.5

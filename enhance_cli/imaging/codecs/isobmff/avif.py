@@ -166,12 +166,12 @@ def _metadata_of(content: bytes, boxes: PictureBoxes) -> Metadata:
             packet = packet or body or None
         elif len(body) > 4:
             exif = exif or body[4 + int.from_bytes(body[:4]) :] or None
-    gain_map = boxes.has_gain_map or xmp.names_gain_map(packet or b"")
+    announced = xmp.announced(packet)
     return Metadata(
         exif=exif,
         xmp=packet,
-        gain_map=gain_map,
-        video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(Source(content)) or xmp.names_credentials(packet or b""),
+        gain_map=announced.gain_map or boxes.has_gain_map,
+        video=announced.video,
+        credentials=announced.credentials or credentials_in_boxes(Source(content)),
         unreadable=tuple(too_long),
     )

@@ -10,7 +10,7 @@ from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata import iptc, xmp
 from enhance_cli.imaging.metadata.embedded import credentials_in_boxes
 from enhance_cli.imaging.metadata.metadata import NO_METADATA, Metadata
-from enhance_cli.imaging.metadata.read import block_within_limit
+from enhance_cli.imaging.metadata.read import block_within_limit, plausible_dpi
 from enhance_cli.imaging.resize import Size
 
 _CONTAINER, _CODESTREAM = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
@@ -28,7 +28,6 @@ _ENUMERATED, _PROFILES = 1, {2, 3}
 
 _OPACITY, _MULTIPLIED = 1, 2
 """Types of channels in a cdef box; 0 is color."""
-
 
 _RESOLUTION, _LARGEST_EXPONENT, _INCH = struct.Struct(">HHHHbb"), 9, 0.0254
 """Dots per meter in a resc or resd box: vertical and horizontal fractions, and their exponents."""
@@ -103,7 +102,7 @@ def _refuse_zeros_at_end(codestream: bytes) -> None:
     """Refuse a codestream with zeros in place of its end, which OpenJPEG takes for data.
 
     Raises:
-        ValueError: It does.
+        ValueError: There are some.
     """
     data = codestream.rstrip(b"\0")
     if len(data) < len(codestream) and not data.endswith(_END):
@@ -123,14 +122,15 @@ def read_metadata(content: bytes) -> Metadata:
     block = found.get(_EXIF[0]) or found.get(_EXIF[1])
     records = found.get(_IPTC) or iptc.records_in(found.get(_PHOTOSHOP))
     header = next((body for kind, body in boxes(content) if kind == b"jp2h"), b"")
+    announced = xmp.announced(packet)
     return Metadata(
         exif=block_within_limit(block, "EXIF", too_long),
         xmp=packet,
         iptc=block_within_limit(records, "IPTC", too_long),
         dpi=_resolution(header),
-        gain_map=xmp.names_gain_map(packet or b""),
-        video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(Source(content)) or xmp.names_credentials(packet or b""),
+        gain_map=announced.gain_map,
+        video=announced.video,
+        credentials=announced.credentials or credentials_in_boxes(Source(content)),
         unreadable=tuple(too_long),
     )
 
@@ -145,9 +145,7 @@ def _resolution(header: bytes) -> tuple[float, float] | None:
     if not (per_down and per_across) or max(map(abs, exponents)) > _LARGEST_EXPONENT:
         return None
     per_meter = across / per_across * 10.0 ** exponents[1], down / per_down * 10.0 ** exponents[0]
-    horizontal, vertical = (dots * _INCH for dots in per_meter)
-    plausible = min(horizontal, vertical) >= 1 and max(horizontal, vertical) < 2**15
-    return (horizontal, vertical) if plausible else None
+    return plausible_dpi([dots * _INCH for dots in per_meter])
 
 
 def _read_header(codestream: bytes) -> Picture:

@@ -68,12 +68,13 @@ def read_contents(content: bytes) -> Contents:
     if not codestream.startswith(CODESTREAM):
         raise ValueError("there is no picture in it")
     exif, packet = found.get(b"Exif", b""), found.get(b"xml ")
+    announced = xmp.announced(packet)
     metadata = Metadata(
         exif=exif[4 + int.from_bytes(exif[:4]) :] or None,
         xmp=packet or None,
-        gain_map=gain_map or xmp.names_gain_map(packet or b""),
-        video=xmp.names_video(packet or b""),
-        credentials=credentials_in_boxes(Source(content)) or xmp.names_credentials(packet or b""),
+        gain_map=gain_map or announced.gain_map,
+        video=announced.video,
+        credentials=announced.credentials or credentials_in_boxes(Source(content)),
         unreadable=tuple(unreadable),
     )
     return Contents(codestream, metadata)

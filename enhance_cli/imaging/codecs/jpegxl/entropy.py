@@ -192,7 +192,7 @@ class EntropyDecoder:
     def finish(self) -> None:
         """Raise a ValueError unless the numbers that were decoded are all there are."""
         if self._state != _FINAL_STATE:
-            raise ValueError("its color profile is damaged")
+            raise ValueError("its colour profile is damaged")
 
     def _begin_copy(self, symbol: int) -> None:
         length = self._repeat_split.number(symbol - self._first_repeat, self._reader)
@@ -289,7 +289,7 @@ def _read_logarithms(reader: BitReader) -> list[int | None]:
 def _frequencies_of(reader: BitReader, logarithms: list[int | None], shift: int) -> list[int]:
     largest = max((one for one in logarithms if one is not None), default=None)
     if largest is None:
-        raise ValueError("its color profile is damaged")
+        raise ValueError("its colour profile is damaged")
     omitted = logarithms.index(largest)
     found: list[int] = []
     for at, logarithm in enumerate(logarithms):
@@ -303,7 +303,7 @@ def _frequencies_of(reader: BitReader, logarithms: list[int | None], shift: int)
             found.append((1 << exponent) + (reader.bits(count) << (exponent - count)))
     found[omitted] = _RANGE - sum(found)
     if found[omitted] <= 0:
-        raise ValueError("its color profile is damaged")
+        raise ValueError("its colour profile is damaged")
     return found
 
 

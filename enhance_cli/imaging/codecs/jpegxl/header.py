@@ -212,7 +212,7 @@ def with_color(codestream: bytes, bits: int, color: Color) -> bytes:
     if fields is None:
         if bits == 8 and color == SRGB:
             return codestream
-        raise ValueError("a header without a color space")
+        raise ValueError("a header without a colour space")
     reader, writer = BitReader(codestream), BitWriter()
     writer.copy(reader, fields.depth)
     writer.bits(1, 0)
@@ -327,7 +327,7 @@ def _read_color(reader: BitReader) -> Color | None:
     if packed:
         return None
     if space == _XYB:
-        raise ValueError("its colors are XYB")
+        raise ValueError("its colours are XYB")
     white_kind = reader.enum()
     white = _read_point(reader) if white_kind == _CUSTOM else _WHITES[white_kind]
     primaries = _PRIMARIES[_SRGB]

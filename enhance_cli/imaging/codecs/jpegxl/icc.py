@@ -41,7 +41,7 @@ def read_icc(reader: BitReader) -> bytes:
     """
     size = reader.long_number()
     if size > _MAX_LENGTH:
-        raise ValueError("its color profile is too long")
+        raise ValueError("its colour profile is too long")
     decoder = EntropyDecoder(reader, _N_CONTEXTS)
     packed = bytearray(2)
     for at in range(size):
@@ -57,7 +57,7 @@ def write_icc(writer: BitWriter, profile: bytes) -> None:
         ValueError: It is too short to be a profile.
     """
     if len(profile) <= len(_HEADER):
-        raise ValueError("its color profile is too short")
+        raise ValueError("its colour profile is too short")
     commands = bytes((0, _INSERT)) + _number(len(profile) - len(_HEADER))
     size = len(profile)
     differences = (profile[at] - _predicted(size, profile[:at], at) for at in range(len(_HEADER)))
@@ -115,7 +115,7 @@ class _Stream:
 
     def take(self, count: int) -> bytes:
         if count > len(self.content):
-            raise ValueError("its color profile is damaged")
+            raise ValueError("its colour profile is damaged")
         taken, self.content = self.content[:count], self.content[count:]
         return taken
 
@@ -132,7 +132,7 @@ class _Stream:
             if byte < 128:
                 return value
             if shift > 63:
-                raise ValueError("its color profile is damaged")
+                raise ValueError("its colour profile is damaged")
 
 
 class _Unpacking:
@@ -142,7 +142,7 @@ class _Unpacking:
         self._data = _Stream(packed)
         self._size, commands = self._data.number(), self._data.number()
         if self._size > _MAX_LENGTH:
-            raise ValueError("its color profile is too long")
+            raise ValueError("its colour profile is too long")
         self._commands = _Stream(self._data.take(commands))
         self._made = bytearray()
 
@@ -153,7 +153,7 @@ class _Unpacking:
         while self._commands.content and len(self._made) <= self._size:
             self._unpack_content(self._commands.byte())
         if len(self._made) != self._size or self._data.content:
-            raise ValueError("its color profile is damaged")
+            raise ValueError("its colour profile is damaged")
         return bytes(self._made)
 
     def _unpack_header(self) -> None:
@@ -206,7 +206,7 @@ class _Unpacking:
         elif _FIRST_TYPE <= command < _FIRST_TYPE + len(_TYPES):
             self._made += _TYPES[command - _FIRST_TYPE] + bytes(4)
         else:
-            raise ValueError("its color profile is damaged")
+            raise ValueError("its colour profile is damaged")
 
     def _unpack_predicted(self) -> None:
         """Add differences to what the numbers before predict, of 1, 2 or 4 bytes."""
@@ -214,7 +214,7 @@ class _Unpacking:
         width, order = (flags & 3) + 1, flags >> 2 & 3
         stride = self._commands.number() if flags & 16 else width
         if width == 3 or order == 3 or stride < width or 4 * stride >= len(self._made):
-            raise ValueError("its color profile is damaged")
+            raise ValueError("its colour profile is damaged")
         content = _interleaved(self._data.take(self._commands.number()), width)
         start, weights = len(self._made), ((1,), (2, -1), (3, -3, 1))[order]
         for at, difference in enumerate(content):

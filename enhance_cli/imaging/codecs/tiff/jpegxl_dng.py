@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 import tifffile
-from tifffile import COMPRESSION, PHOTOMETRIC
+from tifffile import COMPRESSION
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
+from enhance_cli.imaging.codecs.tiff.pages import RAW_DATA, sub_pages
 from enhance_cli.imaging.codecs.tiff.pixels import read_samples
 
 _JPEG_XL = frozenset({COMPRESSION.JPEGXL, COMPRESSION.JPEGXL_DNG})
-_RAW_DATA = frozenset({PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW})
 
 _BITS, _COMPRESSION, _STRIP_OFFSETS, _ROWS, _STRIP_LENGTHS = 258, 259, 273, 278, 279
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS, _TILE_LENGTHS = 322, 323, 324, 325
@@ -62,12 +62,8 @@ def unpacked_dng(path: Path) -> BytesIO | None:
 def raw_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage | None:
     """The page with the raw data, which may be in a SubIFD; None if no page says that it is."""
     first = tiff.pages.first
-    pages = [first, *(first.pages or ())] if first.subifds else [first]
-    for page in pages:
-        found = isinstance(page, tifffile.TiffPage) and page.photometric in _RAW_DATA
-        if found and not page.is_reduced:
-            return page
-    return None
+    pages = (page for page in (first, *sub_pages(first)) if page.photometric in RAW_DATA)
+    return next((page for page in pages if not page.is_reduced), None)
 
 
 def _patch(

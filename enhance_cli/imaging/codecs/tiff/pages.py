@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import tifffile
+from tifffile import PHOTOMETRIC
 
+from enhance_cli.imaging.codecs.stored_image import SEVERAL_IMAGES
 from enhance_cli.imaging.metadata import xmp
 from enhance_cli.imaging.metadata.metadata import Metadata
+
+RAW_DATA = frozenset({PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW})
+"""The kinds of pixels that are a camera's raw data."""
 
 _ORIENTATION, _OLD_SUBFILE_TYPE = 274, 255
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
@@ -15,7 +20,7 @@ _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 older SubfileType for a smaller version."""
 
 _MAX_PAGES = 16
-"""Pages that are looked at."""
+"""Pages that are looked at, and pages below each."""
 
 _THUMBNAIL_EDGE = 640
 """Longest edge of a first page that can be a thumbnail although no tag says so."""
@@ -31,14 +36,14 @@ def photo_page(tiff: tifffile.TiffFile, warnings: list[str]) -> tifffile.TiffPag
         tiff: The file.
         warnings: Gets a line if there are further pictures.
     """
-    first, *more = _pages(tiff)
+    first, *more = first_pages(tiff)
     photos = [page for page in (first, *more) if not _is_minor(page)]
     if first not in photos:
-        photos += [page for page in _sub_pages(first) if not _is_minor(page)]
+        photos += [page for page in sub_pages(first) if not _is_minor(page)]
     elif len(photos) > 1 and _looks_like_thumbnail(first, photos[1]):
         photos.remove(first)
     if len(photos) > 1:
-        warnings.append("contains several images, only the first was read")
+        warnings.append(SEVERAL_IMAGES)
     return photos[0] if photos else first
 
 
@@ -52,8 +57,8 @@ def orientation_of(page: tifffile.TiffPage, first: tifffile.TiffPage, metadata: 
     return (xmp.orientation_in(metadata.xmp) if metadata.xmp else None) or 1
 
 
-def _pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
-    """The first pages, up to one that is damaged."""
+def first_pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
+    """The first pages of a file, up to one that is damaged."""
     yield tiff.pages.first
     for number in range(1, _MAX_PAGES):
         try:
@@ -65,9 +70,9 @@ def _pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
             yield page
 
 
-def _sub_pages(page: tifffile.TiffPage) -> Iterator[tifffile.TiffPage]:
+def sub_pages(page: tifffile.TiffPage) -> Iterator[tifffile.TiffPage]:
     """The pages in SubIFDs, among which cameras hide the photo behind its thumbnail."""
-    for number in range(len(page.subifds or ())):
+    for number in range(min(len(page.subifds or ()), _MAX_PAGES)):
         sub = page.pages[number] if page.pages is not None else None
         if isinstance(sub, tifffile.TiffPage):
             yield sub

@@ -12,6 +12,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from enhance_cli.imaging.codecs.levels import Levels, divided, full_range
 from enhance_cli.imaging.codecs.stored_image import StoredImage
+from enhance_cli.imaging.codecs.tiff.pages import RAW_DATA
 from enhance_cli.imaging.color_space import lab_to_srgb
 from enhance_cli.imaging.photo import STRIP, quantize
 from enhance_cli.imaging.resize import max_value
@@ -39,7 +40,7 @@ _UNSPECIFIED, _ASSOCIATED, _UNASSOCIATED = 0, 1, 2
 _OPACITIES = {_ASSOCIATED, _UNASSOCIATED}
 """The ExtraSamples that are opacity: by which the colors are multiplied, and by which not."""
 
-_RAW_DATA = "it holds raw data of a camera; give it the suffix .dng, or the camera's own"
+_IS_RAW = "it holds raw data of a camera; give it the suffix .dng, or the camera's own"
 
 _NUMBERS = {SAMPLEFORMAT.UINT, SAMPLEFORMAT.VOID, SAMPLEFORMAT.IEEEFP}
 """The sample formats that are read."""
@@ -49,8 +50,9 @@ def problem_of(page: tifffile.TiffPage) -> str | None:
     """Why the pixels of a page cannot be read, if its tags tell."""
     kind, n_colors = page.photometric, _N_COLORS.get(page.photometric)
     if n_colors is None:
-        raw = kind in {PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW}
-        return _RAW_DATA if raw else f"{getattr(kind, 'name', kind)} pixels; save it as RGB"
+        return (
+            _IS_RAW if kind in RAW_DATA else f"{getattr(kind, 'name', kind)} pixels; save it as RGB"
+        )
     if page.imagedepth != 1 or page.samplesperpixel < n_colors:
         return f"damaged ({page.samplesperpixel} channels, {page.imagedepth} deep)"
     if page.dtype is None:
