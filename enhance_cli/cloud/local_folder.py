@@ -16,6 +16,7 @@ from enhance_cli.atomic_write import (
     Publisher,
     atomic_write,
     make_durable,
+    rehearse_folder,
     rename_to_free_path,
 )
 from enhance_cli.cloud.stores import StoredObject
@@ -114,8 +115,22 @@ class LocalFolder:
         except FileExistsError:
             return False
         except OSError as problem:
-            raise _failed(self.url, problem) from problem
+            raise self._unwritable(problem) from problem
         return True
+
+    def rehearse(self, folder: str) -> None:
+        """Raise what would keep a folder below this one from being made; nothing is made.
+
+        Raises:
+            OutputError: It cannot be made, or may not be written to.
+        """
+        try:
+            rehearse_folder(self.folder / folder)
+        except OSError as problem:
+            raise self._unwritable(problem) from problem
+
+    def _unwritable(self, problem: OSError) -> OutputError:
+        return _failed(f"--out {self.url}", problem)
 
     def put(
         self,

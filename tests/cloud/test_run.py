@@ -429,3 +429,36 @@ def test_a_name_in_another_encoding(two_photos):
         assert told.exit_code == 0, told.output
     assert set(results("r")) == {name, "sub/b.png"}
     assert {one["reason"] for one in dry_run("photos", "-o", "r")} == {"up to date"}
+
+
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/1")], ids=["folder", "part"])
+def test_a_dry_run_says_what_is_left_out(shard, two_photos):
+    (two_photos / "photos" / "a.txt").write_text("a")
+    (two_photos / "link").mkdir()
+    (two_photos / "photos" / "link").symlink_to(two_photos / "link")
+    words = ("photos", "-o", "r", "-n", "--exclude", "nothing", *shard)
+    told = apply(*words).stderr
+    assert "1 file is no photo and was passed over: 1 .txt" in told
+    assert "warning: --exclude nothing: fits no photo" in told
+    assert "warning: photos/link: folder passed over" in told
+    quiet = apply(*words, "-q").stderr
+    assert "a link" in quiet and ".txt" not in quiet
+
+
+@pytest.mark.parametrize("place", ["mine", "mine/r"])
+@pytest.mark.parametrize("more", [(), ("-n",)], ids=["run", "dry run"])
+def test_a_place_that_cannot_be_written(place, more, two_photos):
+    (two_photos / "mine").write_text("mine")
+    words = ("photos", "-o", place, *more)
+    expected = apply(*words)
+    told = apply(*words, "--shard", "1/1")
+    assert (told.exit_code, told.stderr) == (expected.exit_code, expected.stderr)
+    assert told.exit_code == 1 and told.stderr.startswith(f"error: --out {place}: ")
+    assert not told.stdout
+
+
+def test_the_size_of_results_is_told_if_there_are_any(two_photos):
+    said, words = "results measure 500 px", ("photos", "-o", "r", "--shard", "1/1")
+    assert [said in apply(*words).stderr for _ in range(2)] == [True, False]
+    (two_photos / "photos" / "a.jpg").write_bytes(b"no photo")
+    assert said not in apply(*words).stderr
