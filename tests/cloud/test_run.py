@@ -462,3 +462,27 @@ def test_the_size_of_results_is_told_if_there_are_any(two_photos):
     assert [said in apply(*words).stderr for _ in range(2)] == [True, False]
     (two_photos / "photos" / "a.jpg").write_bytes(b"no photo")
     assert said not in apply(*words).stderr
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "dangling link", "pipe"])
+@pytest.mark.parametrize("on_conflict", ["skip", "rename", "overwrite", "error"])
+def test_what_is_no_file_is_in_the_way(kind, on_conflict, two_photos):
+    """As in a run over folders."""
+    ends = []
+    for out, more in (("plain", ()), ("part", ("--shard", "1/1"))):
+        place = two_photos / out / "a.jpg"
+        place.parent.mkdir()
+        (two_photos / "mine.jpg").write_bytes(b"mine")
+        if kind == "folder":
+            place.mkdir()
+        elif kind == "pipe":
+            os.mkfifo(place)
+        else:
+            place.symlink_to(two_photos / ("mine.jpg" if kind == "link" else "gone.jpg"))
+        words = ("photos/a.jpg", "-o", out, "--on-conflict", on_conflict, *more)
+        told = apply(*words, "-n"), apply(*words)
+        said = [(one.exit_code, (one.stdout + one.stderr).replace(f"{out}/", "")) for one in told]
+        names = sorted(path.name for path in place.parent.glob("[!.]*"))
+        ends.append((said[1][0], said[1][1].partition("; in ")[0], names, place.is_file()))
+        assert (two_photos / "mine.jpg").read_bytes() == b"mine"
+    assert ends[0] == ends[1]
