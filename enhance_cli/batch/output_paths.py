@@ -84,8 +84,8 @@ def plan_outputs(config: ApplyConfig) -> Plan:
         return Plan(tuple(jobs), tuple(warnings), originals)
     originals = Originals.of(config.inputs, photos, left_out)
     if config.out is not None:
-        _refuse_replacing(originals, jobs, "choose a folder that does not hold the photos")
         refuse_folder_of_originals("--out" if config.pictures else "--lut", config.out, originals)
+        _refuse_replacing(originals, jobs, "choose a folder that does not hold the photos")
     return Plan(tuple(jobs), tuple(warnings), originals, passed_over(others, len(results)))
 
 

@@ -87,7 +87,7 @@ class Judge:
 
     def look_again(self, key: str) -> None:
         """Look at a place anew, into which something has come meanwhile."""
-        found = self._out.head(key)
+        found = self._out.heads([key]).get(key)
         with self._deciding:
             if found is None:
                 self._present.pop(key, None)
@@ -103,7 +103,7 @@ class Judge:
             return Verdict(key, Reason.REPLACED, present)
         record = self.records.of(present) or self._unnoted(present, photo, source)
         if record is None:
-            emptied = not present.size and self.records.any_on(key)
+            emptied = present.version and not present.size and self.records.any_on(key)
             reason = Reason.RESULT_EMPTY if emptied else Reason.FOREIGN_FILE
         else:
             same = record.settings == settings
@@ -126,7 +126,7 @@ class Judge:
         number, key = 0, photo.result
         while True:
             if number and key not in self._present:
-                found = self._out.head(key)
+                found = self._out.heads([key]).get(key)
                 if found is not None:
                     self._present[key] = found
             verdict = self._look(key, photo, source, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -16,6 +17,7 @@ from enhance_cli.atomic_write import (
     Publisher,
     atomic_write,
     make_durable,
+    rehearse_folder,
     rename_to_free_path,
 )
 from enhance_cli.cloud.stores import StoredObject
@@ -84,8 +86,8 @@ class LocalFolder:
         return _stored(self.folder / key, key)
 
     def heads(self, keys: Sequence[str]) -> dict[str, StoredObject]:
-        """See :meth:`Store.heads`."""
-        found = ((key, self.head(key)) for key in keys)
+        """See :meth:`Store.heads`; links, folders and other things have no version."""
+        found = ((key, _occupant(self.folder / key, key)) for key in keys)
         return {key: stored for key, stored in found if stored is not None}
 
     def read(self, key: str) -> bytes | None:
@@ -114,8 +116,22 @@ class LocalFolder:
         except FileExistsError:
             return False
         except OSError as problem:
-            raise _failed(self.url, problem) from problem
+            raise self._unwritable(problem) from problem
         return True
+
+    def rehearse(self, folder: str) -> None:
+        """Raise what would keep a folder below this one from being made; nothing is made.
+
+        Raises:
+            OutputError: It cannot be made, or may not be written to.
+        """
+        try:
+            rehearse_folder(self.folder / folder)
+        except OSError as problem:
+            raise self._unwritable(problem) from problem
+
+    def _unwritable(self, problem: OSError) -> OutputError:
+        return _failed(f"--out {self.url}", problem)
 
     def put(
         self,
@@ -188,11 +204,13 @@ class _Publish(Publisher):
         with contextlib.suppress(OSError):  # a disk that keeps none
             os.utime(temporary, ns=(state.st_atime_ns, state.st_mtime_ns))
         self.version = _version(temporary.stat())
-        now = _stored(path, "")
-        replaced = now is not None and self._present is not None
+        now = _occupant(path, "")
+        replaced = now is not None and now.version and self._present is not None
         replaced = replaced and now.version == self._present.version  # pyright: ignore[reportOptionalMemberAccess]
-        if path.is_symlink() or not (now is None or replaced or self._overwrite):
+        if not (now is None or replaced or self._overwrite):
             raise FileExistsError(path)
+        if path.is_dir() and not path.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         self._before(self.version)
         if now is None:
             rename_to_free_path(temporary, path)
@@ -208,6 +226,17 @@ def _stored(path: Path, key: str) -> StoredObject | None:
     if not stat.S_ISREG(state.st_mode):
         return None
     return StoredObject(key, state.st_size, _version(state), state.st_mtime_ns)
+
+
+def _occupant(path: Path, key: str) -> StoredObject | None:
+    """What is in a place; without a version unless it is a file, and no link to one."""
+    try:
+        state = path.lstat()
+    except OSError:
+        return None
+    if stat.S_ISREG(state.st_mode):
+        return _stored(path, key)
+    return StoredObject(key, state.st_size, "", state.st_mtime_ns)
 
 
 def _version(state: os.stat_result) -> str:

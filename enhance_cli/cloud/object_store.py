@@ -179,10 +179,11 @@ class ObjectStore:
             return {}
         found: dict[str, StoredObject] = {}
         if self._scheme in _LISTED_FROM_A_KEY:
-            wanted, first = set(left), self.head(left[0])
+            wanted, first_key = set(left), left[0]
+            first = self.head(first_key)
             left = left[1:]
             found |= {first.key: first} if first else {}
-            for number, page in enumerate(self.pages(after=sorted(keys)[0])):
+            for number, page in enumerate(self.pages(after=first_key) if left else ()):
                 found |= {one.key: one for one in page if one.key in wanted}
                 left = [key for key in left if page and key > page[-1].key]
                 if not left or number + 1 == _MOST_PAGES:

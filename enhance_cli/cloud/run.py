@@ -30,6 +30,7 @@ import enhance_cli
 from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.output_paths import passed_over
 from enhance_cli.batch.runner import refuse_missing_cenet
+from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.places import open_store, url_of
 from enhance_cli.cloud.planning.earlier_results import without_own_results
 from enhance_cli.cloud.planning.inputs import Input, open_inputs
@@ -66,6 +67,12 @@ class PlanReport:
     is_listed: bool = False
     passed_over: str = ""
     warnings: list[str] = field(default_factory=list)
+
+    def end(self, listing: Listing) -> None:
+        """Note that all photos have been listed, and what was said of them."""
+        self.passed_over = passed_over(listing.others, listing.results)
+        self.warnings = listing.warnings
+        self.is_listed = True
 
 
 @dataclass(frozen=True)
@@ -129,10 +136,7 @@ class CloudRun:
             if not self.report.shards:  # a wrong command leaves nothing
                 out.delete([f"{self.folder}/plans/{self.plan}.json"])
             raise
-        listing = planning.listing
-        self.report.passed_over = passed_over(listing.others, listing.results)
-        self.report.warnings = listing.warnings
-        self.report.is_listed = True
+        self.report.end(planning.listing)
         self._note(out, superseded=planning.superseded())
 
     def _stored_shards(self, planning: _Planning, out: Store) -> Iterator[Shard]:
@@ -305,9 +309,18 @@ def begin_run(run: CloudRun) -> CloudRun:
 
 
 def planned_shards(run: CloudRun) -> Iterator[Shard]:
-    """The shards of a run that has been prepared only; nothing is stored."""
-    for photos, logs in _Planning(run, open_store(run.out)):
+    """The shards of a run that has been prepared only; nothing is stored.
+
+    Raises:
+        OutputError: The output is a folder that cannot be written.
+    """
+    out = open_store(run.out)
+    if isinstance(out, LocalFolder):
+        out.rehearse(run.folder)
+    planning = _Planning(run, out)
+    for photos, logs in planning:
         yield Shard("", photos, logs)
+    run.report.end(planning.listing)
 
 
 def _by_plan(out: Store) -> dict[tuple[str, str], list[StoredObject]]:

@@ -74,7 +74,7 @@ class TestOneFolderUnderTwoNames:
     @pytest.mark.parametrize("on_conflict", ["skip", "overwrite", "rename", "error"])
     def test_mounted_twice(self, photos, run, bind_mount, on_conflict):
         before = contents(photos)
-        with pytest.raises(UsageError, match="would replace the original"):
+        with pytest.raises(UsageError, match="again: holds the originals"):
             run(photos, out=bind_mount(photos, "again"), on_conflict=on_conflict)
         assert contents(photos) == before
 

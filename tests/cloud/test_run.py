@@ -462,3 +462,60 @@ def test_a_name_in_another_encoding(two_photos):
         assert told.exit_code == 0, told.output
     assert set(results("r")) == {name, "sub/b.png"}
     assert {one["reason"] for one in dry_run("photos", "-o", "r")} == {"up to date"}
+
+
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/1")], ids=["folder", "part"])
+def test_a_dry_run_says_what_is_left_out(shard, two_photos):
+    (two_photos / "photos" / "a.txt").write_text("a")
+    (two_photos / "link").mkdir()
+    (two_photos / "photos" / "link").symlink_to(two_photos / "link")
+    words = ("photos", "-o", "r", "-n", "--exclude", "nothing", *shard)
+    told = apply(*words).stderr
+    assert "1 file is no photo and was passed over: 1 .txt" in told
+    assert "warning: --exclude nothing: fits no photo" in told
+    assert "warning: photos/link: folder passed over" in told
+    quiet = apply(*words, "-q").stderr
+    assert "a link" in quiet and ".txt" not in quiet
+
+
+@pytest.mark.parametrize("place", ["mine", "mine/r"])
+@pytest.mark.parametrize("more", [(), ("-n",)], ids=["run", "dry run"])
+def test_a_place_that_cannot_be_written(place, more, two_photos):
+    (two_photos / "mine").write_text("mine")
+    words = ("photos", "-o", place, *more)
+    expected = apply(*words)
+    told = apply(*words, "--shard", "1/1")
+    assert (told.exit_code, told.stderr) == (expected.exit_code, expected.stderr)
+    assert told.exit_code == 1 and told.stderr.startswith(f"error: --out {place}: ")
+    assert not told.stdout
+
+
+def test_the_size_of_results_is_told_if_there_are_any(two_photos):
+    said, words = "results measure 500 px", ("photos", "-o", "r", "--shard", "1/1")
+    assert [said in apply(*words).stderr for _ in range(2)] == [True, False]
+    (two_photos / "photos" / "a.jpg").write_bytes(b"no photo")
+    assert said not in apply(*words).stderr
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "dangling link", "pipe"])
+@pytest.mark.parametrize("on_conflict", ["skip", "rename", "overwrite", "error"])
+def test_what_is_no_file_is_in_the_way(kind, on_conflict, two_photos):
+    """As in a run over folders."""
+    ends = []
+    for out, more in (("plain", ()), ("part", ("--shard", "1/1"))):
+        place = two_photos / out / "a.jpg"
+        place.parent.mkdir()
+        (two_photos / "mine.jpg").write_bytes(b"mine")
+        if kind == "folder":
+            place.mkdir()
+        elif kind == "pipe":
+            os.mkfifo(place)
+        else:
+            place.symlink_to(two_photos / ("mine.jpg" if kind == "link" else "gone.jpg"))
+        words = ("photos/a.jpg", "-o", out, "--on-conflict", on_conflict, *more)
+        told = apply(*words, "-n"), apply(*words)
+        said = [(one.exit_code, (one.stdout + one.stderr).replace(f"{out}/", "")) for one in told]
+        names = sorted(path.name for path in place.parent.glob("[!.]*"))
+        ends.append((said[1][0], said[1][1].partition("; in ")[0], names, place.is_file()))
+        assert (two_photos / "mine.jpg").read_bytes() == b"mine"
+    assert ends[0] == ends[1]

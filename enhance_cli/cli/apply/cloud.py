@@ -65,7 +65,7 @@ def apply_to_stores(
         as_json: Print one JSON document.
         json_lines: Print a line of JSON for each photo.
         verbosity: How much is printed.
-        begun: Called before the outcome of a photo is shown.
+        begun: Called before a photo that was retouched is shown.
 
     Returns:
         The number of photos done, failed and skipped, and whether Ctrl-C ended the run early.
@@ -178,16 +178,21 @@ def _work(
         with signals_stop(work), ApplyProgress(None, verbosity, status) as progress:
             for outcome in outcomes:
                 progress.grow(run.report.photos, is_all=run.report.is_listed)
-                begun()
+                if outcome.status == "done":
+                    begun()
                 report(outcome)
                 progress.update(outcome)
     except KeyboardInterrupt:
         return True
-    if verbosity is not Verbosity.QUIET and run.report.passed_over:
+    _say_what_was_left_out(run, quiet=verbosity is Verbosity.QUIET)
+    return work.was_stopped
+
+
+def _say_what_was_left_out(run: CloudRun, quiet: bool) -> None:
+    if not quiet and run.report.passed_over:
         say(run.report.passed_over)
     for warning in run.report.warnings:
         say_warning(warning)
-    return work.was_stopped
 
 
 def _part(shard: str) -> tuple[int, int]:
@@ -235,6 +240,7 @@ def _show_plan(
             say_json_line({"event": "photo", **_planned(name, output, reason, skipped)})
         else:
             say_result(f"{'skip' if skipped else 'write'} {output} from {name} ({reason})")
+    _say_what_was_left_out(run, quiet)
     count = plan_counts(counts[False], counts[True])
     if as_json:
         order = _order(run, lambda photo: photo["input"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from enhance_cli.cli.options import is_given
 from enhance_cli.config.apply import Format
 from enhance_cli.errors import OutputError, UsageError
-from enhance_cli.imaging.codecs.formats import OTHER_PICTURES, PHOTOS, SUFFIXES
+from enhance_cli.imaging.codecs.formats import OTHER_PICTURES, PHOTOS, SUFFIXES, WRITTEN
 
 STREAM = "-"
 """Standard input in the place of a photo, and standard output in that of ``--out``."""
@@ -113,9 +114,11 @@ def _file(out: str, values: Mapping[str, Any]) -> Destination | None:
     ending = path.suffix.lower()
     if out.endswith(("/", os.sep)) or os.path.isdir(path):  # noqa: PTH112
         return None
-    if ending not in PHOTOS | OTHER_PICTURES:
-        return None
     one = len(inputs) == 1 and not os.path.isdir(next(iter(inputs)))  # noqa: PTH112
+    if ending not in PHOTOS | OTHER_PICTURES:
+        if one and not os.path.exists(path):  # noqa: PTH110
+            _refuse_misspelt(out, ending)
+        return None
     kind = _format_of(ending)
     if not one:
         if os.path.exists(path):  # noqa: PTH110
@@ -138,6 +141,20 @@ def _file(out: str, values: Mapping[str, Any]) -> Destination | None:
     if given and chosen not in ("keep", kind):
         raise UsageError(f"--format {chosen} and --out {out}: the formats differ; leave out one")
     return Destination(path.parent, path.name, kind, Path(STREAM) in inputs)
+
+
+def _refuse_misspelt(out: str, ending: str) -> None:
+    """Refuse a name that is nearly that of a picture; it would become a folder's.
+
+    Raises:
+        UsageError: It is.
+    """
+    close = difflib.get_close_matches(ending, sorted(WRITTEN), n=1, cutoff=0.75)
+    if close:
+        raise UsageError(
+            f"--out {out}: no picture ends with {ending}; did you mean {close[0]}? End it with / "
+            "if it is to be a folder"
+        )
 
 
 def _format_of(ending: str) -> Format | None:

@@ -69,7 +69,7 @@ def test_json_is_one_document_and_nothing_else(photos, tmp_path, identity_weight
     ("arguments", "said", "code"),
     [
         (["gone", "--out", "o"], "gone: no such file or folder", 2),
-        (["photos", "--out", "photos"], "would replace the original", 2),
+        (["photos", "--out", "photos"], "photos: holds the originals", 2),
         (["empty", "--out", "o"], "no photo found", 2),
         (["photos", "--out", "o", "--device", "cuda:99"], "--device cpu", 1),
         (["photos", "--out", "o", "--device", "gpu"], "auto, cpu, cuda", 2),

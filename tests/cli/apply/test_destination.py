@@ -170,6 +170,27 @@ class TestAFile:
         Path(name).mkdir()
         assert apply(photo, "--out", name, "-n").exit_code == 0
 
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [("k.pgn", ".png"), ("k.JPGE", ".jpg"), ("k.wepb", ".webp"), ("k.tfif", ".tif")],
+    )
+    @pytest.mark.parametrize("more", [(), ("--shard", "1/1"), ("-n",)], ids=["", "part", "dry"])
+    def test_a_misspelt_name_is_no_folder(self, apply, photo, tmp_path, name, meant, more):
+        refused = apply(photo, "-o", name, *more)
+        assert refused.exit_code == 2 and f"--out {name}: no picture ends with" in refused.stderr
+        assert f"did you mean {meant}" in refused.stderr and not (tmp_path / name).exists()
+
+    @pytest.mark.parametrize("name", ["k.pgn/", "2026.11", "v1.2", "shoot.d", "k.old", "r", "k.p"])
+    def test_a_name_with_another_dot_is_a_folder(self, apply, photo, tmp_path, name):
+        for _ in range(2):
+            assert apply(photo, "-o", name).exit_code == 0
+        assert names(tmp_path / name) == ["a.jpg"]
+
+    def test_that_of_a_folder_may_be_nearly_a_pictures(self, apply, photo, tmp_path):
+        assert apply(photo.parent, "-o", "k.pgn").exit_code == 0
+        assert apply(photo, "-o", "k.pgn").exit_code == 0
+        assert names(tmp_path / "k.pgn") == ["a.jpg"]
+
     def test_what_is_written_beside_it(self, apply, photo):
         words = ("--lut", "luts", "--compare", "pairs", "--gallery", "page.html")
         assert apply(photo, "--out", "b.png", *words).exit_code == 0
