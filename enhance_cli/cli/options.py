@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from enhance_cli.config.data import Expert
+from enhance_cli.config.settings import did_you_mean
 
 SYNONYMS = {
     "jpeg": "jpg",
@@ -137,7 +138,9 @@ def _choice_parser(choices: tuple[str, ...]) -> Callable[[str], str]:
         for word in _same_meaning(text.strip().lower()):
             if word in choices:
                 return word
-        raise typer.BadParameter(f"{text} is not one of {', '.join(choices)}")
+        guess = did_you_mean(text.strip(), choices)
+        more = f"; {guess}" if guess else ""
+        raise typer.BadParameter(f"{text} is not one of {', '.join(choices)}{more}")
 
     return parse
 
