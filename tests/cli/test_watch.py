@@ -155,7 +155,7 @@ class TestOptions:
     )
     def test_options_that_would_have_no_effect_are_refused(self, folder, tmp_path, words):
         result = CliRunner().invoke(app, ["watch", str(folder), "-o", str(tmp_path / "o"), *words])
-        assert result.exit_code == 2 and f"No such option: {words[0]}" in result.stderr
+        assert result.exit_code == 2 and f"{words[0]}: no such option" in result.stderr
 
     def test_every_option_reaches_the_watch(self, folder, tmp_path, monkeypatch):
         seen = []
@@ -165,7 +165,7 @@ class TestOptions:
             raise UsageError("stop here")
 
         monkeypatch.setattr("enhance_cli.batch.watch.watcher.Watcher", stop)
-        (folder / "enhance.toml").write_text('format = "png"\nquality = 50\n')
+        (folder / "enhance.toml").write_text('format = "webp"\nquality = 50\n')
         words = (
             "--strip-gps --pairs raw --exclude a --lut l --compare c --srgb --strength 0.5 "
             "--full-size --contrast 5 --quality 70 --settle 7 --poll --jobs 3 --new-times "
@@ -174,7 +174,7 @@ class TestOptions:
         CliRunner().invoke(app, ["watch", str(folder), "--out", str(tmp_path), *words.split()])
         ((config, settle, poll),) = seen
         assert (settle, poll, config.jobs, config.suffix) == (7, True, 3, "_e")
-        assert (config.format, config.encoding.quality) == ("png", 70)
+        assert (config.format, config.encoding.quality) == ("webp", 70)
         assert (config.keep_metadata, config.pairs, config.exclude) == ("no-gps", "raw", ("a",))
         assert (config.lut, config.compare, config.long_edge) == (Path("l"), Path("c"), None)
         assert (config.strength, config.dials.contrast, config.srgb) == (0.5, 5, True)

@@ -10,6 +10,7 @@ import typer
 
 from enhance_cli.cli.apply.cloud import apply_to_stores, concerns_stores
 from enhance_cli.cli.apply.destination import destination
+from enhance_cli.cli.apply.effects import idle_on_results
 from enhance_cli.cli.apply.file_options import with_options_from_files
 from enhance_cli.cli.apply.progress import chosen_verbosity, run_batch
 from enhance_cli.cli.apply.report import (
@@ -415,6 +416,7 @@ def apply(
     place = destination(values)
     config = run_config(values, place)
     verbosity = chosen_verbosity(quiet, verbose)
+    idle = partial(idle_on_results, context, values)
     size_is_told = quiet or not config.pictures or config.long_edge != LONG_EDGE
 
     def tell_size() -> None:
@@ -429,7 +431,7 @@ def apply(
         _end(interrupted, count["failed"])
         return
     if dry_run:
-        _end(interrupted=False, failed=show_plan(config, as_json, json_lines, quiet))
+        _end(interrupted=False, failed=show_plan(config, as_json, json_lines, quiet, idle))
         return
 
     def report(outcome: PhotoOutcome) -> None:
@@ -440,7 +442,7 @@ def apply(
 
     with streams(config, place) as run:
         outcomes, interrupted, gallery, problem = run_batch(
-            run.config, verbosity, report, run.told, run.original
+            run.config, verbosity, report, run.told, run.original, idle
         )
         if run.to_stdout and not (interrupted or problem):
             run.send(*outcomes)

@@ -78,6 +78,7 @@ def run_batch(
     report: Callable[[PhotoOutcome], None] = lambda _outcome: None,
     told: Callable[[PhotoOutcome], PhotoOutcome] = lambda outcome: outcome,
     original: Identity | None = None,
+    idle: Callable[[Iterable[Path]], Iterable[str]] = lambda _results: (),
 ) -> BatchEnd:
     """Run a batch and show its progress.
 
@@ -87,6 +88,7 @@ def run_batch(
         report: Called with the outcome of each photo, before it is shown.
         told: Gives an outcome as it is to be reported and shown.
         original: A file besides the photos that no output may replace.
+        idle: Gives warnings of options that have no effect on any of the results.
 
     Returns:
         The outcomes, and how the run ended.
@@ -101,7 +103,7 @@ def run_batch(
         runner = BatchRunner(config) if original is None else _guarding(original, config)
     if verbosity is not Verbosity.QUIET:
         say_beforehand(runner)
-    for warning in runner.plan.warnings:
+    for warning in (*runner.plan.warnings, *idle(job.output for job in runner.plan.jobs)):
         say_warning(warning)
     outcomes: list[PhotoOutcome] = []
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from enhance_cli.cli.apply.progress import say_beforehand
@@ -27,7 +27,11 @@ MOST_NAMED = 5
 
 
 def show_plan(
-    config: ApplyConfig, as_json: bool = False, json_lines: bool = False, quiet: bool = False
+    config: ApplyConfig,
+    as_json: bool = False,
+    json_lines: bool = False,
+    quiet: bool = False,
+    idle: Callable[[Iterable[Path]], Iterable[str]] = lambda _results: (),
 ) -> int:
     """Print what a run would do.
 
@@ -36,6 +40,7 @@ def show_plan(
         as_json: Print one JSON document.
         json_lines: Print a line of JSON for each photo, and one for the run.
         quiet: Print only the photos, errors and warnings.
+        idle: Gives warnings of options that have no effect on any of the results.
 
     Returns:
         Number of photos that would fail.
@@ -46,7 +51,7 @@ def show_plan(
     if not quiet:
         say_beforehand(runner)
     warned = len(runner.plan.warnings)
-    for warning in runner.plan.warnings:
+    for warning in (*runner.plan.warnings, *idle(job.output for job in runner.plan.jobs)):
         say_warning(warning)
     decisions = runner.decisions()
     for warning in runner.plan.warnings[warned:]:
