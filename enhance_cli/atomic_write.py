@@ -60,6 +60,17 @@ def why_missing(path: Path, usual: str) -> str:
     return "is a file, not a folder" if stat.S_ISREG(mode) else usual
 
 
+def remedy(problem: OSError, other_place: str) -> str:
+    """What to do about a file that cannot be written, in words.
+
+    Args:
+        problem: What the system has answered.
+        other_place: How to choose another place, in words.
+    """
+    is_full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
+    return f"free some space, or {other_place}" if is_full else other_place
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, as far as they are missing.
 

@@ -20,6 +20,7 @@ from enhance_cli.atomic_write import (
     KeepOthers,
     Publisher,
     atomic_write,
+    remedy,
 )
 from enhance_cli.cli.console import (
     error_boundary,
@@ -366,4 +367,7 @@ def _write_per_photo(path: Path, scores: list[PhotoScore], publisher: Publisher)
                 written = (f"{value:.6g}" for value in figures)
                 writer.writerow([photo.key, photo.method, photo.given, *written])
     except OSError as problem:
-        raise OutputError(f"--per-photo {path}: {problem.strerror or problem}") from problem
+        raise OutputError(
+            f"--per-photo {path}: {problem.strerror or problem}; "
+            + remedy(problem, "choose another file")
+        ) from problem

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.atomic_write import make_folder, rehearse_new_file
+from enhance_cli.atomic_write import make_folder, rehearse_new_file, remedy
 from enhance_cli.config.effects import active_stages, without_effect
 from enhance_cli.config.training import StageConfig, StyleConfig, TrainConfig
 from enhance_cli.data.pair_collection import PairCollection
@@ -136,7 +136,8 @@ def create_output_folder(out: Path) -> None:
         rehearse_new_file(out)
     except OSError as problem:
         raise OutputError(
-            f"--out {out}: {problem.strerror or problem}; choose another folder"
+            f"--out {out}: {problem.strerror or problem}; "
+            + remedy(problem, "choose another folder")
         ) from problem
 
 

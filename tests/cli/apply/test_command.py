@@ -308,6 +308,10 @@ def test_series_are_shown_in_the_plan_the_document_and_the_gallery(tmp_path, cof
     plan = apply(*common, "-n")
     assert [line.endswith(", series 1") for line in plan.stdout.splitlines()] == [True, True, False]
     planned = json.loads(apply(*common, "-n", "--json").stdout)["photos"]
+    apart = apply(*common, "--series-gap", "0", "-o", tmp_path / "apart")
+    assert "No series were found" in apart.stdout
+    together = apply(*common, "-o", tmp_path / "together").stdout
+    assert "1 series with 2 photos in all; the other photo has a look of its own" in together
     page = tmp_path / "all.html"
     done = json.loads(apply(*common, "--json", "--gallery", page).stdout)["photos"]
     assert [one["series"] for one in planned] == [one["series"] for one in done] == [1, 1, None]
@@ -354,6 +358,30 @@ class TestARunThatExplainsItself:
         found = json.loads(end)
         assert (found["done"], found["interrupted"]) == (1, False)
         assert found["error"] == "out: No space left on device"
+
+    @pytest.mark.parametrize("option", ["--json", "--json-lines"])
+    @pytest.mark.parametrize(
+        ("into", "where"),
+        [
+            ((), "batch.runner.BatchRunner.__iter__"),
+            (("--shard", "1/1"), "cloud.machine.work_through"),
+        ],
+    )
+    def test_a_disk_that_is_full_from_the_start_leaves_one_document(
+        self, photos, tmp_path, identity_weights, monkeypatch, option, into, where
+    ):
+        def full(*_):
+            raise OutputError("out: No space left on device")
+            yield
+
+        module, name = f"enhance_cli.{where}".rsplit(".", 1)
+        monkeypatch.setattr(f"{module}.{name}", full)
+        command = (photos, "--out", tmp_path / "out", "--weights", identity_weights, *into)
+        ran = apply(*command, option)
+        found = json.loads(ran.stdout)
+        assert ran.exit_code == 1 and ran.stderr.count("No space left on device") == 1
+        assert (found["done"], found["error"]) == (0, "out: No space left on device")
+        assert apply(*command).stdout == ""
 
     def test_lines_of_json_come_one_a_photo(self, photos, tmp_path):
         (photos / "broken.jpg").write_bytes(b"nothing")
