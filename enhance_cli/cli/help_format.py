@@ -12,6 +12,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from enhance_cli.cli.console import ExitCode, errors_end_command, result_errors_reported
 from enhance_cli.cli.usage_errors import (
+    in_home,
+    refuse_empty_words,
     refuse_wrong_dashes,
     unknown_command,
     usage_errors_in_one_line,
@@ -32,9 +34,10 @@ class Command(TyperCommand):
         """Read the arguments; this prints help and completion scripts, if they ask for it."""
 
         def parse() -> list[str]:
+            refuse_empty_words(args)
             refuse_wrong_dashes(self, args)
             with usage_errors_in_one_line():
-                return super(Command, self).parse_args(ctx, args)
+                return super(Command, self).parse_args(ctx, [in_home(word) for word in args])
 
         return _parsed(parse)
 

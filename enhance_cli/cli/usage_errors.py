@@ -58,6 +58,28 @@ def refuse_wrong_dashes(command: Any, words: Sequence[str]) -> None:
             )
 
 
+def refuse_empty_words(words: Sequence[str]) -> None:
+    """Refuse empty arguments and values, which would name the current folder.
+
+    Raises:
+        UsageError: There is one.
+    """
+    for before, word in zip(("", *words), words, strict=False):
+        name, sign, value = word.partition("=")
+        is_option = name.startswith("--") and sign
+        if not (value if is_option else word):
+            what = name if is_option else before if before.startswith("-") else "an argument"
+            raise UsageError(f"{what} is empty: give a value; perhaps a variable is not set")
+
+
+def in_home(word: str) -> str:
+    """An argument whose ``~/`` the shell has left as it is: ``--out=~/x``, or one in quotes."""
+    start = re.match("(--[a-z-]+=)?(?=~/)", word)
+    if start is None:
+        return word
+    return start[0] + os.path.expanduser(word[start.end() :])  # noqa: PTH111
+
+
 def unknown_command(words: Sequence[str], commands: Iterable[str]) -> UsageError:
     """The error for a command that does not exist.
 
@@ -105,7 +127,8 @@ def _name(problem: Any) -> str:
 
 def _meant(option: str, command: Any, path: str) -> str:
     """A guess which option was meant, or else where all are listed."""
-    guess = did_you_mean(option.lower(), _long_options(command))
+    names = [name.removeprefix("--") for name in _long_options(command)]
+    guess = did_you_mean(option.lower().strip("-"), names, prefix="--")
     if guess:
         return guess
     commands: dict[str, Any] = getattr(command, "commands", {})

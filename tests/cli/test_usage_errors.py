@@ -36,6 +36,29 @@ def said(*words: str) -> str:
         ),
         (["apply", "x", "--strength", "70%"], "--strength: 70% is not a number from 0 to 1.5"),
         (
+            ["apply", "x", "--strength", "0,7"],
+            "--strength: 0,7 is not a number from 0 to 1.5; did you mean 0.7?",
+        ),
+        (
+            ["apply", "x", "--long-edge", "2048 px"],
+            "--long-edge: 2048 px is not a whole number of at least 1; did you mean 2048?",
+        ),
+        (
+            ["apply", "x", "--long-edge", "2,048"],
+            "--long-edge: 2,048 is not a whole number of at least 1; did you mean 2048?",
+        ),
+        (
+            ["apply", "x", "--series-gap", "inf"],
+            "--series-gap: inf is not a number of at least 0",
+        ),
+        (["apply", "x", "--zzz"], "--zzz: no such option; enhance apply -h lists all options"),
+        (
+            ["apply", "", "-o", "x"],
+            "an argument is empty: give a value; perhaps a variable is not set",
+        ),
+        (["apply", "x", "-o", ""], "-o is empty: give a value; perhaps a variable is not set"),
+        (["watch", "x", "--out="], "--out is empty: give a value; perhaps a variable is not set"),
+        (
             ["apply", "x", "-f", "jgp"],
             "--format: jgp is not one of keep, jpg, png, tiff, webp, avif, heic, jxl; did you mean "
             "jpg?",
@@ -98,3 +121,15 @@ def test_short_options_values_and_what_follows_two_hyphens_are_left_alone(words)
 def test_no_arguments_show_the_help():
     result = runner.invoke(app, [])
     assert result.exit_code == 2 and "Commands" in result.output and "error" not in result.output
+
+
+@pytest.mark.parametrize("words", [["--out=~/r"], ["--out", "~/r"], ["-o", "~/r"]])
+def test_a_home_that_the_shell_has_left_as_it_is_is_no_folder_of_that_name(
+    words, tmp_path, monkeypatch, write_photo, identity_weights
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ENHANCE_WEIGHTS", str(identity_weights))
+    write_photo(tmp_path / "a.jpg")
+    result = runner.invoke(app, ["apply", "~/a.jpg", *words, "-n", "-q"])
+    line = f"write {tmp_path / 'r' / 'a.jpg'} from {tmp_path / 'a.jpg'} (new)"
+    assert (result.exit_code, result.stdout.strip()) == (0, line)
