@@ -36,7 +36,7 @@ class Command(TyperCommand):
         def parse() -> list[str]:
             refuse_empty_words(args)
             refuse_wrong_dashes(self, args)
-            with usage_errors_in_one_line():
+            with usage_errors_in_one_line(ctx):
                 return super(Command, self).parse_args(ctx, [in_home(word) for word in args])
 
         return _parsed(parse)
@@ -53,7 +53,7 @@ class Group(TyperGroup):
         """Read the arguments; this prints help and completion scripts, if they ask for it."""
 
         def parse() -> list[str]:
-            with usage_errors_in_one_line() if args else contextlib.nullcontext():
+            with usage_errors_in_one_line(ctx) if args else contextlib.nullcontext():
                 return super(Group, self).parse_args(ctx, args)
 
         return _parsed(parse, shows_help=not args)

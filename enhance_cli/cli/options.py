@@ -163,7 +163,7 @@ def _number_parser(
             value = math.nan
         if not fits(value):
             meant = _meant_number(str(text), kind)
-            guess = f"; did you mean {meant}?" if meant is not None and fits(meant) else ""
+            guess = f"; did you mean {_plain(meant)}?" if meant is not None and fits(meant) else ""
             raise typer.BadParameter(f"{text} is not {_range(kind, low, high)}{guess}")
         return value
 
@@ -186,6 +186,10 @@ def _meant_number(text: str, kind: type[int] | type[float]) -> float | None:
         return kind(plain)
     except ValueError:
         return None
+
+
+def _plain(value: float) -> str:
+    return str(value).removesuffix(".0")
 
 
 def _range(kind: type[int] | type[float], low: float | None, high: float | None) -> str:

@@ -23,8 +23,11 @@ _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 
 
 @contextlib.contextmanager
-def usage_errors_in_one_line() -> Generator[None]:
+def usage_errors_in_one_line(context: Any) -> Generator[None]:
     """Turn what the parser of the command line finds wrong into one line and an exit code.
+
+    Args:
+        context: The command, as Typer describes it while it parses.
 
     Raises:
         typer.Exit: There was something wrong.
@@ -32,7 +35,7 @@ def usage_errors_in_one_line() -> Generator[None]:
     try:
         yield
     except ClickUsageError as problem:
-        say_error(_in_one_line(problem))
+        say_error(_in_one_line(problem, context))
         raise typer.Exit(ExitCode.USAGE) from problem
 
 
@@ -102,13 +105,12 @@ def unknown_command(words: Sequence[str], commands: Iterable[str]) -> UsageError
     )
 
 
-def _in_one_line(problem: Any) -> str:
+def _in_one_line(problem: Any, context: Any) -> str:
     """What, where and what to do next, in the form of all other errors."""
-    context, command = problem.ctx, problem.ctx and problem.ctx.command
-    path = context.command_path if context else "enhance COMMAND"
+    path = context.command_path
     if hasattr(problem, "possibilities"):
         option = problem.option_name
-        return f"{option}: no such option; {_meant(option, command, path)}"
+        return f"{option}: no such option; {_meant(option, context)}"
     if hasattr(problem, "param_type"):  # a missing parameter
         return f"{_name(problem)} is missing; {path} -h tells more"
     if isinstance(problem, typer.BadParameter):
@@ -125,17 +127,26 @@ def _name(problem: Any) -> str:
     return param.metavar if param.param_type_name == "argument" else max(param.opts, key=len)
 
 
-def _meant(option: str, command: Any, path: str) -> str:
-    """A guess which option was meant, or else where all are listed."""
-    names = [name.removeprefix("--") for name in _long_options(command)]
-    guess = did_you_mean(option.lower().strip("-"), names, prefix="--")
+def _meant(option: str, context: Any) -> str:
+    """A guess which option was meant, or which command has it, or else where all are listed."""
+    word = option.lower().strip("-")
+    names = [name.removeprefix("--") for name in _long_options(context.command)]
+    longer = [name for name in names if len(word) > 1 and name.startswith(word)]
+    guess = did_you_mean(longer[0] if len(longer) == 1 else word, names, prefix="--")
     if guess:
         return guess
-    commands: dict[str, Any] = getattr(command, "commands", {})
-    for name, one in commands.items():
-        if option in _options(one):
-            return f"did you mean {path} {name} ... {option}?"
-    return f"{path} -h lists all options"
+    having = list(_commands_with(option, context))
+    if having:
+        return f"it is an option of {', '.join(having)}"
+    return f"{context.command_path} -h lists all options"
+
+
+def _commands_with(option: str, context: Any) -> Iterator[str]:
+    """The commands of the program that have an option."""
+    program = context.find_root()
+    for name, command in program.command.commands.items():
+        if option in _options(command):
+            yield f"{program.command_path} {name}"
 
 
 def _long_options(command: Any) -> list[str]:

@@ -28,7 +28,21 @@ def said(*words: str) -> str:
         (["apply", "x", "--OUT", "a"], "--OUT: no such option; did you mean --out?"),
         (["apply", "x", "--long_edge=9"], "--long_edge: no such option; did you mean --long-edge?"),
         (["apply", "x", "-x"], "-x: no such option; enhance apply -h lists all options"),
-        (["--out", "x"], "--out: no such option; did you mean enhance apply ... --out?"),
+        (
+            ["--out", "x"],
+            "--out: no such option; it is an option of enhance apply, enhance watch, enhance train",
+        ),
+        (
+            ["watch", "x", "--series", "auto"],
+            "--series: no such option; it is an option of enhance apply",
+        ),
+        (["watch", "x", "--json"], "--json: no such option; did you mean --json-lines?"),
+        (["apply", "x", "--out"], "--out: requires an argument; enhance apply -h tells more"),
+        (["apply", "x", "-q=yes"], "-=: no such option; enhance apply -h lists all options"),
+        (
+            ["watch", "x", "--settle", "5s"],
+            "--settle: 5s is not a number from 0 to 3600; did you mean 5?",
+        ),
         (["watch", "-o", "x"], "DIR is missing; enhance watch -h tells more"),
         (
             ["status", "a", "b"],
