@@ -131,10 +131,15 @@ def test_lines_of_json_and_messages(start, folder, write_photo):
     run.await_text("error: ")
     assert run.end(signal.SIGINT) == 130
     lines = [json.loads(line) for line in run.told.read_text().splitlines()]
-    statuses = {Path(line["input"]).name: line["status"] for line in lines[:-1]}
+    photos = [line for line in lines if line["event"] == "photo"]
+    statuses = {Path(line["input"]).name: line["status"] for line in photos}
     assert statuses == {"a.jpg": "done", "bad.jpg": "failed"}
+    (early,) = (line["text"] for line in lines if line["event"] == "trouble")
+    assert "bad.jpg: not a photo" in early and "trying again" in early
     assert lines[-1]["done"] == lines[-1]["failed"] == 1
-    assert run.said.read_text().count("bad.jpg") == 1
+    messages = run.said.read_text()
+    assert messages.index("warning: ") < messages.index("error: ")
+    assert messages.count("bad.jpg") == 2
 
 
 class TestOptions:
