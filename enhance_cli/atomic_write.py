@@ -42,7 +42,7 @@ def identity(path: Path) -> Identity | None:
 
 
 def why_missing(path: Path, usual: str) -> str:
-    """Why there is nothing at a path, in words.
+    """Why a path does not lead to a file, or to a folder, if it was to lead to one; in words.
 
     Args:
         path: The path. Pathlib's own questions raise errors for a name that is too long, and for
@@ -50,12 +50,25 @@ def why_missing(path: Path, usual: str) -> str:
         usual: What to say if it simply does not exist.
     """
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return usual
     except OSError as problem:
         return f"cannot be reached: {problem.strerror}"
-    return usual
+    if stat.S_ISDIR(mode):
+        return "is a folder, not a file"
+    return "is a file, not a folder" if stat.S_ISREG(mode) else usual
+
+
+def remedy(problem: OSError, other_place: str) -> str:
+    """What to do about a file that cannot be written, in words.
+
+    Args:
+        problem: What the system has answered.
+        other_place: How to choose another place, in words.
+    """
+    is_full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
+    return f"free some space, or {other_place}" if is_full else other_place
 
 
 def make_folder(folder: Path) -> None:

@@ -10,7 +10,11 @@ class EnhanceError(Exception):
 
 
 class UsageError(EnhanceError):
-    """The command line, a recipe or an argument asks for something impossible."""
+    """The command line, a recipe or an argument asks for something impossible.
+
+    To read what does not exist is impossible, too. That a result cannot be written is an
+    :class:`OutputError`.
+    """
 
 
 class PictureError(UsageError, TypeError):
@@ -42,11 +46,19 @@ class PlaceTakenError(EnhanceError):
 
 
 class PairsError(EnhanceError):
-    """A folder of training pairs is missing, empty or inconsistent."""
+    """A folder of training pairs is empty or inconsistent."""
+
+
+class NoPairsError(PairsError, UsageError):
+    """A folder of training pairs, or a split, does not exist or holds nothing of the kind."""
 
 
 class WeightsError(EnhanceError):
     """A weights file is missing, damaged or of an unknown version."""
+
+
+class NoWeightsError(WeightsError, UsageError):
+    """There is no weights file where one is said to be."""
 
 
 class TrainingError(EnhanceError):

@@ -25,6 +25,7 @@ from enhance_cli.atomic_write import (
     open_own_file,
     rehearse_file,
     rehearse_folder,
+    remedy,
 )
 from enhance_cli.batch.unfinished import LOCK, UnfinishedFiles, relative_key
 from enhance_cli.batch.unfinished import NAME as UNFINISHED
@@ -55,7 +56,8 @@ class Manifest:
         folder: The output folder.
         home: Folder for the records themselves, if they must not be in the output folder.
         beside: Whether the outputs stand among photos.
-        told: The option that named the folder, and how it named it, for messages.
+        told: The option that named the folder, and how it named it, for messages; the folder of
+            photos is named by none.
 
     Attributes:
         folder: The output folder.
@@ -72,7 +74,8 @@ class Manifest:
         self.folder = folder
         self._home = home or folder
         self._beside = beside
-        self._told = told or f"{'--suffix' if beside else '--out'} {folder}"
+        self._told = told or (str(folder) if beside else f"--out {folder}")
+        self._elsewhere = "choose another folder" if told or not beside else "give --out DIR"
         self.unfinished = UnfinishedFiles(self._home)
         self._records: dict[str, list[Record]] = {}
         self._file: int | None = None
@@ -93,7 +96,7 @@ class Manifest:
             lock.acquire()
         except Timeout as problem:
             raise OutputError(
-                f"{self._told}: another run is writing there; wait for it or choose another folder"
+                f"{self._told}: another run is writing there; wait for it, or {self._elsewhere}"
             ) from problem
         except OSError as problem:
             raise self._unwritable(problem) from problem
@@ -242,9 +245,12 @@ class Manifest:
         if a_link and problem.filename in names:
             return OutputError(
                 f"{self._told}: {names[problem.filename]} is a link, a pipe or somebody's file; "
-                "move it away, or choose another folder"
+                f"move it away, or {self._elsewhere}"
             )
-        return OutputError(f"{self._told}: {problem.strerror or problem}; choose another folder")
+        why, what = str(problem.strerror or problem), remedy(problem, self._elsewhere)
+        if self._told == str(self.folder):
+            why = f"results cannot be written beside the photos ({why})"
+        return OutputError(f"{self._told}: {why}; {what}")
 
 
 def fitting(output: Path, records: list[Record]) -> Record | None:

@@ -19,7 +19,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enhance_cli.atomic_write import make_folder, rehearse_folder
+from enhance_cli.atomic_write import make_folder, rehearse_folder, remedy
 from enhance_cli.batch.conflicts import SKIPPED, Decision, decide, why_unwritable
 from enhance_cli.batch.manifest import settings_digest
 from enhance_cli.batch.outcome import BatchContext, PhotoOutcome, Processed, Status
@@ -193,8 +193,8 @@ class BatchRunner:
             yield
         except OSError as problem:
             raise OutputError(
-                f"{option_of_results(self.config)} {self.config.out}: {problem.strerror}; choose "
-                "another folder"
+                f"{option_of_results(self.config)} {self.config.out}: {problem.strerror}; "
+                + remedy(problem, "choose another folder")
             ) from problem
 
     def _decide(self, start_networks: Callable[[], None]) -> tuple[Decision, ...]:

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from enhance_cli.atomic_write import make_folder, remedy
 from enhance_cli.cli.apply.progress import run_batch
 from enhance_cli.cli.console import ExitCode, error_boundary, say, say_result, say_warning
 from enhance_cli.cli.options import device_option
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import PlaceTakenError
+from enhance_cli.errors import OutputError, PlaceTakenError
 
 
 @error_boundary
@@ -31,6 +32,12 @@ def demo(
     from enhance_cli.batch.demo import SHEET, write_demo_photos, write_sheet
 
     photos, retouched, sheet = folder / "photos", folder / "retouched", folder / SHEET
+    try:
+        make_folder(photos)
+    except OSError as problem:
+        raise OutputError(
+            f"{folder}: {problem.strerror or problem}; {remedy(problem, 'choose another folder')}"
+        ) from problem
     inputs = tuple(write_demo_photos(photos))
     say(f"{len(inputs)} photos are in {photos}")
     end = run_batch(ApplyConfig(inputs=inputs, out=retouched, device=device))

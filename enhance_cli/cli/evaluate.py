@@ -20,6 +20,7 @@ from enhance_cli.atomic_write import (
     KeepOthers,
     Publisher,
     atomic_write,
+    remedy,
 )
 from enhance_cli.cli.console import (
     error_boundary,
@@ -31,6 +32,7 @@ from enhance_cli.cli.console import (
     say_warning,
     tracked,
 )
+from enhance_cli.cli.option_effects import Idle, Values, refuse_idle_options
 from enhance_cli.cli.options import (
     PHOTOS,
     CacheOption,
@@ -68,8 +70,24 @@ _COLUMNS = ("photo", "method", "given", "l2_lab", "psnr", "ssim")
 _METHODS, _OUTPUT, _RUN = "What is scored", "Output", "Run"
 
 
+def _writes_no_file(values: Values) -> bool:
+    return not (values["panel"] or values["per_photo"])
+
+
+def _scores_no_weights(values: Values) -> bool:
+    return bool(values["outputs"]) and not values["weights"]
+
+
+_RULES = (
+    Idle("on_conflict", _writes_no_file, "without --panel DIR or --per-photo FILE"),
+    Idle("device", _scores_no_weights, "where only --outputs are scored"),
+)
+"""Options that have no effect beside others."""
+
+
 @error_boundary
 def evaluate(
+    context: typer.Context,
     fivek_root: Annotated[
         Path | None,
         typer.Option(
@@ -171,6 +189,7 @@ def evaluate(
 
     The identity row scores the originals themselves. Photos measure 500 px on the longer edge.
     """
+    refuse_idle_options(context, locals(), _RULES)
     from enhance_cli.evaluation.evaluator import Evaluator
 
     fivek = [Source("fivek", fivek_root)] if fivek_root else []
@@ -348,4 +367,7 @@ def _write_per_photo(path: Path, scores: list[PhotoScore], publisher: Publisher)
                 written = (f"{value:.6g}" for value in figures)
                 writer.writerow([photo.key, photo.method, photo.given, *written])
     except OSError as problem:
-        raise OutputError(f"--per-photo {path}: {problem.strerror or problem}") from problem
+        raise OutputError(
+            f"--per-photo {path}: {problem.strerror or problem}; "
+            + remedy(problem, "choose another file")
+        ) from problem

@@ -1,7 +1,8 @@
-"""Help texts without the noise that Typer adds to them."""
+"""Help texts without the noise that Typer adds to them, and errors in the form of all others."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,13 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from enhance_cli.cli.console import ExitCode, errors_end_command, result_errors_reported
+from enhance_cli.cli.usage_errors import (
+    in_home,
+    refuse_empty_words,
+    refuse_wrong_dashes,
+    unknown_command,
+    usage_errors_in_one_line,
+)
 
 
 class Command(TyperCommand):
@@ -24,7 +32,14 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; this prints help and completion scripts, if they ask for it."""
-        return _parsed(lambda: super(Command, self).parse_args(ctx, args))
+
+        def parse() -> list[str]:
+            refuse_empty_words(args)
+            refuse_wrong_dashes(self, args)
+            with usage_errors_in_one_line(ctx):
+                return super(Command, self).parse_args(ctx, [in_home(word) for word in args])
+
+        return _parsed(parse)
 
 
 class Group(TyperGroup):
@@ -36,7 +51,19 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; this prints help and completion scripts, if they ask for it."""
-        return _parsed(lambda: super(Group, self).parse_args(ctx, args), shows_help=not args)
+
+        def parse() -> list[str]:
+            with usage_errors_in_one_line(ctx) if args else contextlib.nullcontext():
+                return super(Group, self).parse_args(ctx, args)
+
+        return _parsed(parse, shows_help=not args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; one that does not exist is an error that suggests another."""
+        with errors_end_command():
+            if args and args[0] not in self.commands:
+                raise unknown_command(args, self.commands)
+        return super().resolve_command(ctx, args)
 
 
 def _parsed(parse: Callable[[], list[str]], shows_help: bool = False) -> list[str]:

@@ -18,7 +18,6 @@ from enhance_cli.cli.apply import command as apply
 from enhance_cli.cli.console import ExitCode, error_boundary, open_missing_streams, say_result
 from enhance_cli.cli.help_format import Command, Group
 from enhance_cli.cli.train import command as train
-from enhance_cli.cli.train.style import TrainCommand
 
 app = typer.Typer(
     name="enhance",
@@ -30,7 +29,7 @@ app = typer.Typer(
 )
 app.command("apply", cls=Command, epilog=apply.EXAMPLES)(apply.apply)
 app.command("watch", cls=Command, epilog=watch.EXAMPLES)(watch.watch)
-app.command("train", cls=TrainCommand, epilog=train.EXAMPLES)(train.train)
+app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
 app.command("eval", cls=Command, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("status", cls=Command, epilog=status.EXAMPLES)(status.status)
 app.command("demo", cls=Command)(demo.demo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -11,6 +12,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from enhance_cli.config.data import Expert
+from enhance_cli.config.settings import did_you_mean
 
 SYNONYMS = {
     "jpeg": "jpg",
@@ -137,7 +139,9 @@ def _choice_parser(choices: tuple[str, ...]) -> Callable[[str], str]:
         for word in _same_meaning(text.strip().lower()):
             if word in choices:
                 return word
-        raise typer.BadParameter(f"{text} is not one of {', '.join(choices)}")
+        guess = did_you_mean(text.strip(), choices)
+        more = f"; {guess}" if guess else ""
+        raise typer.BadParameter(f"{text} is not one of {', '.join(choices)}{more}")
 
     return parse
 
@@ -157,12 +161,35 @@ def _number_parser(
             value = kind(text)
         except ValueError:
             value = math.nan
-        too_low, too_high = low is not None and value < low, high is not None and value > high
-        if math.isnan(value) or too_low or too_high:
-            raise typer.BadParameter(f"{text} is not {_range(kind, low, high)}")
+        if not fits(value):
+            meant = _meant_number(str(text), kind)
+            guess = f"; did you mean {_plain(meant)}?" if meant is not None and fits(meant) else ""
+            raise typer.BadParameter(f"{text} is not {_range(kind, low, high)}{guess}")
         return value
 
+    def fits(value: float) -> bool:
+        in_range = (low is None or low <= value) and (high is None or value <= high)
+        return in_range and (isinstance(value, int) or math.isfinite(value))
+
     return parse
+
+
+_UNITS = r"\s*(px|pixels?|s|sec|seconds?|ev|stops?|%)$"
+_THOUSANDS = r",(?=\d{3}\b)"
+
+
+def _meant_number(text: str, kind: type[int] | type[float]) -> float | None:
+    """The number in a text with a unit, a decimal comma or thousands; None if there is none."""
+    plain = re.sub(_UNITS, "", text.strip(), flags=re.IGNORECASE)
+    plain = re.sub(_THOUSANDS, "", plain) if kind is int else plain.replace(",", ".")
+    try:
+        return kind(plain)
+    except ValueError:
+        return None
+
+
+def _plain(value: float) -> str:
+    return str(value).removesuffix(".0")
 
 
 def _range(kind: type[int] | type[float], low: float | None, high: float | None) -> str:

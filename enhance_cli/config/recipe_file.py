@@ -17,12 +17,15 @@ from typing import NamedTuple, cast
 
 from enhance_cli.config.effects import without_effect
 from enhance_cli.config.model import ModelConfig
-from enhance_cli.config.settings import expects_text, names_of, unknown_key, updated
+from enhance_cli.config.settings import did_you_mean, expects_text, names_of, unknown_key, updated
 from enhance_cli.config.training import Recipe, StageConfig
 from enhance_cli.errors import UsageError
 
 BUILT_IN = ("paper", "small", "large")
 """Recipes that come with the package."""
+
+STYLE = "style"
+"""The recipe that fits a style to edited photos and trains no network."""
 
 ALL = "*"
 """Stands for all stages in the key of a change."""
@@ -46,8 +49,10 @@ def load_recipe(name: str) -> Recipe:
     try:
         text = Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
+        guess = did_you_mean(name, [*BUILT_IN, STYLE])
         raise UsageError(
-            f"--recipe {name}: neither {', '.join(BUILT_IN)} nor style, nor a file that can be read"
+            f"--recipe {name}: neither {', '.join(BUILT_IN)} nor {STYLE}, nor a file that can be "
+            f"read{f'; {guess}' if guess else ''}"
         ) from problem
     return parse_recipe(text, name)
 

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from enhance_cli.errors import UsageError
@@ -77,10 +77,30 @@ def unknown_key(where: str, key: str, known: list[str], prefix: str = "") -> str
         known: The known keys, without theirs.
         prefix: Prefix of all of them in the message, which makes no two keys alike.
     """
-    close = difflib.get_close_matches(key, known, n=1)
-    names = [prefix + name for name in (close or known)]
-    hint = f"did you mean {names[0]}?" if close else f"known keys are {', '.join(names)}"
+    names = ", ".join(prefix + name for name in known)
+    hint = did_you_mean(key, known, prefix) or f"known keys are {names}"
     return f"{where}: {prefix}{key}: unknown key; {hint}"
+
+
+def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str | None:
+    """Return a question that suggests the closest known word; None if none is close.
+
+    Args:
+        word: The word, in upper or lower case.
+        known: The known words. Of one with dots, such as ``stages.refine.epochs``, the last part
+            alone may have been written; then all words that end with it are suggested.
+        prefix: Prefix of all of them in the question.
+    """
+    words, wanted = {one.lower(): one for one in known}, word.lower()
+    by_last_part: dict[str, list[str]] = {}
+    for one in words:
+        by_last_part.setdefault(one.rpartition(".")[2], []).append(one)
+    close = by_last_part.get(wanted) or difflib.get_close_matches(wanted, words, n=1)
+    if not close:
+        for part in difflib.get_close_matches(wanted, by_last_part, n=1):
+            close = by_last_part[part]
+    names = " or ".join(prefix + words[one] for one in close)
+    return f"did you mean {names}?" if close else None
 
 
 def _fits(value: object, hint: Any, limits: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from enhance_cli.data.pairs import (
     fivek_id,
     matched,
 )
-from enhance_cli.errors import PairsError
+from enhance_cli.errors import NoPairsError
 from enhance_cli.imaging.codecs.formats import JPEG, RAW, TIFF
 
 PHOTOS = 5000
@@ -66,7 +66,7 @@ def find_fivek(root: Path, expert: Expert = "c") -> Found:
         expert: Expert whose versions to use.
 
     Raises:
-        PairsError: The folder is missing, or its layout is unknown.
+        NoPairsError: The folder is missing, or its layout is unknown.
     """
     existing_folder(root)
     for base in _bases(root):
@@ -75,7 +75,7 @@ def find_fivek(root: Path, expert: Expert = "c") -> Found:
             if contents and any(map(fivek_id, contents.originals)):
                 return _collected(root, layout.name, expert, contents)
     known = "; ".join(f"{layout.name}: {layout.sketch}" for layout in _LAYOUTS)
-    raise PairsError(
+    raise NoPairsError(
         f"{root}: no pairs of MIT-Adobe FiveK with expert {expert.upper()}; known layouts are "
         f"{known} (X is the expert's letter). For your own photos give --pairs DIR"
     )

@@ -14,7 +14,7 @@ from enhance_cli.data.fivek import find_fivek
 from enhance_cli.data.pair_cache import MEMORY, PairCache, RenderProgress
 from enhance_cli.data.pairs import BadPair, Found, Pair, find_finished_photos, find_pairs
 from enhance_cli.data.splits import divide, held_out_keys, scored_keys
-from enhance_cli.errors import PairsError, UsageError
+from enhance_cli.errors import NoPairsError, PairsError, UsageError
 
 MAX_LISTED = 5
 """Number of bad pairs that an error lists one by one."""
@@ -140,15 +140,15 @@ class PairCollection:
         where = ", ".join(str(found.root) for found in self.found)
         total = sum(len(found.pairs) for found in self.found)
         if self.bad and not total:
-            raise PairsError(f"{where}: no photo is in both folders, under the same name")
+            raise NoPairsError(f"{where}: no photo is in both folders, under the same name")
         if self.bad and self._training:
             raise PairsError(f"{where}: none of the {total} pairs can be used")
         if self._training:
-            raise PairsError(
+            raise NoPairsError(
                 f"{where}: the split {self.config.split} holds out all of the {total} pairs; "
                 "choose another --split, or --split none"
             )
-        raise PairsError(
+        raise NoPairsError(
             f"{where}: none of the {total} pairs is in the split "
             f"{self.config.split or 'random250'}; choose another --split, or --split all"
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enhance_cli.atomic_write import why_missing
-from enhance_cli.errors import PairsError
+from enhance_cli.errors import NoPairsError, PairsError
 from enhance_cli.imaging.codecs.formats import photos_below
 from enhance_cli.run_records import EarlierResults
 
@@ -97,7 +97,7 @@ def find_pairs(root: Path) -> Found:
         )
     )
     if not pairs and not bad:
-        raise PairsError(f"{root}: no photos in {before.name}/ and {after.name}/")
+        raise NoPairsError(f"{root}: no photos in {before.name}/ and {after.name}/")
     sources = _sources(root / LIST)
     pairs = tuple(replace(pair, photo=sources.get(_name(pair.expert, after))) for pair in pairs)
     return Found(root, f"{before.name}/ and {after.name}/", pairs, bad, len(results))
@@ -130,7 +130,7 @@ def find_finished_photos(root: Path) -> Found:
     )
     if not pairs:
         only = "only results of enhance apply" if results else "no photos"
-        raise PairsError(f"{root}: {only} in this folder; give a folder of finished photos")
+        raise NoPairsError(f"{root}: {only} in this folder; give a folder of finished photos")
     return Found(root, "finished photos", pairs, results=len(results))
 
 
@@ -166,7 +166,7 @@ def fivek_id(name: str) -> str | None:
 def existing_folder(root: Path) -> None:
     """Raise a PairsError unless ``root`` is a folder that can be read."""
     if not os.path.isdir(root):  # noqa: PTH112
-        raise PairsError(
+        raise NoPairsError(
             f"{root}: {why_missing(root, 'no such folder')}; give the folder that holds the photos"
         )
     if not os.access(root, os.R_OK | os.X_OK):
@@ -234,7 +234,7 @@ def _subfolder(root: Path, names: tuple[str, ...]) -> Path:
     found = first_folder(*(root / name for name in names))
     if found is not None:
         return found
-    raise PairsError(
+    raise NoPairsError(
         f"{root}: needs one of the folders {', '.join(ORIGINAL_FOLDERS)} beside "
         f"one of {', '.join(EXPERT_FOLDERS)}, with equal file names in both"
     )

@@ -7,8 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from enhance_cli.config.data import SourceKind
+from enhance_cli.config.settings import did_you_mean
 from enhance_cli.data.pairs import Pair, pair_key
-from enhance_cli.errors import PairsError
+from enhance_cli.errors import NoPairsError
 
 NAMED_SPLITS = {
     "random250": "the 250 photos of MIT-Adobe FiveK on which the paper scores (section 3.1)",
@@ -34,7 +35,7 @@ def scored_keys(split: str | None, kind: SourceKind) -> frozenset[str] | None:
         The keys, or None for all.
 
     Raises:
-        PairsError: As :func:`held_out_keys`.
+        NoPairsError: As :func:`held_out_keys`.
     """
     if split is None:
         return held_out_keys("random250") if kind == "fivek" else None
@@ -50,7 +51,7 @@ def held_out_keys(split: str) -> frozenset[str]:
             out the photos of all of them.
 
     Raises:
-        PairsError: There is no such split or file, or the file lists no photos.
+        NoPairsError: There is no such split or file, or the file lists no photos.
     """
     return frozenset().union(*(_keys_of(name.strip()) for name in split.split(",")))
 
@@ -63,7 +64,7 @@ def _keys_of(split: str) -> frozenset[str]:
     lines = (line.strip() for line in text.splitlines())
     keys = frozenset(pair_key(line) for line in lines if line and not line.startswith("#"))
     if not keys:
-        raise PairsError(f"{split}: names no photo; put one file name or id on each line")
+        raise NoPairsError(f"{split}: names no photo; put one file name or id on each line")
     return keys
 
 
@@ -90,6 +91,8 @@ def _read_split_file(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise PairsError(
+        guess = did_you_mean(str(path), NAMED_SPLITS)
+        raise NoPairsError(
             f"{path}: neither a text file of ids nor a known split ({', '.join(NAMED_SPLITS)})"
+            f"{f'; {guess}' if guess else ''}"
         ) from problem

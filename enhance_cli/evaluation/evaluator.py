@@ -19,7 +19,7 @@ from enhance_cli.config.model import LONG_EDGE, VARIANTS
 from enhance_cli.data.pair_cache import RenderProgress
 from enhance_cli.data.pair_collection import PairCollection
 from enhance_cli.data.pairs import BadPair, Pair
-from enhance_cli.errors import PairsError, UsageError, WeightsError
+from enhance_cli.errors import NoPairsError, NoWeightsError, UsageError
 from enhance_cli.evaluation.scoring import Pixels, enhance_pixels, pair_pixels
 from enhance_cli.evaluation.system_outputs import SystemOutputs
 from enhance_cli.imaging.codecs.encode import write_photo
@@ -254,7 +254,7 @@ class Evaluator:
         missing = {pair.key for pair in bad}
         pairs = [pair for pair in self.collection.held_out if pair.key not in missing]
         if not pairs:
-            raise PairsError(f"{', '.join(self.outputs)}: no picture of any photo that is scored")
+            raise NoPairsError(f"{', '.join(self.outputs)}: no picture of any photo that is scored")
         return pairs, bad
 
     def _write_panel(self, pair: Pair, results: Mapping[str, Pixels], expert: Pixels) -> None:
@@ -370,7 +370,7 @@ def _describe_folder(folder: Path) -> list[WeightsFile]:
     """Describe all weights of a folder, in the order of table 1."""
     found = [describe_weights(path) for path in sorted(folder.glob("*.safetensors"))]
     if not found:
-        raise WeightsError(f"--weights {folder}: no weights file (.safetensors) in this folder")
+        raise NoWeightsError(f"--weights {folder}: no weights file (.safetensors) in this folder")
     return sorted(found, key=lambda file: VARIANTS.index(file.config.variant))
 
 

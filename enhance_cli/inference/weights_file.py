@@ -19,7 +19,7 @@ from platformdirs import user_data_path
 from enhance_cli.atomic_write import why_missing
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.config.settings import updated
-from enhance_cli.errors import UsageError, WeightsError
+from enhance_cli.errors import NoWeightsError, UsageError, WeightsError
 
 FORMAT_VERSION = 3
 """Version of the files that are written; older ones are read as well."""
@@ -167,7 +167,7 @@ def _read_metadata(path: Path) -> dict[str, str]:
     JSON object, which gives the position of each tensor after it.
     """
     if not os.path.isfile(path):  # noqa: PTH113
-        raise WeightsError(f"{path}: {why_missing(path, 'no such weights file')}")
+        raise NoWeightsError(f"{path}: {why_missing(path, 'no such weights file')}")
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -230,5 +230,5 @@ _RENAMED = {
 
 def _existing(path: Path, source: str) -> Path:
     if not os.path.isfile(path):  # noqa: PTH113, no error if it cannot be reached
-        raise WeightsError(f"{source} {path}: {why_missing(path, 'no such weights file')}")
+        raise NoWeightsError(f"{source} {path}: {why_missing(path, 'no such weights file')}")
     return path

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from enhance_cli.atomic_write import FileSignature, KeepOthers, atomic_write
+from enhance_cli.atomic_write import FileSignature, KeepOthers, atomic_write, remedy
 from enhance_cli.config.training import TrainConfig
 from enhance_cli.errors import TrainingError, UsageError
 
@@ -138,8 +138,9 @@ def write_checkpoint(
         ) from problem
     except OSError as problem:
         raise TrainingError(
-            f"{path}: cannot be written ({problem.strerror or problem}); free some disk space; if "
-            "an earlier epoch was finished, the same command with --resume continues from it"
+            f"{path}: cannot be written ({problem.strerror or problem}); "
+            f"{remedy(problem, 'let its folder be written to')}; if an earlier epoch was finished, "
+            "the same command with --resume continues from it"
         ) from problem
     return FileSignature.of(path)
 

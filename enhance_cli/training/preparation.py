@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.atomic_write import make_folder, rehearse_new_file
+from enhance_cli.atomic_write import make_folder, rehearse_new_file, remedy
 from enhance_cli.config.effects import active_stages, without_effect
 from enhance_cli.config.training import StageConfig, StyleConfig, TrainConfig
 from enhance_cli.data.pair_collection import PairCollection
-from enhance_cli.errors import UsageError, WeightsError
+from enhance_cli.errors import OutputError, UsageError, WeightsError
 from enhance_cli.inference.device import refuse_unusable_device
 from enhance_cli.inference.weights_file import WeightsFile, describe_weights, find_weights
 from enhance_cli.training.checkpoint import checkpoint_path, existing_checkpoint
@@ -126,7 +126,8 @@ def create_output_folder(out: Path) -> None:
     """Create the folder of a weights file.
 
     Raises:
-        UsageError: It cannot be created or written to, or the file has another suffix.
+        UsageError: The file has another suffix.
+        OutputError: The folder cannot be created or written to.
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: weights files end in .safetensors")
@@ -134,8 +135,9 @@ def create_output_folder(out: Path) -> None:
         make_folder(out.parent)
         rehearse_new_file(out)
     except OSError as problem:
-        raise UsageError(
-            f"--out {out}: {problem.strerror or problem}; choose another folder"
+        raise OutputError(
+            f"--out {out}: {problem.strerror or problem}; "
+            + remedy(problem, "choose another folder")
         ) from problem
 
 

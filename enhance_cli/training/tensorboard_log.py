@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_cli.atomic_write import remedy
 from enhance_cli.errors import OutputError, UsageError
+
+_OTHERWISE = "choose another --log-dir, or leave it out"
 
 SPARE = 2**20
 """Bytes of disk space to leave free."""
@@ -44,7 +47,9 @@ class TensorBoardLog:
         try:
             self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
         except OSError as problem:
-            raise OutputError(f"--log-dir {folder}: {problem.strerror or problem}") from problem
+            raise OutputError(
+                f"--log-dir {folder}: {problem.strerror or problem}; {remedy(problem, _OTHERWISE)}"
+            ) from problem
 
     def scalars(self, values: Mapping[str, float | None], epoch: int) -> None:
         """Write the numbers of an epoch. None is skipped.
@@ -84,7 +89,7 @@ class TensorBoardLog:
                 writer.flush()
         except OSError as problem:
             raise OutputError(
-                f"--log-dir {self._folder}: {problem.strerror or problem}; free some disk space "
-                "or leave out --log-dir; --resume continues from the last checkpoint"
+                f"--log-dir {self._folder}: {problem.strerror or problem}; "
+                f"{remedy(problem, _OTHERWISE)}; --resume continues from the last checkpoint"
             ) from problem
         self._writer = None if closing else writer

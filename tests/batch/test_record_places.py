@@ -52,7 +52,7 @@ def test_comparisons_below_the_photos_are_recorded_with_them(photos, run):
 def test_another_run_in_one_of_the_folders_is_an_error(photos, run):
     with (
         Manifest(photos / "day").locked(),
-        pytest.raises(OutputError, match=r"--suffix .*day: another run is writing there"),
+        pytest.raises(OutputError, match=r"day: another run is writing there.* give --out DIR"),
     ):
         run(photos)
 

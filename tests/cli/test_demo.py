@@ -57,3 +57,10 @@ def test_the_users_own_files_stay(tmp_path):
         assert 7 * 375 < sheet.height < 8 * 375, "all photos but one are shown"
     assert runner.invoke(app, ["demo", str(tmp_path), "--device", "cpu"]).exit_code == 0
     assert mine[1].read_bytes() == b"mine"
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    result = CliRunner().invoke(app, ["demo", str(tmp_path / "file")])
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {tmp_path / 'file'}: Not a directory; choose another folder\n"

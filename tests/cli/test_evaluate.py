@@ -241,3 +241,15 @@ def test_all_pairs_are_scored_unless_a_split_says_otherwise(
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
     assert (document["split"], document["photos"]) == (split, photos)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--on-conflict", "overwrite"], "--on-conflict has no effect without --panel DIR or"),
+        (["--outputs", "x", "--device", "cpu"], "--device has no effect where only --outputs are"),
+    ],
+)
+def test_options_that_have_no_effect_beside_others_are_refused(words, line):
+    result = run("eval", "--pairs", "x", *words)
+    assert result.exit_code == 2 and line in result.stderr and result.stderr.count("\n") == 1

@@ -80,7 +80,7 @@ class TestApply:
             (("photos", "--full-size", "--long-edge", "9"), 2, "give one of the two"),
             (("photos", "--gallery", "page.pdf"), 2, "--gallery"),
             (("photos", "--compare", "out"), 2, "--compare"),
-            (("photos", "--weights", "gone.safetensors"), 1, "no such weights file"),
+            (("photos", "--weights", "gone.safetensors"), 2, "no such weights file"),
             (("photos", "--weights", "photos/a.jpg"), 1, "damaged, or not a .safetensors file"),
             (("photos", "--weights", "cut.safetensors"), 1, "damaged, or not a .safetensors file"),
             (("photos", "--out", "photos/a.jpg"), 1, "choose another folder"),
@@ -103,7 +103,7 @@ class TestWatch:
         [
             (("gone", "--out", "out"), 2, "no such folder"),
             (("photos", "--out", "photos"), 2, "is watched"),
-            (("photos", "--out", "out", "--weights", "gone.safetensors"), 1, "no such weights"),
+            (("photos", "--out", "out", "--weights", "gone.safetensors"), 2, "no such weights"),
         ],
     )
     def test_what_is_wrong(self, photos, monkeypatch, words, code, message):
@@ -138,15 +138,15 @@ class TestEval:
         ("options", "code", "message"),
         [
             ((), 2, "no photos"),
-            (("--pairs", "gone"), 1, "no such folder"),
-            (("--pairs", "photos"), 1, "needs one of the folders"),
-            (("--pairs", "fivek", "--split", "gone.txt"), 1, "neither a text file"),
+            (("--pairs", "gone"), 2, "no such folder"),
+            (("--pairs", "photos"), 2, "needs one of the folders"),
+            (("--pairs", "fivek", "--split", "gone.txt"), 2, "neither a text file"),
             (
                 ("--pairs", "fivek", "--split", "random250"),
-                1,
+                2,
                 "none of the 4 pairs is in the split",
             ),
-            (("--pairs", "fivek", "--weights", "gone.safetensors"), 1, "no such weights file"),
+            (("--pairs", "fivek", "--weights", "gone.safetensors"), 2, "no such weights file"),
             (("--pairs", "fivek", "--outputs", "gone", "--split", "ids.txt"), 2, "--outputs gone"),
             (("--pairs", "fivek", "--device", "gpu"), 2, "not a device"),
         ],
@@ -170,9 +170,9 @@ class TestTrain:
         ("options", "code", "message"),
         [
             ((), 2, "no photos"),
-            (("--pairs", "gone"), 1, "no such folder"),
-            (("--pairs", "photos"), 1, "needs one of the folders"),
-            (("--pairs", "fivek", "--split", "gone.txt"), 1, "neither a text file"),
+            (("--pairs", "gone"), 2, "no such folder"),
+            (("--pairs", "photos"), 2, "needs one of the folders"),
+            (("--pairs", "fivek", "--split", "gone.txt"), 2, "neither a text file"),
             (("--pairs", "fivek", "--recipe", "gone.toml"), 2, "gone.toml"),
             (("--pairs", "fivek", "--set", "gone=1"), 2, "unknown key"),
             (("--pairs", "fivek", "--out", "a.pth"), 2, "--out a.pth"),
@@ -191,7 +191,7 @@ class TestTrain:
         ("options", "code", "message"),
         [
             (("--resume",), 2, "there is no checkpoint"),
-            (("--init", "gone.safetensors"), 1, "no such weights file"),
+            (("--init", "gone.safetensors"), 2, "no such weights file"),
             (("--expert", "a"), 2, "--expert has no effect"),
             (("--stages", "gone"), 2, "no such stage"),
         ],

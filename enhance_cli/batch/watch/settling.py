@@ -87,6 +87,13 @@ class Settling:
         seen.done = seen.attempts > 1
         return seen.done
 
+    def next_attempt(self, photo: Path) -> float | None:
+        """Seconds until a photo that could not be read is tried again; None if it has changed."""
+        seen = self._seen.get(photo)
+        if seen is None or not seen.attempts:
+            return None
+        return max(0.0, self._due(seen) - self._clock())
+
     def _due(self, seen: _Seen) -> float:
         return seen.since + self._seconds * (PATIENCE if seen.attempts else 1)
 

@@ -128,7 +128,7 @@ class Watcher:
         self._warnings, self._warned = [], now
         return new
 
-    def _run(self, plan: Plan, ready: Collection[Path]) -> Iterator[PhotoOutcome]:
+    def _run(self, plan: Plan, ready: Collection[Path]) -> Iterator[PhotoOutcome | Trouble]:
         """Retouch the photos whose turn it is."""
         jobs = tuple(job for job in plan.jobs if job.input in ready)
         runner = self._runner = BatchRunner(self._config, replace(plan, jobs=jobs), self._networks)
@@ -139,6 +139,12 @@ class Watcher:
                 if outcome.status is not Status.FAILED:
                     self._settling.done(outcome.input)
                 elif not self._settling.failed(outcome.input):
+                    seconds = self._settling.next_attempt(outcome.input)
+                    if seconds is not None:
+                        yield Trouble(
+                            f"{outcome.error}; perhaps it is not complete: trying again in "
+                            f"{seconds:.0f} s"
+                        )
                     continue
                 yield outcome
         finally:

@@ -24,10 +24,11 @@ from enhance_cli.cli.apply.report import (
     plan_counts,
     run_counts,
     summary_lines,
+    unread_folders,
 )
 from enhance_cli.cli.console import say, say_json, say_json_line, say_result, say_warning
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import OutputError, UsageError
+from enhance_cli.errors import EnhanceError, UsageError
 from enhance_cli.freed_memory import return_freed_memory
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def apply_to_stores(
         begun: Called before a photo that was retouched is shown.
 
     Returns:
-        The number of photos done, failed and skipped, and whether Ctrl-C ended the run early.
+        The number of photos done, failed (with folders that cannot be read) and skipped, and
+        whether Ctrl-C ended the run early.
 
     Raises:
         EnhanceError: The run cannot start or go on.
@@ -105,13 +107,12 @@ def apply_to_stores(
             problem = None
             try:
                 interrupted = _work(run, workers, verbosity, begun, outcomes.add)
-            except OutputError as stopped:
-                if not outcomes.counts:
-                    raise
+            except EnhanceError as stopped:
                 interrupted, problem = workers.work.was_stopped, stopped
     outcomes.show(interrupted, problem, quiet=verbosity is Verbosity.QUIET)
     if problem:
         raise problem
+    outcomes.counts["failed"] += unread_folders(run.report.warnings)
     return outcomes.counts, interrupted
 
 
@@ -290,15 +291,15 @@ class _Outcomes:
         elif self._json_lines:
             say_json_line({"event": "photo", **_described(outcome)})
 
-    def show(self, interrupted: bool, problem: OutputError | None, quiet: bool) -> None:
+    def show(self, interrupted: bool, problem: EnhanceError | None, quiet: bool) -> None:
         counts = {status: self.counts[status] for status in ("done", "failed", "skipped")}
-        count = run_counts(counts, interrupted, problem)
+        count = run_counts(counts, interrupted, self._run.report.warnings, problem)
         if self._as_json:
             order = _order(self._run, lambda photo: str(photo["input"]))
             say_json({**count, "photos": sorted(self._photos, key=order)})
         elif self._json_lines:
             say_json_line({"event": "end", **count})
-        elif not quiet:
+        elif not (quiet or (problem and not self.counts)):
             number, places = self._number_in_the_way, self._in_the_way
             say_result(*summary_lines(counts, self._config, f"in {self._run.out}", number, places))
 

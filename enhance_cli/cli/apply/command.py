@@ -10,15 +10,17 @@ import typer
 
 from enhance_cli.cli.apply.cloud import apply_to_stores, concerns_stores
 from enhance_cli.cli.apply.destination import destination
+from enhance_cli.cli.apply.effects import idle_on_results
 from enhance_cli.cli.apply.file_options import with_options_from_files
 from enhance_cli.cli.apply.progress import chosen_verbosity, run_batch
 from enhance_cli.cli.apply.report import (
     counts,
     described,
     document,
-    run_counts,
+    numbers_of,
     show_plan,
     summary,
+    unread_folders,
 )
 from enhance_cli.cli.apply.settings import BitDepth, refuse_both, run_config
 from enhance_cli.cli.apply.streams import streams
@@ -415,6 +417,7 @@ def apply(
     place = destination(values)
     config = run_config(values, place)
     verbosity = chosen_verbosity(quiet, verbose)
+    idle = partial(idle_on_results, context, values)
     size_is_told = quiet or not config.pictures or config.long_edge != LONG_EDGE
 
     def tell_size() -> None:
@@ -429,7 +432,7 @@ def apply(
         _end(interrupted, count["failed"])
         return
     if dry_run:
-        _end(interrupted=False, failed=show_plan(config, as_json, json_lines, quiet))
+        _end(interrupted=False, failed=show_plan(config, as_json, json_lines, quiet, idle))
         return
 
     def report(outcome: PhotoOutcome) -> None:
@@ -439,20 +442,19 @@ def apply(
             say_json_line({"event": "photo", **described(outcome, config)})
 
     with streams(config, place) as run:
-        outcomes, interrupted, gallery, problem = run_batch(
-            run.config, verbosity, report, run.told, run.original
-        )
-        if run.to_stdout and not (interrupted or problem):
-            run.send(*outcomes)
+        end = run_batch(run.config, verbosity, report, run.told, run.original, idle)
+        if run.to_stdout and not (end.interrupted or end.problem):
+            run.send(*end.outcomes)
     if as_json:
-        say_json(document(outcomes, config, interrupted, problem))
+        say_json(document(end, config))
     elif json_lines:
-        say_json_line({"event": "end", **run_counts(counts(outcomes), interrupted, problem)})
-    elif not (quiet or run.to_stdout):
-        say_result(*summary(outcomes, config, gallery))
-    if problem:
-        raise problem
-    _end(interrupted, counts(outcomes)["failed"], goes_on=not run.to_stdout)
+        say_json_line({"event": "end", **numbers_of(end)})
+    elif not (quiet or run.to_stdout or (end.problem and not end.outcomes)):
+        say_result(*summary(end.outcomes, config, end.gallery))
+    if end.problem:
+        raise end.problem
+    failed = counts(end.outcomes)["failed"] + unread_folders(end.warnings)
+    _end(end.interrupted, failed, goes_on=not run.to_stdout)
 
 
 def _end(interrupted: bool, failed: int, goes_on: bool = True) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from enhance_cli.atomic_write import Identity
 from enhance_cli.cli.console import messages, printable, say, say_error, say_warning
 from enhance_cli.config.apply import ApplyConfig
-from enhance_cli.errors import OutputError, UsageError
+from enhance_cli.errors import EnhanceError, UsageError
 from enhance_cli.freed_memory import return_freed_memory
 
 if TYPE_CHECKING:
@@ -63,13 +63,15 @@ class BatchEnd(NamedTuple):
         outcomes: The photos.
         interrupted: Whether Ctrl-C ended the run early.
         gallery: The gallery that was written, or None.
+        warnings: What was told of the whole run, such as folders that could not be read.
         problem: Why the run could not go on, such as a full disk; None if it could.
     """
 
     outcomes: list[PhotoOutcome]
     interrupted: bool
     gallery: Path | None
-    problem: OutputError | None = None
+    warnings: tuple[str, ...] = ()
+    problem: EnhanceError | None = None
 
 
 def run_batch(
@@ -78,6 +80,7 @@ def run_batch(
     report: Callable[[PhotoOutcome], None] = lambda _outcome: None,
     told: Callable[[PhotoOutcome], PhotoOutcome] = lambda outcome: outcome,
     original: Identity | None = None,
+    idle: Callable[[Iterable[Path]], Iterable[str]] = lambda _results: (),
 ) -> BatchEnd:
     """Run a batch and show its progress.
 
@@ -87,12 +90,13 @@ def run_batch(
         report: Called with the outcome of each photo, before it is shown.
         told: Gives an outcome as it is to be reported and shown.
         original: A file besides the photos that no output may replace.
+        idle: Gives warnings of options that have no effect on any of the results.
 
     Returns:
         The outcomes, and how the run ended.
 
     Raises:
-        EnhanceError: The run cannot begin, or files are in the way.
+        EnhanceError: The run cannot begin.
     """
     with _spinner("looking for photos", verbosity):
         from enhance_cli.batch.runner import BatchRunner
@@ -101,7 +105,8 @@ def run_batch(
         runner = BatchRunner(config) if original is None else _guarding(original, config)
     if verbosity is not Verbosity.QUIET:
         say_beforehand(runner)
-    for warning in runner.plan.warnings:
+    warnings = (*runner.plan.warnings, *idle(job.output for job in runner.plan.jobs))
+    for warning in warnings:
         say_warning(warning)
     outcomes: list[PhotoOutcome] = []
     try:
@@ -112,12 +117,10 @@ def run_batch(
                 outcomes.append(outcome)
                 progress.update(outcome)
     except KeyboardInterrupt:
-        return BatchEnd(outcomes, True, runner.gallery)
-    except OutputError as problem:
-        if not outcomes:
-            raise
-        return BatchEnd(outcomes, runner.was_stopped, runner.gallery, problem)
-    return BatchEnd(outcomes, runner.was_stopped, runner.gallery)
+        return BatchEnd(outcomes, True, runner.gallery, warnings)
+    except EnhanceError as problem:
+        return BatchEnd(outcomes, runner.was_stopped, runner.gallery, warnings, problem)
+    return BatchEnd(outcomes, runner.was_stopped, runner.gallery, warnings)
 
 
 def _guarding(original: Identity, config: ApplyConfig) -> BatchRunner:
@@ -279,9 +282,9 @@ class ApplyProgress:
 
     def _line(self, outcome: PhotoOutcome | ShardOutcome) -> str:
         line = f"[{self._done}/{self._total}] {outcome.input}: {outcome.status}"
-        if self._verbosity is not Verbosity.VERBOSE:
-            return line
-        return f"{line} ({outcome.reason}), {outcome.seconds:.2f} s, {outcome.output}"
+        if self._verbosity is Verbosity.VERBOSE:
+            return f"{line} ({outcome.reason}), {outcome.seconds:.2f} s, {outcome.output}"
+        return f"{line} ({outcome.reason})" if outcome.status == "skipped" else line
 
 
 def _bar(disable: bool) -> Progress:

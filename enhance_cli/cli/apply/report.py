@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from enhance_cli.cli.apply.progress import say_beforehand
+from enhance_cli.cli.apply.progress import BatchEnd, say_beforehand
 from enhance_cli.cli.console import say, say_error, say_json, say_json_line, say_result, say_warning
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.config.model import LONG_EDGE
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from enhance_cli.batch.conflicts import Decision
     from enhance_cli.batch.outcome import PhotoOutcome
     from enhance_cli.batch.runner import BatchRunner
-    from enhance_cli.errors import OutputError
+    from enhance_cli.errors import EnhanceError
 
 PLANNED = "planned"
 """Status of a photo that a run would retouch."""
@@ -27,7 +27,11 @@ MOST_NAMED = 5
 
 
 def show_plan(
-    config: ApplyConfig, as_json: bool = False, json_lines: bool = False, quiet: bool = False
+    config: ApplyConfig,
+    as_json: bool = False,
+    json_lines: bool = False,
+    quiet: bool = False,
+    idle: Callable[[Iterable[Path]], Iterable[str]] = lambda _results: (),
 ) -> int:
     """Print what a run would do.
 
@@ -36,9 +40,10 @@ def show_plan(
         as_json: Print one JSON document.
         json_lines: Print a line of JSON for each photo, and one for the run.
         quiet: Print only the photos, errors and warnings.
+        idle: Gives warnings of options that have no effect on any of the results.
 
     Returns:
-        Number of photos that would fail.
+        Number of photos that would fail, and of folders that cannot be read.
     """
     from enhance_cli.batch.runner import BatchRunner
 
@@ -46,7 +51,8 @@ def show_plan(
     if not quiet:
         say_beforehand(runner)
     warned = len(runner.plan.warnings)
-    for warning in runner.plan.warnings:
+    idle_ones = tuple(idle(job.output for job in runner.plan.jobs))
+    for warning in (*runner.plan.warnings, *idle_ones):
         say_warning(warning)
     decisions = runner.decisions()
     for warning in runner.plan.warnings[warned:]:
@@ -56,7 +62,7 @@ def show_plan(
         say_error(problem)
     skipped, failed = sum(decision.skipped for decision in decisions), len(problems)
     to_write = len(decisions) - skipped - failed
-    count = plan_counts(to_write, skipped, failed)
+    count = plan_counts(to_write, skipped, failed, (*runner.plan.warnings, *idle_ones))
     photos = (_planned(one, config, runner) for one in decisions)
     if as_json:
         say_json({**count, "photos": list(photos)})
@@ -69,7 +75,12 @@ def show_plan(
         if not quiet:
             failing = f", {failed} would fail" if failed else ""
             say(f"{to_write} to write, {skipped} to skip{failing}; nothing was done")
-    return failed
+    return failed + unread_folders(runner.plan.warnings)
+
+
+def unread_folders(warnings: Iterable[str]) -> int:
+    """How many of a run's warnings tell of a folder whose photos could not be found."""
+    return sum(": folder cannot be read (" in line for line in warnings)
 
 
 def _plan_line(decision: Decision, runner: BatchRunner) -> str:
@@ -80,18 +91,24 @@ def _plan_line(decision: Decision, runner: BatchRunner) -> str:
     return f"{action} {job.output} from {job.input} ({reason}){series}"
 
 
-def plan_counts(to_write: int, skipped: int, failed: int = 0) -> dict[str, object]:
+def plan_counts(
+    to_write: int, skipped: int, failed: int = 0, warnings: Iterable[str] = ()
+) -> dict[str, object]:
     """The numbers of a dry run in JSON: those of a run, and how many photos it would retouch."""
-    nothing = run_counts({"skipped": skipped, "failed": failed}, interrupted=False)
+    nothing = run_counts({"skipped": skipped, "failed": failed}, False, warnings)
     return {**nothing, "to_write": to_write}
 
 
 def run_counts(
-    count: Mapping[str, int], interrupted: bool, problem: OutputError | None = None
+    count: Mapping[str, int],
+    interrupted: bool,
+    warnings: Iterable[str] = (),
+    problem: EnhanceError | None = None,
 ) -> dict[str, object]:
-    """The numbers of a run in JSON, and why it could not go on, or null."""
+    """The numbers of a run in JSON, its warnings, and why it could not go on, or null."""
     numbers = {status: count.get(status, 0) for status in ("done", "failed", "skipped")}
-    return {**numbers, "interrupted": interrupted, "error": str(problem) if problem else None}
+    error = str(problem) if problem else None
+    return {**numbers, "interrupted": interrupted, "warnings": list(warnings), "error": error}
 
 
 def _planned(decision: Decision, config: ApplyConfig, runner: BatchRunner) -> dict[str, object]:
@@ -133,9 +150,24 @@ def summary(
         reason: [str(outcome.output) for outcome in skipped if outcome.reason == reason]
         for reason in number
     }
-    return summary_lines(
+    lines = summary_lines(
         counts(outcomes), config, _places(outcomes, config), number, places, gallery
     )
+    return [*lines, *_series_found(outcomes, config)]
+
+
+def _series_found(outcomes: list[PhotoOutcome], config: ApplyConfig) -> list[str]:
+    """How many series there were, if photos of a series share a look."""
+    if config.series == "off":
+        return []
+    sizes = Counter(outcome.series for outcome in outcomes if outcome.series)
+    if not sizes:
+        return ["No series were found: each photo has a look of its own."]
+    many = "1 series" if len(sizes) == 1 else f"{len(sizes)} series"
+    single = len(outcomes) - sizes.total()
+    one, several = "photo has a look of its own", f"{single} have looks of their own"
+    others = f"; the other {one if single == 1 else several}"
+    return [f"{many} with {sizes.total()} photos in all{others if single else ''}."]
 
 
 def summary_lines(
@@ -179,7 +211,7 @@ def summary_lines(
     beside = {"Gallery": gallery, "Comparisons": config.compare, "LUTs": config.lut}
     shown = {name: place for name, place in beside.items() if place and config.pictures}
     lines += [f"{name}: {place}" for name, place in shown.items()]
-    if config.long_edge and config.pictures:
+    if config.long_edge and config.pictures and count["done"]:
         default = " (the default)" if config.long_edge == LONG_EDGE else ""
         lines.append(
             f"Results measure {config.long_edge} px on the longer edge{default}; smaller photos "
@@ -205,15 +237,15 @@ def _places(outcomes: list[PhotoOutcome], config: ApplyConfig) -> str:
     return "no result" if result is None else f"in {result}"
 
 
-def document(
-    outcomes: list[PhotoOutcome],
-    config: ApplyConfig,
-    interrupted: bool,
-    problem: OutputError | None = None,
-) -> dict[str, object]:
+def document(end: BatchEnd, config: ApplyConfig) -> dict[str, object]:
     """A run as one JSON document."""
-    photos = [described(outcome, config) for outcome in outcomes]
-    return {**run_counts(counts(outcomes), interrupted, problem), "photos": photos}
+    photos = [described(outcome, config) for outcome in end.outcomes]
+    return {**numbers_of(end), "photos": photos}
+
+
+def numbers_of(end: BatchEnd) -> dict[str, object]:
+    """The numbers of a run in JSON, its warnings, and why it could not go on, or null."""
+    return run_counts(counts(end.outcomes), end.interrupted, end.warnings, end.problem)
 
 
 def described(outcome: PhotoOutcome, config: ApplyConfig) -> dict[str, object]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enhance_cli.cli.apply.destination import Destination
-from enhance_cli.cli.console import say_warning
+from enhance_cli.cli.apply.effects import RULES
+from enhance_cli.cli.option_effects import refuse_idle_options
 from enhance_cli.config.apply import (
     CUBE_SIZE,
     HALD_SIZE,
@@ -23,9 +24,6 @@ from enhance_cli.config.settings import names_of
 from enhance_cli.errors import UsageError
 
 BitDepth = Literal["8", "16"]
-
-_EIGHT_BITS = {"jpg", "webp", "avif"}
-"""Formats whose results have 8 bits."""
 
 _AS_THEY_ARE = (
     *("coarse_only", "weights", "device", "on_conflict", "strength", "srgb", "pairs"),
@@ -48,12 +46,10 @@ def run_config(values: Mapping[str, Any], place: Destination) -> ApplyConfig:
     no_pictures = values.get("no_pictures", False)
     if no_pictures and (values["compare"] or values["gallery"]):
         raise UsageError("--no-pictures: leave out --compare and --gallery, which show results")
-    table = _lut_format(values["lut"], values["lut_format"], values["lut_size"])
+    values = {**values, "result_format": place.format}
+    refuse_idle_options(values["context"], values, RULES)
+    table = _lut_format(values["lut_format"], values["lut_size"])
     bits = values["bit_depth"]
-    if bits == "16" and place.format in _EIGHT_BITS:
-        say_warning(
-            f"--bit-depth 16: {place.format} holds 8 bits; choose --format tiff, png or jxl"
-        )
     return ApplyConfig(
         inputs=tuple(values["inputs"]),
         out=place.out,
@@ -94,15 +90,12 @@ def _series(value: str) -> str | Path:
     return word if word in {"auto", "off"} else Path(value)
 
 
-def _lut_format(lut: Path | None, chosen: LutFormat | None, size: int | None) -> LutFormat:
+def _lut_format(chosen: LutFormat | None, size: int | None) -> LutFormat:
     """The format of look-up tables.
 
     Raises:
-        UsageError: No tables are wanted, or their size does not fit the format.
+        UsageError: Their size does not fit the format.
     """
-    if lut is None and (chosen or size):
-        option = "--lut-format" if chosen else "--lut-size"
-        raise UsageError(f"{option} has no effect without --lut DIR")
     if chosen == "hald" and size and math.isqrt(size) ** 2 != size:
         raise UsageError(
             f"--lut-size {size}: a HaldCLUT has 4, 9, 16, 25, 36, 49, 64, 81, 100, 121 or 144 "

@@ -31,7 +31,6 @@ from enhance_cli.cli.options import (
 from enhance_cli.cli.pair_sources import read_source, render_pairs
 from enhance_cli.cli.train.progress import TrainingBar, epoch_line, say_what_to_do_with
 from enhance_cli.cli.train.style import (
-    STYLE,
     even_without_gain,
     fit_style,
     refuse_other_options,
@@ -39,6 +38,7 @@ from enhance_cli.cli.train.style import (
 from enhance_cli.config.data import DataConfig, NewOrOverwrite, Source, SourceKind
 from enhance_cli.config.model import Variant
 from enhance_cli.config.recipe_file import (
+    STYLE,
     Change,
     format_recipe,
     load_recipe,
@@ -104,14 +104,22 @@ def train(
     expert: ExpertOption = DataConfig.expert,
     cache_dir: CacheOption = None,
     skip_bad_pairs: SkipBadPairsOption = False,
+    style_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Fit a style to a folder of 20 to 200 edits, with before/ and after/; short for "
+            "--recipe style --pairs DIR. Can be repeated.",
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
     recipe: Annotated[
         str,
         typer.Option(
             metavar="paper|small|large|style|FILE",
             help="What is trained, and how. paper: section 3.2. small: hundreds of photos, a CPU. "
             "large: thousands of photos, a GPU. style: a correction fitted to 20 to 200 edits in a "
-            "minute or two; --style-from DIR is short for --recipe style --pairs DIR. FILE: your "
-            "own TOML.",
+            "minute or two. FILE: your own TOML.",
             rich_help_panel=_RECIPE,
         ),
     ] = "paper",
@@ -261,9 +269,10 @@ def train(
     several GPUs or machines, start the command with torchrun.
     """
     init = None if init is None else named_weights(init)
-    if recipe.lower() == STYLE:
+    if style_from or recipe.lower() == STYLE:
         refuse_other_options(context)
-        folders = tuple(Source("pairs", Path(text)) for text in pairs or [])
+        edits = [*(style_from or []), *(pairs or [])]
+        folders = tuple(Source("pairs", Path(text)) for text in edits)
         data = DataConfig(folders, cache_dir=cache_dir, skip_bad_pairs=True)
         even = even_without_gain(settings or [])
         fit_style(StyleConfig(data, out, init, even, device, on_conflict))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperOption
 
 from enhance_cli.cli.console import say, say_warning, tracked
-from enhance_cli.cli.help_format import Command
 from enhance_cli.cli.options import is_given
 from enhance_cli.cli.pair_sources import render_pairs, warn_of_bad_pairs
 from enhance_cli.cli.train.progress import say_what_to_do_with
@@ -21,37 +20,13 @@ if TYPE_CHECKING:
 FEW = 20
 """Number of edits below which a style is uncertain."""
 
-STYLE = "style"
-"""The recipe that fits a style and trains no network."""
-
-SHORT = "--style-from"
-"""Short for ``--recipe style --pairs``."""
-
-_OPTIONS = {"pairs", "recipe", "settings", "cache_dir", "out", "init", "device", "on_conflict"}
+_OPTIONS = frozenset(
+    (
+        *("style_from", "pairs", "recipe", "settings", "cache_dir", "out", "init", "device"),
+        "on_conflict",
+    )
+)
 """The options of ``train`` that have an effect on a style, by their parameters' names."""
-
-
-class TrainCommand(Command):
-    """``enhance train``, which understands ``--style-from``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the command line."""
-        return super().parse_args(ctx, _written_out(args))
-
-
-def _written_out(arguments: list[str]) -> list[str]:
-    """Replace ``--style-from DIR`` by ``--recipe style --pairs DIR``."""
-    if not any(word.partition("=")[0] == SHORT for word in arguments):
-        return arguments
-    if any(word.partition("=")[0] == "--recipe" for word in arguments):
-        raise typer.BadParameter("has the recipe style; leave out --recipe", param_hint=SHORT)
-    if arguments[-1] == SHORT:
-        raise typer.BadParameter("give a folder of edited photos", param_hint=SHORT)
-    words = [
-        word.replace(SHORT, "--pairs", 1) if word.partition("=")[0] == SHORT else word
-        for word in arguments
-    ]
-    return ["--recipe", STYLE, *words]
 
 
 def refuse_other_options(context: typer.Context) -> None:
@@ -60,6 +35,8 @@ def refuse_other_options(context: typer.Context) -> None:
     Raises:
         UsageError: One was given.
     """
+    if is_given(context, "style_from") and is_given(context, "recipe"):
+        raise UsageError("--style-from has the recipe style; leave out --recipe")
     for option in context.command.params:
         name = option.name or ""
         if is_given(context, name) and name not in _OPTIONS and isinstance(option, TyperOption):

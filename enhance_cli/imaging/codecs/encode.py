@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
-from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write
+from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write, remedy
 from enhance_cli.config.apply import Encoding, Format
 from enhance_cli.errors import EnhanceError, OutputError, PhotoError, UsageError
 from enhance_cli.imaging.codecs.formats import AVIF, HEIF, JPEG, JPEG_XL, PNG, TIFF, WEBP, mime_type
@@ -200,8 +200,9 @@ def write_errors_reported(path: Path) -> Generator[None]:
     except Exception as problem:
         if isinstance(problem, OSError) and problem.errno in AFFECTS_EVERY_FILE:
             raise OutputError(
-                f"{path.parent}: {os.strerror(problem.errno or 0)}; free some space or choose "
-                "another --out, and run the same command again: finished results are kept"
+                f"{path.parent}: {os.strerror(problem.errno or 0)}; "
+                f"{remedy(problem, 'choose another --out')}, and run the same command again: "
+                "finished results are kept"
             ) from problem
         if isinstance(problem, MemoryError):
             raise PhotoError(f"{path}: too large for this machine's memory") from problem

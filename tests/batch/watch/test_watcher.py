@@ -157,6 +157,8 @@ def test_what_stays_broken_is_told_once_and_done_when_it_is_whole(folder, begin,
     watch.await_all("b.jpg")
     time.sleep(3 * SETTLE)
     assert len(watch.outcomes) == 2
+    (early,) = watch.troubles  # told when it is first found, not only after the second attempt
+    assert "a.jpg: " in early.text and "perhaps it is not complete: trying again" in early.text
     write_photo(folder / "a.jpg")
     watch.await_all("a.jpg")
 

@@ -97,6 +97,58 @@ def test_a_name_that_is_too_long_for_a_result(photo):
     assert code == 0 and text.endswith(".jpg.jpg: cannot be written (File name too long)")
 
 
+def test_a_run_that_does_nothing_says_why_and_no_size(photo, write_photo):
+    """A file in the way, and a photo that is done already."""
+    write_photo(photo.parent.absolute() / "b.jpg")
+    Path("out").mkdir()
+    Path("out/a.jpg").write_text("mine")
+
+    def run():
+        return CliRunner().invoke(app, ["apply", "photos", "--out", "out"])
+
+    assert "Results measure 500 px" in run().stdout
+    again = run()
+    assert again.exit_code == 0 and "0 done, 0 failed, 2 skipped" in again.stdout
+    assert "Results measure" not in again.stdout
+    assert "a.jpg: skipped (output exists and was not written by enhance)" in again.stderr
+    assert "b.jpg: skipped (up to date)" in again.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--shard", "1/1"]])
+def test_a_folder_that_cannot_be_read_is_no_success(photo, monkeypatch, more):
+    real = Path.is_file
+
+    def is_file(path):
+        if path.parent.name == "day":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    Path("photos/day").mkdir()
+    Path("photos/day/b.jpg").write_bytes(photo.read_bytes())
+    monkeypatch.setattr(Path, "is_file", is_file)
+    result = apply("photos", "--out", "out", "--json", *more)
+    found = json.loads(result.stdout)
+    assert result.exit_code == 3 and len(found["photos"]) == 1 and found["failed"] == 0
+    (warning,) = found["warnings"]
+    assert "day: folder cannot be read (Permission denied)" in warning
+    assert f"warning: {warning}" in result.stderr
+
+
+@pytest.mark.usefixtures("photo")
+def test_folders_of_photos_that_cannot_be_written_to_are_named_by_no_option(monkeypatch):
+    """``--suffix photos: ...`` would name a suffix that nobody has given."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("enhance_cli.batch.manifest.FileLock.acquire", full)
+    text = apply("photos", "--suffix", "_e").stderr.strip()
+    assert text == (
+        "error: photos: results cannot be written beside the photos (No space left on device); "
+        "free some space, or give --out DIR"
+    )
+
+
 def test_a_comparison_in_the_way_of_a_new_photo(photo):
     Path("pairs").mkdir()
     Path("pairs/a.jpg.jpg").write_text("mine")

@@ -222,13 +222,13 @@ def test_a_wrong_recipe_is_refused_with_file_key_and_values(tmp_path, text, said
     ("arguments", "said", "code"),
     [
         (["train"], "give --fivek-root DIR, --pairs DIR or --photos DIR", 2),
-        (["train", "--fivek-root", "gone"], "gone: no such folder", 1),
+        (["train", "--fivek-root", "gone"], "gone: no such folder", 2),
         (
             ["train", "--fivek-root", ".", "--split", "nosuch"],
             "nosuch: neither a text file of ids nor a known split",
-            1,
+            2,
         ),
-        (["eval", "--fivek-root", "gone", "--split", "random250"], "gone: no such folder", 1),
+        (["eval", "--fivek-root", "gone", "--split", "random250"], "gone: no such folder", 2),
     ],
 )
 def test_errors_are_one_line(arguments, said, code, tmp_path, monkeypatch, identity_weights):

@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 from datetime import datetime
@@ -105,6 +106,19 @@ class TestWholeOrNotAtAll:
         with pytest.raises(OutputError, match="No space left"):
             write_photo(PHOTO, tmp_path / "a.jpg")
         assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        ("number", "advice"),
+        [
+            (errno.ENOSPC, "; free some space, or choose another --out, and"),
+            (errno.EDQUOT, "; free some space, or choose another --out, and"),
+            (errno.EROFS, "; choose another --out, and"),
+        ],
+    )
+    def test_the_advice_is_that_for_the_error(self, tmp_path, failing, number, advice):
+        failing(number)
+        with pytest.raises(OutputError, match=os.strerror(number) + advice):
+            write_photo(PHOTO, tmp_path / "a.jpg")
 
 
 class TestErrorsThatPass:
