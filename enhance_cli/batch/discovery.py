@@ -13,7 +13,7 @@ from typing import NamedTuple
 from enhance_cli.atomic_write import Identity, identity, why_missing
 from enhance_cli.config.apply import ApplyConfig, RawPairs
 from enhance_cli.errors import NoPhotosError, UsageError
-from enhance_cli.imaging.codecs.formats import HEIF, JPEG, is_raw, photos_below
+from enhance_cli.imaging.codecs.formats import HEIF, JPEG, formats_read, is_raw, photos_below
 from enhance_cli.run_records import EarlierResults, NamedResults, PlacesOfPhotos
 
 
@@ -62,10 +62,7 @@ def discover_photos(
         raise NoPhotosError(f"{looked_in}: results of earlier runs; give the photos themselves")
     if found:
         raise NoPhotosError(f"{looked_in}: --exclude leaves none of {len(found)} photos")
-    raise NoPhotosError(
-        f"{looked_in}: no photo found; JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 and "
-        "RAW can be read"
-    )
+    raise NoPhotosError(f"{looked_in}: no photo found; {formats_read()} can be read")
 
 
 def _without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:

@@ -11,7 +11,12 @@ from typing import Any, NamedTuple
 from enhance_cli.cli.options import is_given
 from enhance_cli.config.apply import Format
 from enhance_cli.errors import OutputError, UsageError
-from enhance_cli.imaging.codecs.formats import OTHER_PICTURES, PHOTOS, SUFFIXES, WRITTEN
+from enhance_cli.imaging.codecs.formats import (
+    OTHER_PICTURES,
+    PHOTOS,
+    SUFFIXES,
+    suffixes_written,
+)
 
 STREAM = "-"
 """Standard input in the place of a photo, and standard output in that of ``--out``."""
@@ -131,8 +136,7 @@ def _file(out: str, values: Mapping[str, Any]) -> Destination | None:
         )
     if kind is None:
         raise UsageError(
-            f"--out {out}: {ending} files are not written; choose .jpg, .png, .tif, "
-            ".webp, .avif, .heic or .jxl"
+            f"--out {out}: {ending} files are not written; choose {suffixes_written()}"
         )
     if values["suffix"]:
         raise UsageError(f"--suffix and --out {out}: give the name of the file, or a suffix")
@@ -149,7 +153,8 @@ def _refuse_misspelt(out: str, ending: str) -> None:
     Raises:
         UsageError: It is.
     """
-    close = difflib.get_close_matches(ending, sorted(WRITTEN), n=1, cutoff=0.75)
+    written = sorted(set().union(*SUFFIXES.values()))
+    close = difflib.get_close_matches(ending, written, n=1, cutoff=0.75)
     if close:
         raise UsageError(
             f"--out {out}: no picture ends with {ending}; did you mean {close[0]}? End it with / "

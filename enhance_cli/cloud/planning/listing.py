@@ -18,7 +18,7 @@ from enhance_cli.cloud.planning.inputs import Input, is_hidden, is_photo, suffix
 from enhance_cli.cloud.stores import Store, StoredObject
 from enhance_cli.config.look_files import NAME as LOOK_FILE
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.codecs.formats import SIDECAR
+from enhance_cli.imaging.codecs.formats import SIDECAR, formats_read
 
 
 class Found(NamedTuple):
@@ -100,10 +100,7 @@ class Listing:
             return f"{looked_in}: results of earlier runs; give the photos themselves"
         if self.excluded:
             return f"{looked_in}: --exclude leaves none of {self.excluded} photos"
-        return (
-            f"{looked_in}: no photo found; JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG XL, JPEG 2000 "
-            "and RAW can be read"
-        )
+        return f"{looked_in}: no photo found; {formats_read()} can be read"
 
     def folder(self, source: int, folder: str) -> Iterator[Found]:
         """List the photos of one folder again.
