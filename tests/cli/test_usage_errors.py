@@ -9,6 +9,12 @@ from enhance_cli.cli.main import app
 runner = CliRunner(env={"COLUMNS": "40"})
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """An empty folder, so that a mistake which is taken for a command does no harm."""
+    monkeypatch.chdir(tmp_path)
+
+
 def said(*words: str) -> str:
     """The one line that is said of wrong usage."""
     result = runner.invoke(app, words)
@@ -103,8 +109,7 @@ def test_what_is_no_command_and_like_none_is_answered_with_all_commands():
     assert "enhance apply ./photos --out ./retouched" in line and "enhance -h" in line
 
 
-def test_a_folder_that_is_there_is_no_misspelt_command(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_folder_that_is_there_is_no_misspelt_command(tmp_path):
     (tmp_path / "demos").mkdir()
     assert said("demos").endswith("did you mean enhance apply demos --out DIR?")
 
