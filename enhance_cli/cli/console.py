@@ -84,6 +84,11 @@ def printable(text: str) -> str:
     return re.sub(f"[{_STEERING}]", lambda one: one[0].encode("unicode_escape").decode(), text)
 
 
+def counted(number: int, what: str) -> str:
+    """``1 shard``, ``2,000 shards``."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def say(text: str) -> None:
     """Print a line to standard error; long lines are not wrapped."""
     with contextlib.suppress(OSError):  # a full disk behind standard error stops no run

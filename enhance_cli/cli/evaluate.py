@@ -23,6 +23,7 @@ from enhance_cli.atomic_write import (
     remedy,
 )
 from enhance_cli.cli.console import (
+    counted,
     error_boundary,
     printable,
     result_errors_reported,
@@ -219,7 +220,7 @@ def evaluate(
         with result_errors_reported():
             results.print(_table(_shown(split, data), run, paper))
     if panel:
-        say(f"wrote {len(run.pairs)} comparisons to {panel}")
+        say(f"wrote {counted(len(run.pairs), 'comparison')} to {panel}")
     _warn_of_training_photos(run.rows)
 
 
@@ -234,8 +235,8 @@ def _warn_of_training_photos(rows: list[ResultRow]) -> None:
     for row in rows:
         if row.trained_on:
             say_warning(
-                f"{row.method} was trained on {row.trained_on} of these {row.photos} photos; "
-                "its scores say nothing about new ones"
+                f"{row.method} was trained on {row.trained_on} of these "
+                f"{counted(row.photos, 'photo')}; its scores say nothing about new ones"
             )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from enhance_cli.cli.console import error_boundary, say_json, say_result
+from enhance_cli.cli.console import counted, error_boundary, say_json, say_result
 
 if TYPE_CHECKING:
     from enhance_cli.cloud.status import PartStatus, RunStatus
@@ -84,8 +84,8 @@ def _lines(run: RunStatus) -> list[str]:
     totals = _totals(run)
     more = "" if totals["listed"] else " so far"
     lines = [
-        f"Run {run.run}: {_many(totals['photos'], 'photo')}{more} in "
-        f"{_many(totals['shards'], 'shard')}, {totals['complete_shards']} of them complete",
+        f"Run {run.run}: {counted(totals['photos'], 'photo')}{more} in "
+        f"{counted(totals['shards'], 'shard')}, {totals['complete_shards']} of them complete",
         f"  {totals['done']} done, {totals['failed']} failed, {totals['skipped']} skipped, "
         f"{totals['left']} left; {totals['photos_per_second']:.1f} photos/s",
     ]
@@ -102,11 +102,6 @@ def _lines(run: RunStatus) -> list[str]:
     but = ", but for what is in the way" if totals["in_the_way"] else ""
     lines.append(f"  to go on: {following}" if following else f"  complete{but}")
     return lines
-
-
-def _many(number: int, what: str) -> str:
-    """``1 shard``, ``2 shards``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _next(run: RunStatus) -> str | None:

@@ -153,7 +153,7 @@ def _refuse_misspelt(out: str, ending: str) -> None:
     Raises:
         UsageError: It is.
     """
-    written = sorted(set().union(*SUFFIXES.values()))
+    written = sorted({suffix for suffixes in SUFFIXES.values() for suffix in suffixes})
     close = difflib.get_close_matches(ending, written, n=1, cutoff=0.75)
     if close:
         raise UsageError(

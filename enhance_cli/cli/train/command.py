@@ -11,6 +11,7 @@ import typer
 
 from enhance_cli.cli.console import (
     ExitCode,
+    counted,
     error_boundary,
     messages,
     result_errors_reported,
@@ -392,7 +393,7 @@ def _run(config: TrainConfig, all_variants: bool) -> None:
     render_pairs(run, run.pairs)
     say(
         f"training {'all five methods' if all_variants else config.model.variant} on "
-        f"{len(run.pairs.train)} pairs, {len(run.pairs.held_out)} held out"
+        f"{counted(len(run.pairs.train), 'pair')}, {len(run.pairs.held_out)} held out"
     )
     precision = config.recipe.precision
     if effective_precision(precision, pick_device(config.device)) != precision:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enhance_cli.cli.console import messages, say
+from enhance_cli.cli.console import counted, messages, say
 
 if TYPE_CHECKING:
     from enhance_cli.training.plan import StagePlan
@@ -50,7 +50,10 @@ class TrainingBar:
         for one in plan:
             say(_stage_line(one))
         left = sum(one.steps_left for one in plan)
-        say(f"{left:,} steps in all; an estimate of the time follows after {MEASURED_STEPS} steps")
+        say(
+            f"{counted(left, 'step')} in all; an estimate of the time follows after "
+            f"{MEASURED_STEPS} steps"
+        )
         self.progress.update(self._task, total=max(1, left))
 
     def update(self, report: StepReport) -> None:
@@ -88,17 +91,18 @@ class TrainingBar:
         self._measured.add(key)
         pace = (now - began) / (number - first)
         left = report.epochs * report.steps - number
-        say(
-            f"{report.variant} {report.stage}: {pace:.2f} s a step, so the stage takes about "
-            f"{_duration(pace * left)} more"
-        )
+        if left:
+            say(
+                f"{report.variant} {report.stage}: {pace:.2f} s a step, so the stage takes about "
+                f"{_duration(pace * left)} more"
+            )
 
 
 def _stage_line(one: StagePlan) -> str:
     stage = one.stage
     line = (
-        f"{one.variant} {stage.name}: {_NETWORKS[stage.trains]}, {stage.epochs} epochs of "
-        f"{one.steps} steps, {stage.loss} loss"
+        f"{one.variant} {stage.name}: {_NETWORKS[stage.trains]}, {counted(stage.epochs, 'epoch')} "
+        f"of {counted(one.steps, 'step')}, {stage.loss} loss"
     )
     if one.done >= stage.epochs:
         return f"{line}; finished before"
@@ -108,7 +112,9 @@ def _stage_line(one: StagePlan) -> str:
 def _duration(seconds: float) -> str:
     if seconds >= 5400:
         return f"{seconds / 3600:.1f} hours"
-    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    if seconds >= 90:
+        return f"{seconds / 60:.0f} minutes"
+    return counted(max(1, round(seconds)), "second")
 
 
 def epoch_line(report: EpochReport) -> str:

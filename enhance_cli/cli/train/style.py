@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperOption
 
-from enhance_cli.cli.console import say, say_warning, tracked
+from enhance_cli.cli.console import counted, say, say_warning, tracked
 from enhance_cli.cli.options import is_given
 from enhance_cli.cli.pair_sources import render_pairs, warn_of_bad_pairs
 from enhance_cli.cli.train.progress import say_what_to_do_with
@@ -77,14 +77,15 @@ def fit_style(config: StyleConfig) -> None:
     run = StyleRun(config, sources)
     render_pairs(run, run.pairs)
     total = len(run.pairs.train)
-    say(f"fitting a style to {total} edits, on top of {sources.weights.path}")
+    say(f"fitting a style to {counted(total, 'edit')}, on top of {sources.weights.path}")
     for _ in tracked(run, "looking", total):
         pass
     result = run.fit()
     warn_of_bad_pairs(result.left_out)
     if len(result.pairs) < FEW:
         say_warning(
-            f"only {len(result.pairs)} edits: {FEW} to 200 give a style that can be relied on"
+            f"only {counted(len(result.pairs), 'edit')}: {FEW} to 200 give a style that can be "
+            "relied on"
         )
     for line in _gain(result.gain):
         say(line)

@@ -28,7 +28,7 @@ def test_from_pairs_to_a_retouched_photo(tmp_path, write_pairs, write_photo):
     assert trained.exit_code == 0, trained.stderr
     assert "on 3 pairs" in trained.stderr and f"wrote {weights}" in trained.stderr
     assert "coarse 1/1" in trained.stderr and "refine 1/1" in trained.stderr
-    assert "ce+prnl coarse: CENet, 1 epochs of 1 steps, mse loss" in trained.stderr
+    assert "ce+prnl coarse: CENet, 1 epoch of 1 step, mse loss" in trained.stderr
     assert "2 steps in all" in trained.stderr and "mse loss 0." in trained.stderr
     assert f"enhance apply PHOTOS --out DIR --weights {weights}" in trained.stderr
 
