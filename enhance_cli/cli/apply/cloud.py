@@ -242,7 +242,7 @@ def _show_plan(
         else:
             say_result(f"{'skip' if skipped else 'write'} {output} from {name} ({reason})")
     _say_what_was_left_out(run, quiet)
-    count = plan_counts(counts[False], counts[True])
+    count = plan_counts(counts[False], counts[True], warnings=run.report.warnings)
     if as_json:
         order = _order(run, lambda photo: photo["input"])
         say_json({**count, "photos": sorted(photos, key=order)})
