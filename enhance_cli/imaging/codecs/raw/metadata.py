@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import rawpy
 from piexif import ExifIFD, ImageIFD
-from PIL import Image
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
+from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.codecs.raw.xmp import Sidecar, packet_in_boxes, without_development
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
 from enhance_cli.imaging.containers.boxes import brands_of
@@ -97,7 +96,7 @@ def _beside_exif(path: Path, raw: rawpy.RawPy) -> Metadata:
     if preview is None:
         return Metadata()
     try:
-        with Image.open(io.BytesIO(preview), formats=("JPEG",)) as image:
+        with open_image(path, preview) as image:
             return read_metadata(image)
     except (OSError, ValueError):
         return Metadata()

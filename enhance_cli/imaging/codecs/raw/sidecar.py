@@ -27,7 +27,7 @@ def find_sidecar(photo: Path) -> Path | None:
 
 
 def sidecar_names(photo: str) -> tuple[str, ...]:
-    """The names that the sidecar of a RAW file of this name may have, the likeliest last."""
+    """The names that the sidecar of a RAW file may have, in the order of precedence."""
     stem = photo[: photo.rindex(".")]
     return tuple(name + suffix for name in (photo, stem) for suffix in (SIDECAR, SIDECAR.upper()))
 

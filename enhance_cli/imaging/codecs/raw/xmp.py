@@ -15,7 +15,7 @@ from enhance_cli.imaging.containers.boxes import find_boxes
 from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata.read import MAX_LENGTH, TOO_LONG
 from enhance_cli.imaging.metadata.xml_packet import Name, XmlError, XmlPacket
-from enhance_cli.imaging.metadata.xmp import is_readable, orientation_in
+from enhance_cli.imaging.metadata.xmp import is_readable, orientation_in, value_in
 
 _CR3_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 """Type of the box with the XMP of a CR3 (XMP specification, part 3, 1.1.3: as in MPEG-4)."""
@@ -86,7 +86,7 @@ def read_sidecar(photo: Path) -> Sidecar:
         return Sidecar(problem=f"its sidecar {path.name} was left out: {problem.strerror}")
     if len(content) > MAX_LENGTH:
         return Sidecar(problem=TOO_LONG.format(f"sidecar {path.name}"))
-    extension = _extension_in(content)
+    extension = value_in(content, _EXTENSION).lower()
     if extension and extension != photo.suffix[1:].lower():
         return Sidecar()
     packet = without_development(content)
@@ -134,18 +134,3 @@ def packet_in_boxes(source: Source) -> bytes | None:
 
 def _is_of_the_file(name: Name) -> bool:
     return name.namespace in _DEVELOPMENT or name in _OF_THE_FILE
-
-
-def _extension_in(packet: bytes) -> str | None:
-    """The suffix of the file to which a sidecar belongs, if it says so, without the dot."""
-    if _EXTENSION.local.encode() not in packet:
-        return None
-    try:
-        elements = list(XmlPacket(packet).walk())
-    except XmlError:
-        return None
-    values = [element.text for element in elements if element.name == _EXTENSION]
-    values += [
-        one.value for element in elements for one in element.attributes if one.name == _EXTENSION
-    ]
-    return values[0].strip().lower() if values else None
