@@ -40,12 +40,10 @@ from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.garbage import garbage_left_alone
 from enhance_cli.imaging.codecs.raw.sidecar import sidecar_digest
-from enhance_cli.inference.device import pick_device, refuse_unusable_device
+from enhance_cli.inference.device import choose_device, refuse_unusable_device
 from enhance_cli.inference.weights_file import describe_weights, find_weights
 
 if TYPE_CHECKING:
-    import torch
-
     from enhance_cli.batch.side_outputs.side_outputs import SideOutputs
     from enhance_cli.inference.enhancer import Enhancer
 
@@ -296,7 +294,8 @@ class BatchRunner:
             def start() -> None:
                 ready = self._batch.enhancer
                 if ready.done():  # in an earlier run
-                    self._use_device(settings, pick_device(self.config.device))
+                    self._use_threads(choose_device(self.config.device))
+                    settings.enter_context(torch_threads(self._pool.threads))
                 if loading or ready.done():
                     return
                 load = partial(self._load, settings)
@@ -315,13 +314,14 @@ class BatchRunner:
         with garbage_left_alone():
             from enhance_cli.inference.enhancer import Enhancer
 
-            device = pick_device(self.config.device)
-            self._use_device(settings, device)
-            return Enhancer.load(self._weights, str(device))
+            device = choose_device(self.config.device)
+            self._use_threads(device)
+            enhancer = Enhancer.load(self._weights, device)
+            settings.enter_context(torch_threads(self._pool.threads))
+            return enhancer
 
-    def _use_device(self, settings: contextlib.ExitStack, device: torch.device) -> None:
-        self._pool.grow(self.config.jobs or threads_for(device.type))
-        settings.enter_context(torch_threads(self._pool.threads))
+    def _use_threads(self, device: str) -> None:
+        self._pool.grow(self.config.jobs or threads_for(device))
 
     def _task(self, decision: Decision) -> Callable[[], Processed]:
         from enhance_cli.batch.process_photo import process_photo, skip_photo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -180,14 +181,14 @@ class PixelBudget:
                 self._changed.notify_all()
 
 
-def threads_for(device_type: str) -> int:
+def threads_for(device: str) -> int:
     """Number of workers: one for each core, or two if the networks run on a GPU.
 
     Args:
-        device_type: ``cpu``, ``cuda`` or ``mps``.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     """
     cores = available_cores()
-    return min(cores, MAX_THREADS) if device_type == "cpu" else min(2 * cores, MAX_GPU_THREADS)
+    return min(cores, MAX_THREADS) if device == "cpu" else min(2 * cores, MAX_GPU_THREADS)
 
 
 def available_cores() -> int:
@@ -199,9 +200,13 @@ def available_cores() -> int:
 
 @contextlib.contextmanager
 def torch_threads(workers: int) -> Generator[None]:
-    """Divide the cores among the workers' networks; restore PyTorch's setting afterwards."""
-    import torch  # late: see enhance_cli.batch.runner
+    """Divide the cores among the workers' networks; restore PyTorch's setting afterwards.
 
+    If PyTorch has not been imported by now, other software runs the networks.
+    """
+    if (torch := sys.modules.get("torch")) is None:
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, available_cores() // workers))
     try:

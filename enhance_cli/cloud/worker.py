@@ -48,7 +48,7 @@ from enhance_cli.errors import (
 )
 from enhance_cli.garbage import garbage_left_alone
 from enhance_cli.imaging.codecs.raw.sidecar import sidecar_digest
-from enhance_cli.inference.device import pick_device
+from enhance_cli.inference.device import choose_device
 
 if TYPE_CHECKING:
     from enhance_cli.batch.outcome import BatchContext, PhotoOutcome
@@ -216,15 +216,16 @@ class ShardWorker:
             from enhance_cli.inference.enhancer import Enhancer  # late, as in batch.runner
 
             config = self.run.config
-            device = pick_device(config.device)
+            device = choose_device(config.device)
             cores = config.jobs or threads_for("cpu")
-            wanted = config.jobs or threads_for(device.type)
+            wanted = config.jobs or threads_for(device)
             for _ in range(wanted - cores):
                 self._computing.release()
             self._pool.grow(2 * wanted)
-            self._settings.enter_context(torch_threads(wanted))
             assert config.weights is not None
-            return Enhancer.load(config.weights, str(device))
+            enhancer = Enhancer.load(config.weights, device)
+            self._settings.enter_context(torch_threads(wanted))
+            return enhancer
 
     def _judge(self, shard: Shard) -> Judge:
         out = self._out

@@ -17,6 +17,17 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 LONG_EDGE = 500
 """Longer edge, in pixels, at which the paper works (section 3.1)."""
 
+WHITE_FROM = 0.9
+"""BT.709 luma from which a pixel counts as partly white; at 1, it counts as fully white. In a hazy
+sky with clipped red and green, luma is a little below 1."""
+
+TOE = 2 / 255
+"""Level to which the retouch may darken a channel that was far above it, if shadows are
+protected."""
+
+TOE_SLOPE = 0.75
+"""Least share of its value that remains of a channel near black, if shadows are protected."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:

@@ -27,7 +27,7 @@ from enhance_cli.imaging.contact_sheet import contact_sheet
 from enhance_cli.imaging.metadata.metadata import Metadata
 from enhance_cli.imaging.metrics import Score, mean, score, standard_error
 from enhance_cli.imaging.photo import Photo
-from enhance_cli.inference.device import pick_device, refuse_unusable_device
+from enhance_cli.inference.device import choose_device, refuse_unusable_device
 from enhance_cli.inference.weights_file import (
     WeightsFile,
     describe_weights,
@@ -222,12 +222,12 @@ class Evaluator:
 
     def _load_weights(self) -> None:
         from enhance_cli.inference.enhancer import Enhancer
-        from enhance_cli.inference.weights import load_weights
+        from enhance_cli.inference.networks.load import load_networks
 
-        device = pick_device(self._device)
+        device = choose_device(self._device)
         for path in {entry.file.path: None for entry in self.entries}:
             if path not in self._enhancers:
-                self._enhancers[path] = Enhancer(load_weights(path, device).model, device, path)
+                self._enhancers[path] = Enhancer(load_networks(path, device), path)
 
     def _enhance(self, entry: ScoredModel, pixels: Pixels) -> Pixels:
         """Enhance ``(H, W, 3)`` float32 pixels, sRGB in [0, 1]; the result is clamped."""

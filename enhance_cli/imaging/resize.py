@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +13,6 @@ REDUCING_GAP = 3.0
 """Before the Lanczos filter, blocks of pixels are averaged, as long as the photo stays this many
 times larger than the result. The filter then still sees all detail that it would keep (Pillow's
 ``reducing_gap``)."""
-
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom of a part of an image, in pixels."""
 
 
 class Size(NamedTuple):
@@ -68,15 +64,11 @@ def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
     """
     if size_of(pixels) == size:
         return pixels
-    pixels, box = _reduced(pixels, size)
-    if pixels.dtype == np.uint8:
-        if box == (0, 0, *size_of(pixels)) and _torch_has_lanczos():
-            return _resize_bytes(pixels, size)
-        image = Image.fromarray(pixels)
-        return np.asarray(image.resize(size, Resampling.LANCZOS, box))
-    if pixels.ndim == 2:
-        return _resize_channel(pixels, size, box)
-    return _resize_channels(pixels, size, box, Resampling.LANCZOS)
+    channels = pixels[..., None] if pixels.ndim == 2 else pixels
+    resized = _resize(channels, size, Resampling.LANCZOS)
+    if np.issubdtype(pixels.dtype, np.integer):
+        np.rint(resized, out=resized)
+    return resized.astype(pixels.dtype, copy=False).reshape(*resized.shape[:2], *pixels.shape[2:])
 
 
 def resize_unrounded(
@@ -89,74 +81,30 @@ def resize_unrounded(
     Args:
         pixels: ``(H, W, C)``, uint8 or uint16 in their full range, or floats in [0, 1].
         size: Width and height of the result.
-        resampling: Filter of Pillow's.
+        resampling: Filter of Pillow's: ``BILINEAR`` or ``LANCZOS``.
 
     Returns:
         ``(size.height, size.width, C)`` in [0, 1].
     """
-    pixels, box = _reduced(pixels, size)
-    floats = pixels.astype(np.float32)
-    floats /= np.float32(max_value(pixels.dtype))
-    return _resize_channels(floats, size, box, resampling)
+    white = max_value(pixels.dtype)
+    if size_of(pixels) == size:
+        return pixels.astype(np.float32) / np.float32(white)
+    resized = _resize(pixels, size, resampling)
+    resized /= np.float32(white)
+    return resized
 
 
-def _reduced(pixels: NDArray[Any], size: Size) -> tuple[NDArray[Any], Box]:
-    """Average blocks of pixels if the photo is much larger than ``size``.
+def _resize(pixels: NDArray[Any], size: Size, resampling: Resampling) -> NDArray[np.float32]:
+    """Resize ``(H, W, C)`` pixels; the result is in their range."""
+    # Late: Numba takes long to import.
+    from enhance_cli.imaging.resample import block_means, resample
 
-    Returns:
-        The averages, and the part of them that the photo covers: the last blocks may be partial.
-    """
     height, width = pixels.shape[:2]
     across, down = (
         max(1, int(n / m / REDUCING_GAP)) for n, m in zip((width, height), size, strict=True)
     )
-    box = (0, 0, width / across, height / down)
-    if across == down == 1:
-        return pixels, box
-    from enhance_cli.imaging.block_means import block_means  # late: Numba takes long to import
-
-    return block_means(pixels, across, down), box
-
-
-def _resize_bytes(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Resize bytes with PyTorch: the same as Pillow, a level here and there apart, and much faster.
-
-    PyTorch is imported late: a command that decodes no photo does without it.
-    """
-    import torch
-    from torch.nn import functional as F
-
-    planes = pixels[..., None] if pixels.ndim == 2 else pixels
-    batch = torch.from_numpy(np.require(planes, requirements="W")).permute(2, 0, 1)[None]
-    shape = size.height, size.width
-    resized = F.interpolate(batch, shape, mode="lanczos", antialias=True)[0].permute(1, 2, 0)
-    return np.ascontiguousarray(resized.numpy().reshape(*shape, *pixels.shape[2:]))
-
-
-@cache
-def _torch_has_lanczos() -> bool:
-    """Whether PyTorch has the Lanczos filter: 2.13 has it."""
-    try:
-        _resize_bytes(np.zeros((2, 2), np.uint8), Size(1, 1))
-    except (NotImplementedError, ValueError):
-        return False
-    return True
-
-
-def _resize_channels(
-    pixels: NDArray[Any], size: Size, box: Box, resampling: Resampling
-) -> NDArray[Any]:
-    channels = (_resize_channel(one, size, box, resampling) for one in np.moveaxis(pixels, 2, 0))
-    return np.stack(list(channels), axis=2)
-
-
-def _resize_channel(
-    channel: NDArray[Any],
-    size: Size,
-    box: Box,
-    resampling: Resampling = Resampling.LANCZOS,
-) -> NDArray[Any]:
-    integers, white = np.issubdtype(channel.dtype, np.integer), max_value(channel.dtype)
-    image = Image.fromarray(np.ascontiguousarray(channel, np.float32))
-    result = np.asarray(image.resize(size, resampling, box)).clip(0, white)
-    return result.round().astype(channel.dtype) if integers else result
+    # The last blocks may be partial.
+    box = (0.0, 0.0, width / across, height / down)
+    blocks = pixels if across == down == 1 else block_means(pixels, across, down)
+    resized = resample(blocks, size, box, resampling)
+    return np.clip(resized, 0, max_value(pixels.dtype), out=resized)

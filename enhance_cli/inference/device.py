@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhance_cli.config.training import Precision
@@ -28,11 +31,11 @@ def refuse_unusable_device(name: str) -> None:
     """
     _check_name(name)
     if name not in {"auto", "cpu"}:
-        pick_device(name)
+        choose_device(name)
 
 
-def pick_device(name: str) -> torch.device:
-    """Turn the name of a device into the device.
+def choose_device(name: str) -> str:
+    """Choose a device by its name. PyTorch is asked, and imported for it, only about a GPU.
 
     ``auto`` uses CUDA if it is available, else the CPU. It never picks ``mps``, Apple's GPU, on
     which nothing has been tested. If a GPU is asked for and not available, that is an error, never
@@ -41,15 +44,20 @@ def pick_device(name: str) -> torch.device:
     Args:
         name: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
+    Returns:
+        The same, but for ``auto``: ``cuda`` or ``cpu``.
+
     Raises:
         UsageError: The name is none of these.
         DeviceError: There is no such device.
     """
+    _check_name(name)
+    if name == "cpu" or (name == "auto" and not _may_have_gpu()):
+        return "cpu"
     import torch
 
-    _check_name(name)
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -63,7 +71,25 @@ def pick_device(name: str) -> torch.device:
             "--device mps: PyTorch finds no Apple GPU on this machine; use --device cpu, or macOS "
             "14 or later on a Mac with Apple silicon"
         )
-    return device
+    return name
+
+
+def pick_device(name: str) -> torch.device:
+    """Choose a device, see :func:`choose_device`, as PyTorch's object."""
+    import torch
+
+    return torch.device(choose_device(name))
+
+
+def _may_have_gpu() -> bool:
+    """Whether this machine has a driver for GPUs that PyTorch calls ``cuda``: NVIDIA's or AMD's."""
+    if Path("/dev/kfd").exists():
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def effective_precision(asked: Precision, device: torch.device) -> Precision:

@@ -2,80 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from enhance_cli.config.apply import check_long_edge, check_strength
 from enhance_cli.config.dials import NEUTRAL, Dials, check_dials
+from enhance_cli.config.input_size import Shape, input_shape
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import PictureError, RetouchError, UsageError
 from enhance_cli.freed_memory import return_holes
 from enhance_cli.imaging.codecs.pillow_image import PillowImage
-from enhance_cli.imaging.color_loop import ColorCoefficients
+from enhance_cli.imaging.color_space import Floats
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import Resampling, Size, resize_unrounded
-from enhance_cli.inference.device import pick_device
-from enhance_cli.inference.packed_convolutions import pack_convolutions
+from enhance_cli.inference.device import choose_device
+from enhance_cli.inference.networks.load import load_networks
+from enhance_cli.inference.networks.networks import Networks
 from enhance_cli.inference.picture import Picture, photo_of, through_photo
 from enhance_cli.inference.retouch import Retouch, apply_retouch, memory_errors_reported, unchanged
-from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
-from enhance_cli.models.cascade import Cascade, Enhancement
-from enhance_cli.models.color_function import TOE, TOE_SLOPE, WHITE_FROM
-from enhance_cli.models.fuse_batch_norm import fuse_batch_norm
-from enhance_cli.models.guided_upsampling import guided_affine_grid
-from enhance_cli.models.prnet import Shape, input_shape
 
-OUT_OF_MEMORY = "the GPU is out of memory; the run goes on without it, more slowly"
-NOT_ON_THIS_GPU = "PyTorch cannot do all of this on this GPU; the run goes on without it"
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Enhancer:
-    """A model on a device, ready for any number of photos; several threads may share it.
+    """Networks that are ready for any number of photos; several threads may share it.
 
     Args:
-        model: A cascade in eval mode.
-        device: The device that the model is on.
-        weights_path: The file from which the model was loaded, or None.
-        cpu_fallback: Whether the model may move to the CPU when the GPU runs out of memory. A model
-            that is still being trained must stay where it is.
+        networks: The networks, on a device.
+        weights_path: The file from which they were loaded, or None.
 
     Attributes:
-        model: The cascade.
-        device: The device that the model is on now.
-        weights_path: The file from which the model was loaded, or None.
-        cpu_fallback: Whether the model may move to the CPU when the GPU runs out of memory.
-        warnings: What happened to this model, such as the fallback to the CPU; each message is also
-            in the retouch of the photo at which it happened.
+        networks: The networks, on a device.
+        weights_path: The file from which they were loaded, or None.
     """
 
-    def __init__(
-        self,
-        model: Cascade,
-        device: torch.device,
-        weights_path: Path | None = None,
-        cpu_fallback: bool = False,
-    ) -> None:
-        self.model = model
-        self.device = device
+    def __init__(self, networks: Networks, weights_path: Path | None = None) -> None:
+        self.networks = networks
         self.weights_path = weights_path
-        self.cpu_fallback = cpu_fallback
-        self.warnings: list[str] = []
-        self._gpu = threading.Lock()
 
     @classmethod
     def load(cls, weights: Path | str | None = None, device: str = "auto") -> Enhancer:
-        """Load weights, with batch norm fused into the convolutions.
+        """Load weights.
 
-        A GPU that runs out of memory is given up for the CPU.
+        A GPU that runs out of memory is given up for the CPU. On a CPU, ONNX Runtime runs the
+        networks, if it has a graph for their architecture; otherwise PyTorch does.
 
         Args:
             weights: The weights file; None looks one up as ``enhance apply`` does.
@@ -88,18 +63,33 @@ class Enhancer:
             raise UsageError(f"device = {device!r}: must be auto, cpu, cuda, cuda:N or mps")
         if not isinstance(weights, str | Path | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise UsageError(f"weights = {weights!r}: must be the path of a weights file, or None")
-        chosen = pick_device(device)
+        chosen = choose_device(device)
         path = find_weights(Path(weights) if weights is not None else None)
-        model = fuse_batch_norm(load_weights(path, chosen).model)
-        if chosen.type == "cpu" and model.cenet is not None:
-            side = model.config.input_side
-            pack_convolutions(model.cenet.backbone, torch.zeros(1, 3, side, side))
+        networks = load_networks(path, chosen, cpu_fallback=True)
         return_holes()
-        return cls(model, chosen, path, cpu_fallback=True)
+        return cls(networks, path)
+
+    @property
+    def config(self) -> ModelConfig:
+        """Architecture and input geometry of the model."""
+        return self.networks.config
+
+    @property
+    def device(self) -> str:
+        """The device that the networks run on now, such as ``cpu`` or ``cuda:0``."""
+        return self.networks.device
+
+    @property
+    def warnings(self) -> list[str]:
+        """What happened to the model, such as the fallback to the CPU.
+
+        Each message is also in the retouch of the photo at which it happened.
+        """
+        return self.networks.warnings
 
     def __repr__(self) -> str:
-        variant, weights = self.model.config.variant, self.weights_path
-        return f"Enhancer({variant}, weights={str(weights)!r}, device={str(self.device)!r})"
+        variant, weights = self.config.variant, self.weights_path
+        return f"Enhancer({variant}, weights={str(weights)!r}, device={self.device!r})"
 
     def enhance(
         self,
@@ -151,7 +141,6 @@ class Enhancer:
 
         return through_photo(photo, run, long_edge)
 
-    @torch.inference_mode()
     def predict(
         self, photo: Photo | PillowImage | NDArray[Any] | Tensor, coarse_only: bool = False
     ) -> Retouch:
@@ -173,23 +162,17 @@ class Enhancer:
         photo = photo_of(photo)
         shape = Shape(*photo.pixels.shape[:2])
         with memory_errors_reported():
-            view = _network_input(photo, self.model.config)
-            with self._one_at_a_time():
-                failures, warnings = 0, ()
-                while True:
-                    try:
-                        small = self.model(view.to(self.device), coarse_only)
-                        retouch = _retouch_from(small, shape, photo.grey)
-                        return replace(retouch, warnings=warnings)
-                    except RuntimeError as problem:
-                        small = None  # frees its memory before the next try
-                        if _is_missing_on_gpu(problem, self.device):
-                            warnings += self._fall_back(NOT_ON_THIS_GPU)
-                        elif _is_lack_of_gpu_memory(problem):
-                            failures += 1
-                            warnings += self._make_room(failures)
-                        else:
-                            raise
+            view = _network_input(photo, self.config)
+            predicted = self.networks.predict(view, shape, coarse_only)
+        if not predicted.is_finite:
+            raise RetouchError("the network's result is not finite")
+        return Retouch(
+            predicted.function,
+            predicted.grid,
+            self.config.has_cenet,
+            photo.grey,
+            predicted.warnings,
+        )
 
     def apply(
         self,
@@ -225,64 +208,9 @@ class Enhancer:
             chosen = retouch or unchanged(photo)
             return apply_retouch(photo, chosen, strength, srgb, in_place, dials)
 
-    @contextlib.contextmanager
-    def _one_at_a_time(self) -> Generator[None]:
-        """Let one thread at a time use the GPU; on the CPU, all threads run side by side."""
-        if self.device.type == "cpu":
-            yield
-            return
-        with self._gpu:
-            yield
 
-    def _make_room(self, failures: int) -> tuple[str, ...]:
-        """Empty the GPU's cache; after a second failure, fall back to the CPU for good.
-
-        Returns:
-            Warnings for the photo that needs the room.
-
-        Raises:
-            MemoryError: Nothing is left to try.
-        """
-        if self.device.type == "cpu":
-            raise MemoryError
-        _empty_cache(self.device)
-        return () if failures == 1 else self._fall_back(OUT_OF_MEMORY)
-
-    def _fall_back(self, warning: str) -> tuple[str, ...]:
-        """Move to the CPU for good.
-
-        Returns:
-            The warning, for the photo at which it happened.
-
-        Raises:
-            MemoryError: The model must stay where it is.
-        """
-        if not self.cpu_fallback:
-            raise MemoryError
-        gpu = self.device
-        self.model.to("cpu")
-        self.device = torch.device("cpu")  # after the move: on the CPU, no thread waits
-        _empty_cache(gpu)
-        self.warnings.append(warning)
-        return (warning,)
-
-
-def _is_missing_on_gpu(problem: RuntimeError, device: torch.device) -> bool:
-    """Whether PyTorch lacks an operator on this GPU; only Apple's lack any."""
-    return device.type == "mps" and isinstance(problem, NotImplementedError)
-
-
-def _is_lack_of_gpu_memory(problem: RuntimeError) -> bool:
-    """Whether a GPU is out of memory; for Apple's, PyTorch has no type of error."""
-    return isinstance(problem, torch.OutOfMemoryError) or "MPS backend out of" in str(problem)
-
-
-def _empty_cache(device: torch.device) -> None:
-    (torch.mps if device.type == "mps" else torch.cuda).empty_cache()
-
-
-def _network_input(photo: Photo, config: ModelConfig) -> Tensor:
-    """Downscale a photo for the networks: ``(1, 3, h, w)``, sRGB in [0, 1], on the CPU."""
+def _network_input(photo: Photo, config: ModelConfig) -> Floats:
+    """Downscale a photo for the networks: ``(h, w, 3)``, float32, sRGB in [0, 1]."""
     shape = input_shape(Shape(*photo.pixels.shape[:2]), config.input_edge)
     # The networks learned with the bilinear filter. A residual that is enlarged afterwards needs
     # the filter with which photos are downscaled.
@@ -291,33 +219,4 @@ def _network_input(photo: Photo, config: ModelConfig) -> Tensor:
         Size(shape.width, shape.height),
         Resampling.BILINEAR if config.sees_thumbnail else Resampling.LANCZOS,
     )
-    view = replace(photo, pixels=pixels, alpha=None).as_srgb()
-    return torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
-
-
-def _retouch_from(small: Enhancement, shape: Shape, grey: bool) -> Retouch:
-    """Turn the networks' result on the view into a retouch, on the CPU, for a photo of ``shape``.
-
-    Raises:
-        RetouchError: The result is not finite.
-    """
-    function, grid = small.function, None
-    matrix = function.matrix().to(small.photo.device)
-    parts = [matrix]
-    if function.polynomial is not None:
-        parts.append(function.polynomial[0].mT)
-    if small.per_pixel is not None:
-        assert small.residual is not None
-        grid = guided_affine_grid(small.coarse[0], small.residual[0], matrix, shape)
-        parts.append(grid)
-    if not all(part.isfinite().all() for part in parts):
-        raise RetouchError("the network's result is not finite")
-    on_cpu = [part.cpu().numpy() for part in parts]
-    coefficients = ColorCoefficients(
-        on_cpu[0],
-        on_cpu[1] if function.polynomial is not None else None,
-        WHITE_FROM if function.highlights else None,
-        (TOE, TOE_SLOPE) if function.shadows else None,
-    )
-    has_cenet = small.mapping is not None
-    return Retouch(coefficients, on_cpu[-1] if grid is not None else None, has_cenet, grey)
+    return replace(photo, pixels=pixels, alpha=None).as_srgb()

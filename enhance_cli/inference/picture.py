@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from enhance_cli.errors import PictureError, UsageError
 from enhance_cli.imaging.codecs.pillow_image import (
@@ -21,7 +20,10 @@ from enhance_cli.imaging.codecs.pillow_image import (
 )
 from enhance_cli.imaging.photo import Photo, has_no_color
 
-Picture = TypeVar("Picture", Photo, PillowImage, NDArray[Any], Tensor)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Picture = TypeVar("Picture", Photo, PillowImage, NDArray[Any], "Tensor")
 
 KINDS = "give a Photo (open_photo reads one from a file), a Pillow image, an array or a tensor"
 
@@ -66,14 +68,8 @@ def through_photo(
         result = result[..., 0] if picture.ndim == 2 else result
         result = result.astype(picture.dtype, copy=False)
         return result.copy() if np.may_share_memory(result, picture) else result
-    if isinstance(picture, Tensor):
-        if picture.ndim == 4:
-            _refuse_empty(picture.shape)
-            return torch.stack([through_photo(one, change) for one in picture])
-        result = change(_photo_from_tensor(picture)).pixels
-        channels_first = torch.from_numpy(result[..., : len(picture)]).permute(2, 0, 1)
-        same = np.may_share_memory(result, _memory(picture))
-        return (channels_first.clone() if same else channels_first).to(picture)
+    if (tensor := _tensor(picture)) is not None:
+        return _tensor_through_photo(tensor, change)  # type: ignore[return-value]
     raise PictureError(f"{type(picture).__name__}: {KINDS}")
 
 
@@ -90,8 +86,8 @@ def photo_of(picture: Photo | PillowImage | NDArray[Any] | Tensor) -> Photo:
         return _photo_from_pillow(picture, None)
     if isinstance(picture, np.ndarray):
         return _photo_from_array(picture)
-    if isinstance(picture, Tensor):
-        return _photo_from_tensor(picture)
+    if (tensor := _tensor(picture)) is not None:
+        return _photo_from_tensor(tensor)
     raise PictureError(f"{type(picture).__name__}: {KINDS}")
 
 
@@ -117,7 +113,30 @@ def _photo_from_array(array: NDArray[Any]) -> Photo:
     return Photo(pixels, grey=has_no_color(pixels))
 
 
+def _tensor(picture: object) -> Tensor | None:
+    """The picture, if it is a tensor; whoever has one has imported PyTorch."""
+    if "torch" not in sys.modules:
+        return None
+    from torch import Tensor
+
+    return picture if isinstance(picture, Tensor) else None
+
+
+def _tensor_through_photo(tensor: Tensor, change: Callable[[Photo], Photo]) -> Tensor:
+    import torch
+
+    if tensor.ndim == 4:
+        _refuse_empty(tensor.shape)
+        return torch.stack([_tensor_through_photo(one, change) for one in tensor])
+    result = change(_photo_from_tensor(tensor)).pixels
+    channels_first = torch.from_numpy(result[..., : len(tensor)]).permute(2, 0, 1)
+    same = np.may_share_memory(result, _memory(tensor))
+    return (channels_first.clone() if same else channels_first).to(tensor)
+
+
 def _photo_from_tensor(tensor: Tensor) -> Photo:
+    import torch
+
     floats, dtypes = tensor.is_floating_point(), (torch.uint8, torch.uint16)
     fits = tensor.ndim == 3 and len(tensor) in {1, 3} and (floats or tensor.dtype in dtypes)
     if not fits:
@@ -133,6 +152,8 @@ def _photo_from_tensor(tensor: Tensor) -> Photo:
 
 def _memory(tensor: Tensor) -> NDArray[Any]:
     """The tensor's values; without copying them if they are on the CPU."""
+    import torch
+
     values = tensor.detach().cpu()
     return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
 

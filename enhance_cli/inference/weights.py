@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -24,10 +24,10 @@ from enhance_cli.errors import PlaceTakenError, WeightsError
 from enhance_cli.inference.weights_file import (
     FORMAT_VERSION,
     Provenance,
-    damaged_error,
     describe_weights,
     mismatch_error,
 )
+from enhance_cli.inference.weights_tensors import read_tensors
 from enhance_cli.models.cascade import Cascade
 
 
@@ -102,8 +102,7 @@ def load_weights(path: Path, device: torch.device | None = None) -> Weights:
             settings are unknown, of the wrong type or out of range, or its numbers are not finite.
     """
     described = describe_weights(path)
-    tensors = _read_tensors(path)
-    _refuse_unusable_tensors(path, tensors)
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in read_tensors(path).items()}
     try:
         with _WithoutRandomNumbers():
             model = Cascade(described.config)
@@ -134,27 +133,3 @@ _RANDOM = frozenset({
     nn.init.normal_, nn.init.uniform_, nn.init.kaiming_normal_, nn.init.kaiming_uniform_,
 })  # fmt: skip
 """The functions by which modules draw their parameters."""
-
-
-def _refuse_unusable_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Raise a WeightsError for values that no training run can have left."""
-    for name, tensor in tensors.items():
-        if name.endswith("num_batches_tracked") or not tensor.numel():
-            continue
-        # Forty times as fast as to look at every number; NaN is the lowest and the highest.
-        lowest, highest = tensor.aminmax() if tensor.is_floating_point() else (None, None)
-        if lowest is None or highest is None or not (lowest.isfinite() and highest.isfinite()):
-            raise WeightsError(f"{path}: {name} is not made of finite numbers; train anew")
-        if name.endswith("running_var") and lowest < 0:
-            raise WeightsError(f"{path}: {name} holds a negative variance; train anew")
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        with safe_open(path, framework="pt") as opened:
-            return {
-                name: opened.get_tensor(name)
-                for name in opened.keys()  # noqa: SIM118, no mapping
-            }
-    except (SafetensorError, OSError) as problem:
-        raise damaged_error(path) from problem

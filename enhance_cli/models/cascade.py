@@ -8,11 +8,12 @@ from functools import cached_property
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from enhance_cli.config.input_size import Shape
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.models.cenet import CENet, ColorMapping
 from enhance_cli.models.color_function import ColorFunction
 from enhance_cli.models.color_polynomial import fit_color_polynomial
-from enhance_cli.models.prnet import PRNet, Shape, downscaled, resized
+from enhance_cli.models.prnet import PRNet, downscaled, resized
 from enhance_cli.models.style import Style
 
 

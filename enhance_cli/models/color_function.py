@@ -7,20 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from enhance_cli.config.model import TOE, TOE_SLOPE, WHITE_FROM
 from enhance_cli.models.cenet import ColorMapping
 from enhance_cli.models.color_polynomial import evaluate_color_polynomial
 from enhance_cli.models.luma_bt709 import luma_bt709
-
-WHITE_FROM = 0.9
-"""BT.709 luma from which a pixel counts as partly white; at 1, it counts as fully white. In a hazy
-sky with clipped red and green, luma is a little below 1."""
-
-TOE = 2 / 255
-"""Level to which the retouch may darken a channel that was far above it, if shadows are
-protected."""
-
-TOE_SLOPE = 0.75
-"""Least share of its value that remains of a channel near black, if shadows are protected."""
 
 
 class ColorFunction(NamedTuple):

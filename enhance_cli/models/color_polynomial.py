@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -47,19 +46,34 @@ def fit_color_polynomial(residual: Tensor, photo: Tensor, mask: Tensor | None = 
         lexicographic order: (0, 0, 0), (0, 0, 1), ..., (0, 1, 0), ..., (4, 0, 0).
     """
     with torch.autocast(photo.device.type, enabled=False):
-        # The ridge penalty needs terms that are nearly orthogonal.
         basis = legendre_terms().to(photo.device)
-        monomials = color_monomials(photo)
-        terms = basis @ monomials
-        weighted = terms if mask is None else terms * mask.flatten(2)
-        pixels = terms.shape[-1] if mask is None else mask.sum((1, 2, 3))[:, None, None]
-        # Apple's GPUs have no double precision; the matrices are small.
-        exact = torch.device("cpu") if photo.device.type == "mps" else photo.device
-        gram = (weighted @ terms.mT / pixels).to(exact).double()
-        gram += _RIDGE * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-        moments = (weighted @ residual.float().flatten(2).mT / pixels).to(exact).double()
-        fitted = basis.mT.to(exact).double() @ solve(gram, moments)
+        gram, moments = normal_equations(residual, photo, mask)
+        fitted = basis.mT.to(gram) @ solve(gram, moments)
         return fitted.float().to(photo.device)
+
+
+def normal_equations(
+    residual: Tensor, photo: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The equations of the fit, in :func:`legendre_terms`, for which the ridge penalty is right.
+
+    Args:
+        residual: As in :func:`fit_color_polynomial`.
+        photo: As in :func:`fit_color_polynomial`.
+        mask: As in :func:`fit_color_polynomial`.
+
+    Returns:
+        ``A``, ``(B, 35, 35)``, and ``b``, ``(B, 35, 3)``, float64, of the equations ``A x = b``.
+    """
+    terms = legendre_terms().to(photo.device) @ color_monomials(photo)
+    weighted = terms if mask is None else terms * mask.flatten(2)
+    pixels = terms.shape[-1] if mask is None else mask.sum((1, 2, 3))[:, None, None]
+    # Apple's GPUs have no double precision; the matrices are small.
+    exact = torch.device("cpu") if photo.device.type == "mps" else photo.device
+    gram = (weighted @ terms.mT / pixels).to(exact).double()
+    gram = gram + _RIDGE * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    moments = (weighted @ residual.float().flatten(2).mT / pixels).to(exact).double()
+    return gram, moments
 
 
 def evaluate_color_polynomial(coefficients: Tensor, photo: Tensor) -> Tensor:
@@ -90,16 +104,20 @@ def color_monomials(photo: Tensor) -> Tensor:
     return torch.stack(products, 1)
 
 
-@lru_cache(maxsize=1)
-@torch.inference_mode(False)  # kept, so that it must serve training as well
 def legendre_terms() -> Tensor:
     """Products of Legendre polynomials of R, G and B in terms of the monomials: ``(35, 35)``.
 
     They are nearly orthogonal, so that a ridge penalty treats them alike.
     """
-    one = torch.zeros(DEGREE + 1, DEGREE + 1)  # row n: coefficients of the polynomial of degree n
+    return torch.tensor(_LEGENDRE)
+
+
+def _products_of_legendre_polynomials() -> list[list[float]]:
+    one = [[0.0] * (DEGREE + 1) for _ in range(DEGREE + 1)]  # row n: the polynomial of degree n
     for n in range(DEGREE + 1):
         for m in range(n // 2 + 1):
-            one[n, n - 2 * m] = (-1) ** m * math.comb(n, m) * math.comb(2 * n - 2 * m, n) / 2**n
-    rows = [[one[r, i] * one[g, j] * one[b, k] for i, j, k in EXPONENTS] for r, g, b in EXPONENTS]
-    return torch.tensor([[float(value) for value in row] for row in rows])
+            one[n][n - 2 * m] = (-1) ** m * math.comb(n, m) * math.comb(2 * n - 2 * m, n) / 2**n
+    return [[one[r][i] * one[g][j] * one[b][k] for i, j, k in EXPONENTS] for r, g, b in EXPONENTS]
+
+
+_LEGENDRE = _products_of_legendre_polynomials()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from enhance_cli.models.prnet import Shape
+from enhance_cli.config.input_size import Shape
 from enhance_cli.models.typed_torch import solve, split, unflatten
 
 RADIUS = 4

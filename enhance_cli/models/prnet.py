@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from enhance_cli.config.input_size import STRIDE, Shape, input_shape
 from enhance_cli.models.color_polynomial import TERMS, evaluate_color_polynomial, legendre_terms
 from enhance_cli.models.nonlocal_block import NonLocalBlock
 from enhance_cli.models.photo_statistics import STATISTICS, PhotoStatistics
@@ -17,42 +16,8 @@ from enhance_cli.models.typed_torch import unflatten
 BASE_CHANNELS = 16
 """Number of feature maps of the first convolution (section 2.2)."""
 
-STRIDE = 4
-"""Factor by which the two stride-2 convolutions reduce height and width."""
-
 _CROP = 3
 """Pixels that a deconvolution crops at each output edge: one for its kernel, two for padding."""
-
-
-class Shape(NamedTuple):
-    """Height and width in pixels: the order of tensors and arrays.
-
-    Attributes:
-        height: Number of rows.
-        width: Number of columns.
-    """
-
-    height: int
-    width: int
-
-
-def input_shape(shape: Shape, edge: int) -> Shape:
-    """Return the shape at which the networks see a photo.
-
-    Sides are rounded to multiples of PRNet's stride. Copies of a photo at several sizes, whose
-    sides have already been rounded to whole pixels, then get the same shape.
-
-    Args:
-        shape: Height and width of the photo.
-        edge: Greatest length of the longer edge in pixels.
-
-    Returns:
-        ``shape`` itself if it is small enough.
-    """
-    if max(shape) <= edge:
-        return shape
-    height, width = (max(1, round(side * edge / max(shape) / STRIDE)) * STRIDE for side in shape)
-    return Shape(height, width)
 
 
 def downscaled(photo: Tensor, edge: int) -> Tensor:

@@ -36,6 +36,8 @@ def replicate_pad(photo: Tensor, padding: Padding) -> Tensor:
     Returns:
         ``(B, C, H + top + bottom, W + left + right)``.
     """
+    if torch.compiler.is_compiling():  # compilers and exporters know PyTorch's function alone
+        return F.pad(photo, padding, mode="replicate")
     return _ReplicatePad.apply(photo, padding) if any(padding) else photo  # type: ignore[no-any-return]
 
 

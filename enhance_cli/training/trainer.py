@@ -24,6 +24,7 @@ from enhance_cli.errors import PlaceTakenError, TrainingError, UsageError
 from enhance_cli.evaluation.scoring import comparison, score_pairs
 from enhance_cli.imaging.metrics import Score
 from enhance_cli.inference.enhancer import Enhancer
+from enhance_cli.inference.networks.torch_networks import TorchNetworks
 from enhance_cli.inference.weights import load_weights, save_weights
 from enhance_cli.inference.weights_file import Provenance
 from enhance_cli.models.cascade import Cascade
@@ -353,7 +354,7 @@ class Trainer:
         return self.fabric.broadcast(result)  # type: ignore[return-value]
 
     def _enhancer(self) -> Enhancer:
-        return Enhancer(self.model.eval(), self.device)
+        return Enhancer(TorchNetworks(self.model.eval(), self.device))
 
     def _finite_mean(self, losses: Tensor, step: int, batch: Sample) -> float:
         """Average the losses over the batch, all processes included, and stop unless finite."""

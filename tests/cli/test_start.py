@@ -56,6 +56,13 @@ class TestApply:
         code, text, imported = run(*command, "--json")
         assert (code, imported) == (0, set()) and '"skipped": 1' in text
 
+    def test_on_a_cpu_the_shipped_weights_need_no_pytorch(self, tmp_path, photos):
+        for words in ((), ("--full-size", "--lut", tmp_path / "luts"), ("--series", "auto")):
+            out = tmp_path / f"out-{len(words)}"
+            command = ("apply", photos, "-o", out, "--device", "cpu", *words)
+            code, _, imported = run(*command)
+            assert code == 0 and "torch" not in imported and (out / "a.jpg").is_file()
+
     def test_a_part_with_nothing_to_do(self, tmp_path, photos, brightening_weights):
         words = ("apply", photos, "-o", tmp_path / "out", "--weights", brightening_weights)
         command = (*words, "--shard", "1/1")

@@ -15,6 +15,7 @@ from enhance_cli.evaluation.evaluator import Evaluator
 from enhance_cli.evaluation.published import PUBLISHED
 from enhance_cli.evaluation.scoring import score_pairs
 from enhance_cli.inference.enhancer import Enhancer
+from enhance_cli.inference.networks.torch_networks import TorchNetworks
 from enhance_cli.inference.weights import load_weights, save_weights
 from enhance_cli.inference.weights_file import Provenance, shipped_weights
 from enhance_cli.models.cascade import Cascade
@@ -90,7 +91,7 @@ def test_a_split_without_any_pair_is_an_error(write_pairs, identity_weights):
 def test_scores_during_training_equal_those_of_eval(write_pairs, split, brightening_weights):
     run = Evaluator(config_of(write_pairs(), split, (brightening_weights,)))
     list(run)
-    enhancer = Enhancer(load_weights(brightening_weights).model, torch.device("cpu"))
+    enhancer = Enhancer(TorchNetworks(load_weights(brightening_weights).model, torch.device("cpu")))
     assert score_pairs(enhancer, run.pairs, run.collection.cache) == run.rows[1].score
 
 

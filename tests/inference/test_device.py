@@ -1,10 +1,44 @@
+import ctypes
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from enhance_cli.errors import DeviceError, UsageError
-from enhance_cli.inference.device import effective_precision, pick_device, refuse_unusable_device
+from enhance_cli.inference import device
+from enhance_cli.inference.device import (
+    choose_device,
+    effective_precision,
+    pick_device,
+    refuse_unusable_device,
+)
 
 
+@pytest.fixture
+def driver(monkeypatch):
+    """Stand in for a GPU's driver."""
+    monkeypatch.setattr(device, "_may_have_gpu", lambda: True)
+
+
+def test_without_a_driver_auto_is_the_cpu_and_pytorch_is_not_asked(monkeypatch):
+    monkeypatch.setattr(device, "_may_have_gpu", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("PyTorch was asked"))
+    assert choose_device("auto") == choose_device("cpu") == "cpu"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a library of Linux")
+def test_a_driver_is_found_by_its_library(monkeypatch, tmp_path):
+    libraries = ctypes.CDLL
+    monkeypatch.setattr(
+        ctypes, "CDLL", lambda name: libraries(None if name == "libcuda.so.1" else name)
+    )
+    assert device._may_have_gpu()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: libraries(tmp_path / name))
+    assert device._may_have_gpu() == Path("/dev/kfd").exists()
+
+
+@pytest.mark.usefixtures("driver")
 def test_auto_prefers_cuda_where_it_is_available(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert pick_device("auto") == torch.device("cpu")
@@ -45,7 +79,7 @@ def test_an_unknown_name(name):
 
 
 @pytest.mark.parametrize(
-    ("device", "processor", "expected"),
+    ("name", "processor", "expected"),
     [
         ("cpu", {"avx2": True}, "32"),
         ("cpu", {"avx512_f": True, "avx512_vnni": True, "avx512_bf16": False}, "32"),
@@ -56,10 +90,10 @@ def test_an_unknown_name(name):
         ("mps", {"bf16": True}, "32"),
     ],
 )
-def test_bfloat16_is_not_used_where_it_is_slow(monkeypatch, device, processor, expected):
+def test_bfloat16_is_not_used_where_it_is_slow(monkeypatch, name, processor, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
-    assert effective_precision("bf16", torch.device(device)) == expected
-    assert effective_precision("32", torch.device(device)) == "32"
+    assert effective_precision("bf16", torch.device(name)) == expected
+    assert effective_precision("32", torch.device(name)) == "32"
 
 
 def test_an_older_pytorch_does_not_tell(monkeypatch):

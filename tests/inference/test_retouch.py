@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
+from enhance_cli.config.input_size import Shape, input_shape
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import RetouchError
 from enhance_cli.evaluation.scoring import enhance_pixels
@@ -16,13 +17,18 @@ from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import fit_within
 from enhance_cli.inference import retouch
 from enhance_cli.inference.enhancer import Enhancer, _network_input
+from enhance_cli.inference.networks.torch_networks import TorchNetworks
 from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
 from enhance_cli.models.cascade import Cascade
 from enhance_cli.models.color_function import ColorFunction
-from enhance_cli.models.prnet import Shape, input_shape
 
 CPU = torch.device("cpu")
+
+
+def enhancer_of(model: Cascade) -> Enhancer:
+    return Enhancer(TorchNetworks(model, CPU))
+
 
 DISPLAY_P3 = imagecodecs.cms_profile(
     "rgb",
@@ -33,7 +39,7 @@ DISPLAY_P3 = imagecodecs.cms_profile(
 
 
 def run(weights, photo, **options) -> Photo:
-    enhancer = Enhancer(load_weights(weights).model, CPU)
+    enhancer = enhancer_of(load_weights(weights).model)
     return enhancer.apply(photo, enhancer.predict(photo), **options)
 
 
@@ -103,9 +109,10 @@ class TestColorFunction:
         if dtype == np.uint16:
             noise = np.random.default_rng(0).integers(0, 257, coffee.shape)
             photo = Photo(np.minimum(coffee.astype(int) * 257 + noise, 65535).astype(np.uint16))
-        enhancer = Enhancer(load_weights(find_weights(None)).model, CPU)
+        enhancer = enhancer_of(load_weights(find_weights(None)).model)
         with torch.inference_mode():
-            view = enhancer.model(_network_input(photo, enhancer.model.config))
+            small = torch.from_numpy(_network_input(photo, enhancer.config))
+            view = enhancer.networks.model(small.permute(2, 0, 1)[None])
             pixels = torch.from_numpy(photo.as_srgb()).permute(2, 0, 1)[None]
             expected = view.function(pixels)[0].permute(1, 2, 0).clamp(0, 1).numpy()
         result = enhancer.apply(photo, enhancer.predict(photo)).pixels
@@ -123,7 +130,7 @@ class TestColorFunction:
 
     @pytest.fixture(scope="class")
     def shipped(self):
-        return Enhancer(load_weights(find_weights(None)).model, CPU)
+        return enhancer_of(load_weights(find_weights(None)).model)
 
     def test_copies_of_a_photo_get_the_same_function(self, shipped):
         """At full size and downscaled, colors come out the same to within a level."""
@@ -173,7 +180,7 @@ class TestSize:
         model = Cascade(geometry).eval()
         shapes = []
         model.register_forward_pre_hook(lambda _, given: shapes.append(given[0].shape[-2:]))
-        result = enhance_pixels(Enhancer(model, CPU), coffee.astype(np.float32) / 255)
+        result = enhance_pixels(enhancer_of(model), coffee.astype(np.float32) / 255)
         assert shapes == [expected]
         assert result.shape == coffee.shape
 
@@ -236,12 +243,12 @@ class TestPixels:
         return coffee.astype(np.float32) / 255
 
     def test_an_identity_model_returns_the_pixels_unchanged(self, pixels, identity_weights):
-        result = enhance_pixels(Enhancer(load_weights(identity_weights).model, CPU), pixels)
+        result = enhance_pixels(enhancer_of(load_weights(identity_weights).model), pixels)
         assert result.dtype == np.float32
         np.testing.assert_array_equal(result, pixels)
 
     def test_results_are_clamped(self, pixels, brightening_weights):
-        result = enhance_pixels(Enhancer(load_weights(brightening_weights).model, CPU), pixels)
+        result = enhance_pixels(enhancer_of(load_weights(brightening_weights).model), pixels)
         np.testing.assert_allclose(result, (pixels + 0.1).clip(0, 1), atol=1e-3)
         assert result.max() == 1
 
@@ -251,11 +258,11 @@ class TestPixels:
         with torch.inference_mode():
             batch = torch.from_numpy(small).permute(2, 0, 1)[None].contiguous()
             expected = model(batch).enhanced[0].permute(1, 2, 0).clamp(0, 1).numpy()
-        result = enhance_pixels(Enhancer(model, CPU), small)
+        result = enhance_pixels(enhancer_of(model), small)
         np.testing.assert_allclose(result, expected, atol=1e-5)
 
     def test_coarse_only_differs_from_both_networks(self, pixels):
-        enhancer = Enhancer(load_weights(find_weights(None)).model, CPU)
+        enhancer = enhancer_of(load_weights(find_weights(None)).model)
         whole, coarse = (
             enhance_pixels(enhancer, 0.1 + 0.5 * pixels, coarse_only=only) for only in (False, True)
         )
@@ -266,6 +273,6 @@ class TestPixels:
         results = []
         for device in (CPU, torch.device("cuda")):
             model = load_weights(find_weights(None), device).model
-            results.append(enhance_pixels(Enhancer(model, device), pixels))
+            results.append(enhance_pixels(Enhancer(TorchNetworks(model, device)), pixels))
         difference = np.abs(results[0] - results[1])
         assert difference.mean() < 1 / 255 and difference.max() < 4 / 255

@@ -13,6 +13,7 @@ from enhance_cli.config.recipe_file import load_recipe
 from enhance_cli.data.splits import held_out_keys
 from enhance_cli.evaluation.scoring import enhance_pixels
 from enhance_cli.imaging.photo import Photo
+from enhance_cli.inference.networks.torch_networks import TorchNetworks
 from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
 
@@ -128,7 +129,7 @@ def test_a_low_contrast_photo_gets_closer_to_its_original(enhance, name):
 def test_fused_batch_norm_agrees_with_the_networks_as_trained(shipped, name, flatten):
     photo = Photo(getattr(data, name)()).fit_within(500).pixels
     photo = (30 + photo * 0.45).astype(np.uint8) if flatten else photo
-    unfused = Enhancer(shipped.model, torch.device("cpu"))
+    unfused = Enhancer(TorchNetworks(shipped.model, torch.device("cpu")))
     plain = enhance_pixels(unfused, photo.astype(np.float32) / 255)
     default = Enhancer.load(device="cpu").enhance(photo)
     difference = np.abs(default - (255 * plain).round())

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from enhance_cli.config.model import TOE, TOE_SLOPE
 from enhance_cli.models.cenet import ColorMapping
-from enhance_cli.models.color_function import TOE, TOE_SLOPE, ColorFunction
+from enhance_cli.models.color_function import ColorFunction
 
 MONOMIALS = [(i, j, k) for i in range(5) for j in range(5 - i) for k in range(5 - i - j)]
 

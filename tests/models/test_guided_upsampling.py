@@ -4,6 +4,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from enhance_cli.config.input_size import Shape
 from enhance_cli.imaging.affine_grid import apply_affine_grid
 from enhance_cli.models.cenet import ColorMapping
 from enhance_cli.models.color_function import ColorFunction
@@ -14,7 +15,6 @@ from enhance_cli.models.guided_upsampling import (
     _sharpening,
     guided_affine_grid,
 )
-from enhance_cli.models.prnet import Shape
 
 LANCZOS = Image.Resampling.LANCZOS
 

@@ -114,7 +114,7 @@ def _look_at(
     from enhance_cli.inference.shared_look import own_look
 
     networks = enhancer.result()
-    edge = networks.model.config.input_edge
+    edge = networks.config.input_edge
     try:
         with pool.budget.reservation() as reserve:
             pool.check_cancelled()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -184,7 +185,9 @@ def _stored(weights: bytes) -> Path:
 
 
 def _use_cores(threads: int) -> None:
-    """Leave the node's other cores to its other workers: each network uses so many threads."""
-    import torch  # late: see enhance_cli.batch.runner
+    """Leave the node's other cores to its other workers: each network uses so many threads.
 
-    torch.set_num_threads(threads)
+    If PyTorch has not been imported, other software runs the networks, in one thread each.
+    """
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)

@@ -1,0 +1,36 @@
+"""Choose what runs the networks of a weights file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from enhance_cli.inference.networks.networks import Networks
+from enhance_cli.inference.networks.onnx_graph import find_graph
+from enhance_cli.inference.weights_file import describe_weights
+
+
+def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networks:
+    """Load a weights file: into ONNX Runtime on a CPU, if there is a graph; else into PyTorch.
+
+    Args:
+        path: The weights file.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        cpu_fallback: Whether a GPU that runs out of memory is given up for the CPU.
+
+    Raises:
+        WeightsError: The file cannot be used.
+    """
+    weights = describe_weights(path)
+    graph = find_graph(weights.config) if device == "cpu" else None
+    if graph is not None:
+        from enhance_cli.inference.networks.onnx_networks import OnnxNetworks
+
+        networks = OnnxNetworks(weights, graph)
+        if not weights.config.style:
+            return networks
+        from enhance_cli.inference.networks.styled_networks import StyledNetworks, read_style
+
+        return StyledNetworks(networks, read_style(path))
+    from enhance_cli.inference.networks.torch_networks import TorchNetworks
+
+    return TorchNetworks.load(path, device, cpu_fallback)

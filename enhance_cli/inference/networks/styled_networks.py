@@ -1,0 +1,84 @@
+"""Networks with a photographer's style on top."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from enhance_cli.config.input_size import Shape
+from enhance_cli.imaging.color_space import Floats
+from enhance_cli.inference.networks.networks import Networks, Prediction, color_coefficients
+from enhance_cli.inference.weights_file import mismatch_error
+from enhance_cli.inference.weights_tensors import read_tensors
+from enhance_cli.models.cenet import ColorMapping
+from enhance_cli.models.color_function import ColorFunction
+from enhance_cli.models.style import Style
+
+
+class StyledNetworks:
+    """Networks on a CPU, and a style that PyTorch applies to their function of color.
+
+    Args:
+        networks: The networks, whose result is one function of color.
+        style: The style.
+
+    Attributes:
+        config: Architecture and input geometry of the model.
+        device: The device, ``cpu``.
+        warnings: What happened to the networks.
+    """
+
+    device = "cpu"
+
+    def __init__(self, networks: Networks, style: Style) -> None:
+        self.config = networks.config
+        self.warnings = networks.warnings
+        self._networks = networks
+        self._style = style
+
+    @torch.inference_mode()
+    def predict(self, view: Floats, shape: Shape, coarse_only: bool) -> Prediction:
+        """Run the networks on a photo, see :meth:`Networks.predict`."""
+        found = self._networks.predict(view, shape, coarse_only)
+        if coarse_only:
+            return found
+        photo = torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
+        styled = self._style(_torch_function(found), photo)
+        assert styled.polynomial is not None
+        polynomial = styled.polynomial[0].mT.numpy()
+        function = color_coefficients(
+            found.function.matrix, polynomial, styled.highlights, styled.shadows
+        )
+        return replace(found, function=function)
+
+
+def read_style(path: Path) -> Style:
+    """Read the style of a weights file.
+
+    Raises:
+        WeightsError: The file is damaged, or its description is wrong.
+    """
+    tensors = {
+        name.removeprefix("style."): torch.from_numpy(tensor)
+        for name, tensor in read_tensors(path).items()
+        if name.startswith("style.")
+    }
+    style = Style()
+    try:
+        style.load_state_dict(tensors)
+    except RuntimeError as problem:
+        raise mismatch_error(path) from problem
+    return style.eval()
+
+
+def _torch_function(prediction: Prediction) -> ColorFunction:
+    """The function of color of a prediction, as the model core has it."""
+    matrix, polynomial, white_from, toe = prediction.function
+    assert polynomial is not None
+    linear = torch.from_numpy(matrix - np.eye(3, 4, dtype=np.float32))[None]
+    terms = torch.from_numpy(np.ascontiguousarray(polynomial.T))[None]
+    mapping = ColorMapping(linear[..., :3], linear[..., 3])
+    return ColorFunction(mapping, terms, white_from is not None, toe is not None)
