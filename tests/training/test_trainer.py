@@ -239,7 +239,7 @@ def test_the_best_weights_of_each_network_are_kept(tiny, monkeypatch):
     states = []  # of the averaged weights, which are scored and kept
 
     def scored(enhancer, *_):
-        state = enhancer.model.state_dict()
+        state = enhancer.networks.model.state_dict()
         states.append({name: tensor.clone() for name, tensor in state.items()})
         return Score(next(psnr), 0, 0)
 

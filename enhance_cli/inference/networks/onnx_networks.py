@@ -1,7 +1,7 @@
 """The networks on a CPU, run by ONNX Runtime.
 
-The output is PyTorch's. But PyTorch takes two seconds to import and half a gigabyte of memory; ONNX
-Runtime takes a fiftieth of both, and less time for each photo.
+The output is PyTorch's. But to import PyTorch takes two seconds and half a gigabyte of memory. ONNX
+Runtime takes 40 ms and 20 MB, and less time for each photo.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from enhance_cli.inference.networks.networks import Prediction, color_coefficien
 from enhance_cli.inference.networks.onnx_graph import COARSE_OUTPUTS, INPUTS, OUTPUTS
 from enhance_cli.inference.weights_file import WeightsFile, mismatch_error
 from enhance_cli.inference.weights_tensors import read_tensors
+
+onnxruntime.disable_telemetry_events()  # on Windows, it sends some by default
 
 _ERRORS = (Fail, InvalidArgument, RuntimeException)
 
