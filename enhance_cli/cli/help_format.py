@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from enhance_cli.cli.console import ExitCode, errors_end_command, result_errors_reported
+from enhance_cli.cli.misplaced_urls import refuse_misplaced_urls
 from enhance_cli.cli.usage_errors import (
     in_home,
     refuse_empty_words,
@@ -36,6 +37,7 @@ class Command(TyperCommand):
         def parse() -> list[str]:
             refuse_empty_words(args)
             refuse_wrong_dashes(self, args)
+            refuse_misplaced_urls(self, args)
             with usage_errors_in_one_line(ctx):
                 return super(Command, self).parse_args(ctx, [in_home(word) for word in args])
 

@@ -9,7 +9,9 @@ from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.stores import Store
 from enhance_cli.errors import UsageError
 
-_URL = re.compile(r"(?P<scheme>s3a?|gs|az|azure|adl|abfss?|file|https?|memory):/+(?P<rest>.*)")
+_URL = re.compile(
+    r"(?P<scheme>s3a?|gs|az|azure|adl|abfss?|file|https?|memory):/+(?P<rest>.*)", re.IGNORECASE
+)
 """A URL; a path that was made of one has lost a slash."""
 
 _REFUSED = frozenset({"http", "https", "memory"})
@@ -21,7 +23,7 @@ def url_of(place: Path | str) -> str | None:
     found = _URL.fullmatch(text)
     if found is None:
         return None
-    scheme = {"s3a": "s3"}.get(found["scheme"], found["scheme"])
+    scheme = found["scheme"].lower().replace("s3a", "s3")
     if scheme in _REFUSED:
         raise UsageError(f"{text}: {scheme} cannot be listed; use s3, gs, az or file")
     slashes = ":///" if scheme == "file" else "://"
