@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,13 @@ from enhance_cli.atomic_write import Identity, identity, why_missing
 from enhance_cli.config.apply import ApplyConfig, RawPairs
 from enhance_cli.errors import NoPhotosError, UsageError
 from enhance_cli.imaging.codecs.formats import HEIF, JPEG, formats_read, is_raw, photos_below
-from enhance_cli.run_records import EarlierResults, NamedResults, PlacesOfPhotos
+from enhance_cli.run_records import (
+    EarlierResults,
+    NamedResults,
+    PlacesOfPhotos,
+    records_in,
+    records_of_shards,
+)
 
 
 class InputPhoto(NamedTuple):
@@ -54,6 +61,8 @@ def discover_photos(
     exclusion = Exclusion(config.exclude, folders)
     included = [photo for photo in found if not exclusion.fits(photo)]
     warnings += exclusion.unused()
+    if config.out is not None:
+        warnings += photos_where_results_go(config.out, filter(_is_dir, config.inputs))
     kept = _without_second_of_pair(included, config.pairs)
     if kept:
         return kept, warnings
@@ -111,6 +120,24 @@ def _candidates(
                 yield InputPhoto(given, Path(given.name))
         else:
             raise UsageError(f"{given}: {why_no_input(given)}")
+
+
+def photos_where_results_go(out: Path, inputs: Iterable[Path]) -> list[str]:
+    """A warning if photos of an input lie where the results of a first run go: they are left out.
+
+    Args:
+        out: The folder for the results.
+        inputs: The folders whose photos are retouched.
+    """
+    above = Path(os.path.realpath(out)).parents
+    is_below = any(Path(os.path.realpath(folder)) in above for folder in inputs)
+    if not is_below or records_in(out) or records_of_shards(out):  # then results are among them
+        return []
+    return [
+        f"{out}: photos in it, such as {photo.name}, are left out, since results go there; choose "
+        "another folder to have them retouched"
+        for photo in islice(photos_below(out), 1)
+    ]
 
 
 def why_no_input(path: Path) -> str:

@@ -11,6 +11,7 @@ from enhance_cli.batch.discovery import (
     without_own_results,
 )
 from enhance_cli.batch.manifest import Manifest
+from enhance_cli.batch.runner import BatchRunner
 from enhance_cli.config.apply import ApplyConfig
 from enhance_cli.errors import UsageError
 
@@ -211,6 +212,23 @@ class TestLinkedFolders:
             (root / name).symlink_to(target, target_is_directory=True)
         photos, warnings = discover_photos(ApplyConfig((root,), tmp_path / "out"))
         assert len(photos) == 2 and not warnings
+
+    def test_photos_where_the_results_of_a_first_run_go(self, touch, tmp_path):
+        root = touch("a.jpg", "sub/b.jpg", "sub/.hidden/c.jpg", "empty/notes.txt")
+        left_out = f"{root / 'sub'}: photos in it, such as b.jpg, are left out"
+        for given in ((root,), (tmp_path,), (root, root / "a.jpg")):
+            photos, (warning,) = discover_photos(ApplyConfig(given, root / "sub"))
+            assert [photo.path.name for photo in photos] == ["a.jpg"]
+            assert warning.startswith(left_out) and "choose another folder" in warning
+        for out in ("empty", "new", "../other"):
+            assert not discover_photos(ApplyConfig((root,), root / out))[1]
+        assert not discover_photos(ApplyConfig((root / "a.jpg",), root / "sub"))[1]
+
+    def test_later_runs_find_results_there(self, tmp_path, write_photo):
+        write_photo(tmp_path / "photos" / "a.jpg")
+        config = ApplyConfig((tmp_path / "photos",), tmp_path / "photos" / "out", device="cpu")
+        list(BatchRunner(config))
+        assert not discover_photos(config)[1]
 
 
 class TestResultsAmongThePhotos:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from enhance_cli.atomic_write import identity
-from enhance_cli.batch.discovery import Exclusion, InputPhoto
+from enhance_cli.batch.discovery import Exclusion, InputPhoto, photos_where_results_go
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.places import is_url, local_path, url_of
 from enhance_cli.cloud.planning.earlier_results import EarlierResultsOfInputs, ResultsAmongPhotos
@@ -80,6 +80,7 @@ class Listing:
         Raises:
             EnhanceError: A store cannot be listed, or there is no photo.
         """
+        self.warnings += self._photos_where_results_go()
         for number, one in enumerate(self._inputs):
             covered = self._covered(number)
             for stored in self._objects(one):
@@ -93,6 +94,12 @@ class Listing:
             self.warnings += self._exclusion.unused()
         if not self.found:
             raise UsageError(self._nothing())
+
+    def _photos_where_results_go(self) -> list[str]:
+        """A warning if photos of a folder are left out, since results go there."""
+        if not isinstance(self._out, LocalFolder):
+            return []
+        return photos_where_results_go(self._out.folder, self._folders)
 
     def _nothing(self) -> str:
         looked_in = ", ".join(one.place for one in self._inputs)

@@ -80,6 +80,14 @@ def test_a_dry_run_is_that_over_folders(inputs, options, tree, tmp_path, s3, buc
     assert json.loads(text) == json.loads(other)
 
 
+@pytest.mark.parametrize("out", ["sub", "rejected", "new"])
+def test_photos_where_results_go_are_told_of_in_parts_too(out, tree):
+    words = (tree / "shoot", "-o", tree / "shoot" / out, "--dry-run", "--json")
+    plain, part = (json.loads(apply(*words, *more).stdout) for more in ((), ("--shard", "1/1")))
+    assert part["warnings"] == plain["warnings"]
+    assert bool(plain["warnings"]) == (out != "new")
+
+
 @pytest.mark.parametrize("hidden", [".j.jpg", "k.txt", ".g", "@eaDir"])
 def test_what_a_folder_hides_is_taken_if_it_is_named(hidden, tree, tmp_path, s3, bucket):
     upload(s3, tree, f"{bucket}/in")
