@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from platformdirs import user_data_path
 
@@ -126,7 +126,7 @@ def describe_weights(path: Path) -> WeightsFile:
         WeightsError: The file is missing, not whole, no weights file, or of another version, or its
             settings are unknown, of the wrong type or out of range.
     """
-    metadata = _read_metadata(path)
+    metadata = read_header(path).metadata
     if metadata.get("format") != "enhance":
         raise WeightsError(f"{path}: not a weights file of enhance")
     version = metadata.get("format_version")
@@ -160,26 +160,44 @@ def mismatch_error(path: Path) -> WeightsError:
     return WeightsError(f"{path}: its description does not fit its contents")
 
 
-def _read_metadata(path: Path) -> dict[str, str]:
+class Header(NamedTuple):
+    """What a file in the safetensors format begins with.
+
+    Attributes:
+        metadata: Texts by name.
+        tensors: For each tensor its ``dtype``, its ``shape``, and its ``data_offsets``: where it
+            begins and ends, counted from ``start``.
+        start: Position of the first tensor in the file.
+    """
+
+    metadata: Mapping[str, str]
+    tensors: Mapping[str, Mapping[str, Any]]
+    start: int
+
+
+def read_header(path: Path) -> Header:
     """Read the header, and check by it that the file is complete.
 
     A file in the safetensors format begins with the length of its header, 8 bytes; the header is a
     JSON object, which gives the position of each tensor after it.
+
+    Raises:
+        WeightsError: The file is missing, not whole, or of another format.
     """
     if not os.path.isfile(path):  # noqa: PTH113
         raise NoWeightsError(f"{path}: {why_missing(path, 'no such weights file')}")
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header: Any = json.loads(file.read(length)) if length <= _MAX_HEADER else None
-        metadata = header.pop("__metadata__", None) or {}
-        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+            tensors: Any = json.loads(file.read(length)) if length <= _MAX_HEADER else None
+        metadata = tensors.pop("__metadata__", None) or {}
+        end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
         whole = path.stat().st_size == 8 + length + end
     except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError) as problem:
         raise damaged_error(path) from problem
     if not whole or not isinstance(metadata, dict):
         raise damaged_error(path)
-    return metadata
+    return Header(metadata, tensors, 8 + length)
 
 
 _LARGEST = {

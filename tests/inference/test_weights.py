@@ -349,6 +349,8 @@ class TestTodaysFormat:
             ("weight", lambda tensor: tensor.float() + float("inf")),
             ("bias", lambda tensor: tensor.int()),
             ("bias", lambda tensor: tensor.to(torch.complex64)),
+            ("bias", lambda tensor: tensor.to(torch.float8_e4m3fn)),
+            ("bias", lambda tensor: tensor.double() + 1e300),
             ("bias", lambda tensor: tensor.bool()),
             ("running_var", lambda tensor: -1 - tensor),
             ("running_mean", lambda tensor: tensor * float("nan")),
