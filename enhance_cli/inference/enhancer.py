@@ -19,10 +19,11 @@ from enhance_cli.imaging.color_space import Floats
 from enhance_cli.imaging.photo import Photo
 from enhance_cli.imaging.resize import Resampling, Size, resize_unrounded
 from enhance_cli.inference.device import choose_device
+from enhance_cli.inference.memory_errors import memory_errors_reported
 from enhance_cli.inference.networks.load import load_networks
 from enhance_cli.inference.networks.networks import Networks
 from enhance_cli.inference.picture import Picture, photo_of, through_photo
-from enhance_cli.inference.retouch import Retouch, apply_retouch, memory_errors_reported, unchanged
+from enhance_cli.inference.retouch import Retouch, apply_retouch, unchanged
 from enhance_cli.inference.weights_file import find_weights
 
 if TYPE_CHECKING:

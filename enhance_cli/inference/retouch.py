@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from enhance_cli.config.apply import CUBE_SIZE, HALD_SIZE, LutFormat, check_strength
 from enhance_cli.config.dials import NEUTRAL, Dials, check_dials
-from enhance_cli.errors import RetouchError, UsageError
+from enhance_cli.errors import UsageError
 from enhance_cli.imaging.affine_grid import AffineGrid, affine_grid_delta, apply_affine_grid
 from enhance_cli.imaging.codecs.encode import write_errors_reported
 from enhance_cli.imaging.color_loop import (
@@ -25,6 +23,7 @@ from enhance_cli.imaging.lut import write_lut
 from enhance_cli.imaging.photo import Photo, equal_in_content, quantize
 from enhance_cli.inference.dials import turn_dials, turn_dials_within
 from enhance_cli.inference.hdr_retouch import retouched_gain_map
+from enhance_cli.inference.memory_errors import memory_errors_reported
 from enhance_cli.inference.picture import Picture, through_photo
 
 _MAX_CUBE = 256
@@ -272,16 +271,3 @@ def _delta(photo: Photo, retouch: Retouch, strength: float, colors: Floats, top:
         return color_function_delta(colors, retouch.function, strength, photo.grey)
     height = photo.size.height
     return affine_grid_delta(colors, retouch.grid, top, height, strength, photo.grey)
-
-
-@contextlib.contextmanager
-def memory_errors_reported() -> Generator[None]:
-    """Translate the errors that NumPy and PyTorch raise for lack of memory into a RetouchError."""
-    try:
-        yield
-    except MemoryError as problem:
-        raise RetouchError("too large for this machine's memory") from problem
-    except RuntimeError as problem:
-        if "allocate" not in str(problem):
-            raise
-        raise RetouchError("too large for this machine's memory") from problem

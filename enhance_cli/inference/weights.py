@@ -21,10 +21,12 @@ from torch.overrides import TorchFunctionMode
 import enhance_cli
 from enhance_cli.atomic_write import ANYTHING, Publisher, atomic_write
 from enhance_cli.errors import PlaceTakenError, WeightsError
+from enhance_cli.inference.memory_errors import memory_errors_reported
 from enhance_cli.inference.weights_file import (
     FORMAT_VERSION,
     Provenance,
     describe_weights,
+    memory_error,
     mismatch_error,
 )
 from enhance_cli.inference.weights_tensors import read_tensors
@@ -99,17 +101,19 @@ def load_weights(path: Path, device: torch.device | None = None) -> Weights:
 
     Raises:
         WeightsError: The file is missing, damaged, no weights file, or of another version, or its
-            settings are unknown, of the wrong type or out of range, or its numbers are not finite.
+            settings are unknown, of the wrong type or out of range, or its numbers are not finite;
+            or memory runs out.
     """
     described = describe_weights(path)
-    tensors = {name: torch.from_numpy(tensor) for name, tensor in read_tensors(path).items()}
-    try:
+    with memory_errors_reported(memory_error(path)):
+        tensors = {name: torch.from_numpy(tensor) for name, tensor in read_tensors(path).items()}
         with _WithoutRandomNumbers():
             model = Cascade(described.config)
-        model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as problem:
-        raise mismatch_error(path) from problem
-    return Weights(model.to(device or "cpu").eval(), described.provenance, path)
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError as problem:
+            raise mismatch_error(path) from problem
+        return Weights(model.to(device or "cpu").eval(), described.provenance, path)
 
 
 class _WithoutRandomNumbers(TorchFunctionMode):

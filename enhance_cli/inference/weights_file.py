@@ -160,6 +160,11 @@ def mismatch_error(path: Path) -> WeightsError:
     return WeightsError(f"{path}: its description does not fit its contents")
 
 
+def memory_error(path: Path) -> WeightsError:
+    """The error for a file that memory does not suffice to load."""
+    return WeightsError(f"{path}: too little memory is free to load it; close other programs")
+
+
 class Header(NamedTuple):
     """What a file in the safetensors format begins with.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from enhance_cli.inference.memory_errors import memory_errors_reported
 from enhance_cli.inference.networks.networks import Networks
 from enhance_cli.inference.networks.onnx_graph import find_graph
-from enhance_cli.inference.weights_file import describe_weights
+from enhance_cli.inference.weights_file import WeightsFile, describe_weights, memory_error
 
 
 def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networks:
@@ -18,19 +19,24 @@ def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networ
         cpu_fallback: Whether a GPU that runs out of memory is given up for the CPU.
 
     Raises:
-        WeightsError: The file cannot be used.
+        WeightsError: The file cannot be used, or memory runs out.
     """
     weights = describe_weights(path)
     graph = find_graph(weights.config) if device == "cpu" else None
-    if graph is not None:
-        from enhance_cli.inference.networks.onnx_networks import OnnxNetworks
+    with memory_errors_reported(memory_error(path)):
+        if graph is not None:
+            return _onnx_networks(weights, graph)
+        from enhance_cli.inference.networks.torch_networks import TorchNetworks
 
-        networks = OnnxNetworks(weights, graph)
-        if not weights.config.style:
-            return networks
-        from enhance_cli.inference.networks.styled_networks import StyledNetworks, read_style
+        return TorchNetworks.load(path, device, cpu_fallback)
 
-        return StyledNetworks(networks, read_style(path))
-    from enhance_cli.inference.networks.torch_networks import TorchNetworks
 
-    return TorchNetworks.load(path, device, cpu_fallback)
+def _onnx_networks(weights: WeightsFile, graph: Path) -> Networks:
+    from enhance_cli.inference.networks.onnx_networks import OnnxNetworks
+
+    networks = OnnxNetworks(weights, graph)
+    if not weights.config.style:
+        return networks
+    from enhance_cli.inference.networks.styled_networks import StyledNetworks, read_style
+
+    return StyledNetworks(networks, read_style(weights.path))

@@ -6,6 +6,8 @@ Runtime takes 40 ms and 20 MB, and less time for each photo.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,7 @@ class OnnxNetworks:
 
     Raises:
         WeightsError: The file is damaged, or does not fit the graph.
+        MemoryError: Memory runs out.
     """
 
     device = "cpu"
@@ -59,9 +62,10 @@ class OnnxNetworks:
         options.log_severity_level = 4  # every error is raised as well
         options.add_external_initializers(list(self._tensors), list(self._tensors.values()))
         try:
-            self._session = onnxruntime.InferenceSession(
-                graph, options, providers=["CPUExecutionProvider"]
-            )
+            with _memory_errors_translated():
+                self._session = onnxruntime.InferenceSession(
+                    graph, options, providers=["CPUExecutionProvider"]
+                )
         except _ERRORS as problem:
             raise mismatch_error(weights.path) from problem
         return_holes()
@@ -73,12 +77,8 @@ class OnnxNetworks:
         sizes = Size(side, side), Size(small.width, small.height)
         inputs = [_batch(_resized(view, size)) for size in sizes]
         outputs = COARSE_OUTPUTS if coarse_only else OUTPUTS
-        try:
+        with _memory_errors_translated():
             found: Any = self._session.run(outputs, dict(zip(INPUTS, inputs, strict=True)))
-        except _ERRORS as problem:
-            if "allocate" not in str(problem):
-                raise
-            raise MemoryError from problem
         matrix, offset, *equations = (array[0] for array in found)
         linear = np.eye(3, 4, dtype=np.float32) + np.column_stack([matrix, offset])
         if coarse_only:
@@ -86,6 +86,17 @@ class OnnxNetworks:
         polynomial = np.linalg.solve(*equations).astype(np.float32).T
         protection = self.config.protect_highlights, self.config.protect_shadows
         return Prediction(color_coefficients(linear, polynomial, *protection))
+
+
+@contextlib.contextmanager
+def _memory_errors_translated() -> Generator[None]:
+    """Make a MemoryError of ONNX Runtime's "std::bad_alloc" and "Failed to allocate memory"."""
+    try:
+        yield
+    except _ERRORS as problem:
+        if "alloc" not in str(problem):
+            raise
+        raise MemoryError from problem
 
 
 def _owned_by_python(weights: Path) -> dict[str, Any]:

@@ -167,6 +167,13 @@ class TestFilesThatDoNotFit:
             changed(lambda tensors: tensors["cenet.backbone.bn1.running_var"].fill(-1))
 
 
+LACK_OF_MEMORY = [
+    "bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 48000000",
+    "Exception during initialization: std::bad_alloc",
+]
+"""What ONNX Runtime says under ``ulimit -v``."""
+
+
 class TestMemory:
     @pytest.fixture
     def fails(self, weights, monkeypatch):
@@ -182,8 +189,8 @@ class TestMemory:
 
         return load
 
-    def test_lack_of_memory_fails_the_photo(self, fails):
-        message = "bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 48000000"
+    @pytest.mark.parametrize("message", LACK_OF_MEMORY)
+    def test_lack_of_memory_fails_the_photo(self, fails, message):
         with pytest.raises(RetouchError, match="memory"):
             fails(message).predict(Photo(np.zeros((8, 8, 3), np.uint8)))
 
