@@ -8,6 +8,7 @@ from enhance_cli.inference.memory_errors import memory_errors_reported
 from enhance_cli.inference.networks.networks import Networks
 from enhance_cli.inference.networks.onnx_graph import find_graph
 from enhance_cli.inference.weights_file import WeightsFile, describe_weights, memory_error
+from enhance_cli.inference.weights_tensors import read_tensors
 
 
 def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networks:
@@ -34,9 +35,10 @@ def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networ
 def _onnx_networks(weights: WeightsFile, graph: Path) -> Networks:
     from enhance_cli.inference.networks.onnx_networks import OnnxNetworks
 
-    networks = OnnxNetworks(weights, graph)
+    tensors = read_tensors(weights.path)
     if not weights.config.style:
-        return networks
-    from enhance_cli.inference.networks.styled_networks import StyledNetworks, read_style
+        return OnnxNetworks(weights, graph, tensors)
+    from enhance_cli.inference.networks.styled_networks import StyledNetworks, take_style
 
-    return StyledNetworks(networks, read_style(weights.path))
+    style = take_style(tensors, weights.path)
+    return StyledNetworks(OnnxNetworks(weights, graph, tensors), style)

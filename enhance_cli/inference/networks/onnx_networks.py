@@ -7,7 +7,7 @@ Runtime takes 40 ms and 20 MB, and less time for each photo.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from enhance_cli.imaging.resize import Resampling, Size, size_of
 from enhance_cli.inference.networks.networks import Prediction, color_coefficients
 from enhance_cli.inference.networks.onnx_graph import COARSE_OUTPUTS, INPUTS, OUTPUTS
 from enhance_cli.inference.weights_file import WeightsFile, mismatch_error
-from enhance_cli.inference.weights_tensors import read_tensors
 
 onnxruntime.disable_telemetry_events()  # on Windows, it sends some by default
 
@@ -40,6 +39,7 @@ class OnnxNetworks:
     Args:
         weights: The weights file, of an architecture that has a graph.
         graph: The graph.
+        tensors: The tensors of both networks, by their names in the file.
 
     Attributes:
         config: Architecture and input geometry of the model.
@@ -47,16 +47,18 @@ class OnnxNetworks:
         warnings: Always empty.
 
     Raises:
-        WeightsError: The file is damaged, or does not fit the graph.
+        WeightsError: The tensors do not fit the graph.
         MemoryError: Memory runs out.
     """
 
     device = "cpu"
 
-    def __init__(self, weights: WeightsFile, graph: Path) -> None:
+    def __init__(
+        self, weights: WeightsFile, graph: Path, tensors: Mapping[str, NDArray[Any]]
+    ) -> None:
         self.config: ModelConfig = weights.config
         self.warnings: list[str] = []
-        self._tensors = _owned_by_python(weights.path)  # the session holds no copy of them
+        self._tensors = _owned_by_python(tensors)  # the session holds no copy of them
         options: Any = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # every error is raised as well
@@ -99,12 +101,12 @@ def _memory_errors_translated() -> Generator[None]:
         raise MemoryError from problem
 
 
-def _owned_by_python(weights: Path) -> dict[str, Any]:
-    """Read the tensors of both networks, for ONNX Runtime."""
+def _owned_by_python(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Hand tensors to ONNX Runtime without copying them; they must outlive the session."""
     return {
         name: onnxruntime.OrtValue.ortvalue_from_numpy(tensor)
-        for name, tensor in read_tensors(weights).items()
-        if not name.startswith("style.") and not name.endswith("num_batches_tracked")
+        for name, tensor in tensors.items()
+        if not name.endswith("num_batches_tracked")
     }
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from enhance_cli.config.input_size import Shape
 from enhance_cli.imaging.color_space import Floats
 from enhance_cli.inference.networks.networks import Networks, Prediction, color_coefficients
 from enhance_cli.inference.weights_file import mismatch_error
-from enhance_cli.inference.weights_tensors import read_tensors
 from enhance_cli.models.cenet import ColorMapping
 from enhance_cli.models.color_function import ColorFunction
 from enhance_cli.models.style import Style
@@ -55,22 +56,19 @@ class StyledNetworks:
         return replace(found, function=function)
 
 
-def read_style(path: Path) -> Style:
-    """Read the style of a weights file.
+def take_style(tensors: dict[str, NDArray[Any]], weights: Path) -> Style:
+    """Take the style out of the tensors of a weights file.
 
     Raises:
-        WeightsError: The file is damaged, or its description is wrong.
+        WeightsError: The description of the file is wrong.
     """
-    tensors = {
-        name.removeprefix("style."): torch.from_numpy(tensor)
-        for name, tensor in read_tensors(path).items()
-        if name.startswith("style.")
-    }
+    names = [name for name in tensors if name.startswith("style.")]
+    state = {name.removeprefix("style."): torch.from_numpy(tensors.pop(name)) for name in names}
     style = Style()
     try:
-        style.load_state_dict(tensors)
+        style.load_state_dict(state)
     except RuntimeError as problem:
-        raise mismatch_error(path) from problem
+        raise mismatch_error(weights) from problem
     return style.eval()
 
 

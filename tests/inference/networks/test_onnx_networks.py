@@ -102,6 +102,15 @@ def test_a_style_is_applied_as_in_the_cascade(tmp_path):
         assert_same(ours.predict(*given), pytorch.predict(*given), given[0])
 
 
+def test_a_style_that_is_missing_is_reported(tmp_path):
+    config = replace(ARCHITECTURES[0], input_side=48, style=True)
+    model = random_model(config)
+    model.style = None
+    save_weights(tmp_path / "w.safetensors", model, Provenance())
+    with pytest.raises(WeightsError, match="does not fit its contents"):
+        load_networks(tmp_path / "w.safetensors", "cpu")
+
+
 @pytest.mark.parametrize("recipe", ["small", "large"])
 def test_every_recipe_but_the_papers_has_a_graph(recipe):
     model = load_recipe(recipe).model
@@ -151,6 +160,7 @@ class TestFilesThatDoNotFit:
         [
             lambda tensors: tensors.pop("cenet.head.0.weight"),
             lambda tensors: tensors.update(other=np.ones(3, np.float32)),
+            lambda tensors: tensors.update({"style.mean": np.zeros(9, np.float32)}),
             lambda tensors: tensors.update({"cenet.head.4.bias": np.ones(5, np.float32)}),
         ],
     )
