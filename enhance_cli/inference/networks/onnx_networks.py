@@ -62,13 +62,15 @@ class OnnxNetworks:
         options: Any = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # every error is raised as well
-        options.add_external_initializers(list(self._tensors), list(self._tensors.values()))
         try:
+            options.add_external_initializers(list(self._tensors), list(self._tensors.values()))
             with _memory_errors_translated():
                 self._session = onnxruntime.InferenceSession(
-                    graph, options, providers=["CPUExecutionProvider"]
+                    graph.read_bytes(),  # of paths, only those in UTF-8 are taken
+                    options,
+                    providers=["CPUExecutionProvider"],
                 )
-        except _ERRORS as problem:
+        except (*_ERRORS, UnicodeEncodeError) as problem:  # the latter for a tensor's name
             raise mismatch_error(weights.path) from problem
         return_holes()
 

@@ -168,6 +168,13 @@ class TestFilesThatDoNotFit:
         with pytest.raises(WeightsError, match="does not fit its contents"):
             changed(change)
 
+    def test_a_name_that_is_no_text(self, weights, tmp_path):
+        name = b'"cenet.head.4.bias"'
+        content = weights.read_bytes().replace(name, rb'"\ud800'.ljust(len(name) - 1, b"x") + b'"')
+        (tmp_path / "changed.safetensors").write_bytes(content)
+        with pytest.raises(WeightsError, match="does not fit its contents"):
+            load_networks(tmp_path / "changed.safetensors", "cpu")
+
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_numbers_that_are_none(self, changed, value):
         with pytest.raises(WeightsError, match=r"cenet\.head\.4\.bias is not made of finite"):
