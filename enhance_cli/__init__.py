@@ -61,7 +61,7 @@ _LATE = {
     "Photo": "enhance_cli.imaging.photo",
     "Retouch": "enhance_cli.inference.retouch",
 }
-"""Where to find what is imported late, so that the command's --help does not import torch."""
+"""Where to find what is imported late, so that the command's --help is fast."""
 
 
 def open_photo(path: Path | str, long_edge: int | None = None) -> "Photo":

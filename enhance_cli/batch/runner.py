@@ -1,10 +1,10 @@
 """Retouch a batch of photos.
 
-PyTorch takes longer to import than everything else that happens before the first photo, and a run
-may have no use for it, nor for the codecs: nothing is to be done, or a folder or an option is
-wrong. So this module imports at its top only what is needed to tell. The codecs follow when a photo
-is to be read, and the networks are loaded in a thread of their own while others read the first
-photos.
+What runs the networks, and the codecs, take longer to import than everything else that happens
+before the first photo, and a run may have no use for them: nothing is to be done, or a folder or an
+option is wrong. So this module imports at its top only what is needed to tell. The codecs follow
+when a photo is to be read, and the networks are loaded in a thread of their own while others read
+the first photos.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TABLES_ARE_COARSE = (
 )
 
 
-class Networks:
+class SharedNetworks:
     """The networks of one run, or of several with the same settings.
 
     Attributes:
@@ -93,7 +93,7 @@ class BatchRunner:
     """
 
     def __init__(
-        self, config: ApplyConfig, plan: Plan | None = None, networks: Networks | None = None
+        self, config: ApplyConfig, plan: Plan | None = None, networks: SharedNetworks | None = None
     ) -> None:
         self.config = config
         refuse_unusable_device(config.device)
@@ -115,7 +115,7 @@ class BatchRunner:
         self._pool = WorkerPool(config.jobs or threads_for("cpu"), spare=0 if config.jobs else 1)
         self._iterating = threading.Lock()
         self._problems: dict[Path, str] = {}
-        self._shared = networks or Networks()
+        self._shared = networks or SharedNetworks()
         if self._shared.digest is None:
             digest = partial(settings_digest, config, weights.path)
             self._shared.digest = in_background(digest)
@@ -286,7 +286,8 @@ class BatchRunner:
     def _networks(self) -> Generator[Callable[[], None]]:
         """Give a function that begins to load the networks, in a thread, unless it has begun.
 
-        Workers wait for the networks, or for the error. PyTorch's settings are restored at the end.
+        Workers wait for the networks, or for the error. PyTorch's settings, if it runs the
+        networks, are restored at the end.
         """
         loading: list[threading.Thread] = []
         with contextlib.ExitStack() as settings:
@@ -310,7 +311,7 @@ class BatchRunner:
                     thread.join()
 
     def _load(self, settings: contextlib.ExitStack) -> Enhancer:
-        """Load the networks, and let PyTorch and the pool use the device's threads."""
+        """Load the networks, and let the pool, and PyTorch if it runs them, use their threads."""
         with garbage_left_alone():
             from enhance_cli.inference.enhancer import Enhancer
 

@@ -15,7 +15,8 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 MAX_THREADS = 8
-"""Most threads on the CPU; with more cores, the network of each photo uses several."""
+"""Most threads on the CPU, unless ``--jobs`` asks for more, since each takes memory. PyTorch uses
+more cores for the networks of each photo; ONNX Runtime uses one."""
 
 MAX_GPU_THREADS = 16
 """Most threads with a GPU; more of them keep it from waiting for decoded photos."""
@@ -30,7 +31,7 @@ PIXELS_PER_THREAD = 2**25
 class WorkerPool:
     """A thread pool that is ordered, bounded and cancellable.
 
-    Threads run side by side, since Pillow, PyTorch and Numba release the GIL.
+    Threads run side by side, since Pillow, Numba and what runs the networks release the GIL.
 
     Args:
         threads: Number of threads.

@@ -1,4 +1,4 @@
-"""The networks alone: photos per second by batch size and precision, and peak memory on a GPU.
+"""The networks in PyTorch: photos per second by batch size and precision, and memory on a GPU.
 
 python tests/benchmarks/network.py [--device cuda] [--edge 256]
 """

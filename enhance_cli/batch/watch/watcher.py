@@ -11,7 +11,7 @@ from pathlib import Path
 from enhance_cli.atomic_write import identity, why_missing
 from enhance_cli.batch.outcome import PhotoOutcome, Status
 from enhance_cli.batch.output_paths import Plan, plan_outputs
-from enhance_cli.batch.runner import BatchRunner, Networks
+from enhance_cli.batch.runner import BatchRunner, SharedNetworks
 from enhance_cli.batch.watch.changes import Changes
 from enhance_cli.batch.watch.settling import Settling
 from enhance_cli.config.apply import ApplyConfig
@@ -58,7 +58,7 @@ class Watcher:
     def __init__(self, config: ApplyConfig, settle: float, poll: bool = False) -> None:
         self._config = config
         self._settling = Settling(settle)
-        self._networks = Networks()
+        self._networks = SharedNetworks()
         self._stopped = False
         self._runner: BatchRunner | None = None
         self._last_problem: str | None = None

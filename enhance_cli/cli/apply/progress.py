@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from enhance_cli.cloud.shard import ShardOutcome
 
 LOADING = "loading the networks"
-"""Shown on a terminal until the first photo is done: importing PyTorch takes two seconds."""
+"""Shown on a terminal until the first photo is done, which takes one to three seconds."""
 
 SECONDS_PER_LINE = 30.0
 """Time between two lines about a cluster where there is no bar."""

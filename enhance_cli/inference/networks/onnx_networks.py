@@ -18,7 +18,6 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, R
 
 from enhance_cli.config.input_size import Shape, input_shape
 from enhance_cli.config.model import ModelConfig
-from enhance_cli.freed_memory import return_holes
 from enhance_cli.imaging.color_space import Floats
 from enhance_cli.imaging.resample import resample
 from enhance_cli.imaging.resize import Resampling, Size, size_of
@@ -72,7 +71,6 @@ class OnnxNetworks:
                 )
         except (*_ERRORS, UnicodeEncodeError) as problem:  # the latter for a tensor's name
             raise mismatch_error(weights.path) from problem
-        return_holes()
 
     def predict(self, view: Floats, shape: Shape, coarse_only: bool) -> Prediction:  # noqa: ARG002
         """Run the networks on a photo, see :meth:`Networks.predict`."""
