@@ -102,30 +102,26 @@ def _resample(source, tops, down, lefts, across, result):  # noqa: ANN001, ANN20
                     result[y, x, channel] = total
 
 
-def block_means(pixels: NDArray[Any], across: int, down: int) -> NDArray[Any]:
+def block_means(pixels: NDArray[Any], across: int, down: int) -> NDArray[np.float32]:
     """Average blocks of pixels, as Pillow's ``Image.reduce`` does, without copying the photo.
 
     Args:
-        pixels: ``(H, W)`` or ``(H, W, C)``.
+        pixels: ``(H, W, C)``.
         across: Width of a block in pixels.
         down: Height of a block in pixels.
 
     Returns:
-        The averages, of the same dtype; integers are rounded. Width and height are rounded up,
+        The averages, in the units of ``pixels``, not rounded. Width and height are rounded up,
         since the blocks at the right and at the bottom may be partial.
     """
-    height, width = pixels.shape[:2]
-    channels = pixels.shape[2] if pixels.ndim > 2 else 1
-    shape = (-(-height // down), -(-width // across), channels)
-    means = np.empty(shape, pixels.dtype)
-    half = 0.5 if np.issubdtype(pixels.dtype, np.integer) else 0.0
-    source = np.ascontiguousarray(pixels).reshape(height, width * channels)
-    _block_means(source, means, across, down, np.float32(half))
-    return means if pixels.ndim > 2 else means[..., 0]
+    height, width, channels = pixels.shape
+    means = np.empty((-(-height // down), -(-width // across), channels), np.float32)
+    _block_means(_lines(pixels), means, across, down)
+    return means
 
 
 @jit()
-def _block_means(source, means, across, down, half):  # noqa: ANN001, ANN202
+def _block_means(source, means, across, down):  # noqa: ANN001, ANN202
     height = source.shape[0]
     tall, wide, channels = means.shape
     width = source.shape[1] // channels
@@ -135,12 +131,17 @@ def _block_means(source, means, across, down, half):  # noqa: ANN001, ANN202
         sums[:] = 0
         for row in range(top, bottom):
             for number in range(source.shape[1]):
-                sums[number] += source[row, number]
+                sums[number] += np.float32(source[row, number])
         for x in range(wide):
             left, right = x * across, min((x + 1) * across, width)
-            count = np.float32((bottom - top) * (right - left))
             for channel in range(channels):
-                total = np.float32(0)
+                total = 0.0
                 for column in range(left, right):
                     total += sums[column * channels + channel]
-                means[y, x, channel] = total / count + half
+                means[y, x, channel] = total / ((bottom - top) * (right - left))
+
+
+def _lines(pixels: NDArray[Any]) -> NDArray[Any]:
+    """The lines of ``(H, W, C)`` pixels: ``(H, W * C)``, contiguous."""
+    height, width, channels = pixels.shape
+    return np.ascontiguousarray(pixels).reshape(height, width * channels)
