@@ -36,8 +36,7 @@ def resample(
     columns = _taps(resampling, left, right, width, size[0])
     rows = _taps(resampling, top, bottom, height, size[1])
     result = np.empty((size[1], size[0], channels), np.float32)
-    source = np.ascontiguousarray(pixels).reshape(height, width * channels)
-    _resample(source, *rows, *columns, result)
+    _resample(_lines(pixels), *rows, *columns, result)
     return result
 
 
@@ -61,7 +60,10 @@ def _taps(
     weights = _bilinear(distances) if resampling == Resampling.BILINEAR else _lanczos(distances)
     weights[positions >= end[:, None]] = 0
     weights /= weights.sum(1, keepdims=True)
-    return np.minimum(first, length - 1), weights.astype(np.float32)
+    taps = first, weights.astype(np.float32)
+    for array in taps:
+        array.flags.writeable = False  # threads share them
+    return taps
 
 
 def _bilinear(x: Doubles) -> Doubles:
@@ -76,30 +78,24 @@ def _lanczos(x: Doubles) -> Doubles:
 def _resample(source, tops, down, lefts, across, result):  # noqa: ANN001, ANN202
     channels = result.shape[2]
     height, length = source.shape
-    line = np.empty(length + across.shape[1] * channels, np.float32)
+    line = np.empty(length, np.float32)
+    # One channel after the other, since the taps of a pixel then lie side by side.
+    plane = np.zeros(length // channels + across.shape[1], np.float32)
     for y in range(result.shape[0]):
         line[:] = 0
         for tap in range(down.shape[1]):
             weight, row = down[y, tap], tops[y] + tap
             if weight != 0 and row < height:
                 for x in range(length):
-                    line[x] += weight * source[row, x]
-        for x in range(result.shape[1]):
-            start = lefts[x] * channels
-            if channels == 3:
-                red = green = blue = np.float32(0)
+                    line[x] += weight * np.float32(source[row, x])
+        for channel in range(channels):
+            for x in range(length // channels):
+                plane[x] = line[x * channels + channel]
+            for x in range(result.shape[1]):
+                seen, total = plane[lefts[x] :], np.float32(0)
                 for tap in range(across.shape[1]):
-                    weight, place = across[x, tap], start + 3 * tap
-                    red += weight * line[place]
-                    green += weight * line[place + 1]
-                    blue += weight * line[place + 2]
-                result[y, x, 0], result[y, x, 1], result[y, x, 2] = red, green, blue
-            else:
-                for channel in range(channels):
-                    total = np.float32(0)
-                    for tap in range(across.shape[1]):
-                        total += across[x, tap] * line[start + tap * channels + channel]
-                    result[y, x, channel] = total
+                    total += across[x, tap] * seen[tap]
+                result[y, x, channel] = total
 
 
 def block_means(pixels: NDArray[Any], across: int, down: int) -> NDArray[np.float32]:
@@ -142,6 +138,8 @@ def _block_means(source, means, across, down):  # noqa: ANN001, ANN202
 
 
 def _lines(pixels: NDArray[Any]) -> NDArray[Any]:
-    """The lines of ``(H, W, C)`` pixels: ``(H, W * C)``, contiguous."""
+    """The lines of ``(H, W, C)`` pixels: ``(H, W * C)``, contiguous and read-only."""
     height, width, channels = pixels.shape
-    return np.ascontiguousarray(pixels).reshape(height, width * channels)
+    lines = np.ascontiguousarray(pixels).reshape(height, width * channels)
+    lines.flags.writeable = False  # always, since Numba compiles once more for the others
+    return lines

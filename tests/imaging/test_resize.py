@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from enhance_cli.imaging import resample as compiled
 from enhance_cli.imaging.resample import block_means, resample
 from enhance_cli.imaging.resize import (
     Size,
@@ -170,3 +171,18 @@ def test_a_grey_photo_stays_grey(size):
     grey = noise((120, 90), np.uint16, channels=1)
     resized = resize_unrounded(np.repeat(grey, 3, axis=2), size)
     assert (resized == resize_unrounded(grey, size)).all()
+
+
+@pytest.mark.parametrize("size", [Size(50, 40), Size(9, 7)])
+def test_any_layout_in_memory_is_compiled_once(size):
+    pixels = noise((120, 90), np.uint8)
+    expected = resize_pixels(pixels, size)
+    fixed = pixels.copy()
+    fixed.flags.writeable = False  # as arrays from Pillow are
+    reversed_twice = np.ascontiguousarray(pixels[::-1, :, ::-1])[::-1, :, ::-1]
+    for same in (fixed, np.asfortranarray(pixels), reversed_twice):
+        assert (resize_pixels(same, size) == expected).all()
+    for loop in (compiled._resample, compiled._block_means):
+        dtypes = [arguments[0].dtype for arguments in loop.signatures]  # type: ignore[attr-defined]
+        assert len(dtypes) == len(set(dtypes))
+    assert pixels.flags.writeable and reversed_twice.flags.writeable
