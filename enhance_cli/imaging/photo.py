@@ -95,7 +95,7 @@ class Photo:
         size = fit_within(self.size, long_edge)
         alpha = None if self.alpha is None else resize_pixels(self.alpha, size)
         gain_map = None if self.gain_map is None else self.gain_map.fit_within(size)
-        pixels = resize_pixels(self.pixels, size)
+        pixels = resize_pixels(self.pixels, size, self.alpha)
         return replace(self, pixels=pixels, alpha=alpha, gain_map=gain_map)
 
     def as_floats(self, top: int = 0, bottom: int | None = None) -> Floats:

@@ -54,21 +54,25 @@ def resize_image(image: Image.Image, size: Size) -> Image.Image:
     return image.resize(size, Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
 
 
-def resize_pixels(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
+def resize_pixels(
+    pixels: NDArray[Any], size: Size, alpha: NDArray[Any] | None = None
+) -> NDArray[Any]:
     """Resize like :func:`resize_image`, in the precision of the pixels.
 
     Args:
         pixels: ``(H, W)`` or ``(H, W, C)``, uint8 or uint16 in their full range, or floats in
             [0, 1].
         size: Width and height of the result.
+        alpha: Opacity of the pixels, ``(H, W)``, by which they are not multiplied. The color of
+            transparent ones then does not count.
     """
     if size_of(pixels) == size:
         return pixels
-    channels = pixels[..., None] if pixels.ndim == 2 else pixels
-    resized = _resize(channels, size, Resampling.LANCZOS)
+    resized = _resize(pixels, size) if alpha is None else _resize_by_opacity(pixels, alpha, size)
+    np.clip(resized, 0, max_value(pixels.dtype), out=resized)
     if np.issubdtype(pixels.dtype, np.integer):
         np.rint(resized, out=resized)
-    return resized.astype(pixels.dtype, copy=False).reshape(*resized.shape[:2], *pixels.shape[2:])
+    return resized.astype(pixels.dtype, copy=False)
 
 
 def resize_unrounded(
@@ -79,32 +83,51 @@ def resize_unrounded(
     The retouch of a large photo must not depend on how its small copy was rounded.
 
     Args:
-        pixels: ``(H, W, C)``, uint8 or uint16 in their full range, or floats in [0, 1].
+        pixels: ``(H, W)`` or ``(H, W, C)``, uint8 or uint16 in their full range, or floats in
+            [0, 1].
         size: Width and height of the result.
         resampling: Filter of Pillow's: ``BILINEAR`` or ``LANCZOS``.
 
     Returns:
-        ``(size.height, size.width, C)`` in [0, 1].
+        Pixels in [0, 1].
     """
     white = max_value(pixels.dtype)
     if size_of(pixels) == size:
         return pixels.astype(np.float32) / np.float32(white)
     resized = _resize(pixels, size, resampling)
     resized /= np.float32(white)
-    return resized
+    return np.clip(resized, 0, 1, out=resized)
 
 
-def _resize(pixels: NDArray[Any], size: Size, resampling: Resampling) -> NDArray[np.float32]:
-    """Resize ``(H, W, C)`` pixels; the result is in their range."""
+def _resize_by_opacity(
+    pixels: NDArray[Any], alpha: NDArray[Any], size: Size
+) -> NDArray[np.float32]:
+    """Resize pixels, each of which counts as much as it is opaque; the result is not clipped."""
+    least = np.float32(1e-6 * max_value(alpha.dtype))
+    opacity = np.maximum(_resize(alpha.astype(np.float32), size), least)
+    channels = np.atleast_3d(pixels)
+    resized = np.empty((*opacity.shape, channels.shape[2]), np.float32)
+    for number in range(channels.shape[2]):  # one at a time, to save memory
+        weighted = np.multiply(channels[..., number], alpha, dtype=np.float32)
+        resized[..., number] = _resize(weighted, size) / opacity
+    return resized.reshape(*opacity.shape, *pixels.shape[2:])
+
+
+def _resize(
+    pixels: NDArray[Any], size: Size, resampling: Resampling = Resampling.LANCZOS
+) -> NDArray[np.float32]:
+    """Resize ``(H, W)`` or ``(H, W, C)`` pixels; the result has their units, and is not clipped."""
     # Late: Numba takes long to import.
     from enhance_cli.imaging.resample import block_means, resample
 
-    height, width = pixels.shape[:2]
+    blocks = np.atleast_3d(pixels)
+    height, width = blocks.shape[:2]
     across, down = (
         max(1, int(n / m / REDUCING_GAP)) for n, m in zip((width, height), size, strict=True)
     )
     # The last blocks may be partial.
     box = (0.0, 0.0, width / across, height / down)
-    blocks = pixels if across == down == 1 else block_means(pixels, across, down)
+    if (across, down) != (1, 1):
+        blocks = block_means(blocks, across, down)
     resized = resample(blocks, size, box, resampling)
-    return np.clip(resized, 0, max_value(pixels.dtype), out=resized)
+    return resized.reshape(*resized.shape[:2], *pixels.shape[2:])

@@ -53,6 +53,15 @@ def test_a_photo_knows_its_size_and_its_white(dtype):
     assert photo.fit_within(60).pixels is photo.pixels, "not enlarged, not copied"
 
 
+def test_a_small_copy_takes_no_color_from_transparent_pixels():
+    pixels = np.full((40, 60, 3), 255, np.uint8)
+    alpha = np.zeros((40, 60), np.uint8)
+    pixels[:, 25:], alpha[:, 25:] = (10, 20, 30), 255
+    small = Photo(pixels, alpha=alpha).fit_within(30)
+    assert small.alpha is not None
+    assert (small.pixels[small.alpha > 3] == (10, 20, 30)).all()
+
+
 def test_a_photo_without_color_has_no_profile():
     pixels = np.zeros((4, 4, 3), np.uint8)
     assert Photo(pixels).icc_profile == SRGB_ICC

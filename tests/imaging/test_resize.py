@@ -126,8 +126,7 @@ def test_what_overshoots_at_an_edge_is_clipped(dtype, size):
     pixels[20:, 30:] = max_value(pixels.dtype)
     filtered = by_pillow(pixels, size)[..., 0] / max_value(pixels.dtype)
     assert filtered.min() < -0.01 and filtered.max() > 1.01
-    unrounded = resize_unrounded(pixels[..., None], size)[..., 0]
-    np.testing.assert_allclose(unrounded, filtered.clip(0, 1), atol=1e-6)
+    np.testing.assert_allclose(resize_unrounded(pixels, size), filtered.clip(0, 1), atol=1e-6)
     resized = resize_pixels(pixels, size) / max_value(pixels.dtype)
     assert np.abs(resized - filtered.clip(0, 1)).max() <= 0.5 / 255 + 1e-6
 
@@ -186,3 +185,25 @@ def test_any_layout_in_memory_is_compiled_once(size):
         dtypes = [arguments[0].dtype for arguments in loop.signatures]  # type: ignore[attr-defined]
         assert len(dtypes) == len(set(dtypes))
     assert pixels.flags.writeable and reversed_twice.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+@pytest.mark.parametrize("edge", [200, 60, 20])
+def test_transparent_pixels_lend_no_color(dtype, channels, edge):
+    """An object of one color keeps it up to its edges, whatever is hidden around it."""
+    white = max_value(np.dtype(dtype))
+    rows, columns = np.mgrid[:200, :300]
+    inside = (rows - 100) ** 2 + (columns - 150) ** 2 < 70**2
+    colors = np.full((200, 300, *channels), white, dtype)
+    color = dtype(0.6 * white)
+    colors[inside] = color
+    alpha = (inside * white).astype(dtype)
+    size = fit_within(size_of(colors), edge)
+    opacity = resize_pixels(alpha, size)
+    resized = resize_pixels(colors, size, alpha)
+    assert resized.dtype == dtype and resized.shape == (*opacity.shape, *channels)
+    visible = opacity > 0.01 * white
+    assert visible.any() and not visible.all()
+    step = 1 if dtype == np.uint16 else 0
+    np.testing.assert_allclose(resized[visible].astype(float), float(color), rtol=1e-5, atol=step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from io import BufferedWriter, FileIO, UnsupportedOperation
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,6 @@ from enhance_cli.imaging.resize import fit_within, resize_image
 
 PillowImage = Image.Image
 """Pillow's images, for rooms that do not import Pillow."""
-
-_MODELS: dict[str, Literal["grey", "rgb", "cmyk"]] = {"L": "grey", "RGB": "rgb", "CMYK": "cmyk"}
-"""What the channels of Pillow's modes are; all other modes are converted to one of these."""
 
 
 def photo_from_image(
@@ -57,21 +54,8 @@ def photo_from_image(
         image.load()  # metadata may follow the pixels
     if image.format == "PNG":
         sort_info(image)
-    metadata = read_metadata(image)
-    converted, alpha = _to_eight_bits(decoded or image), None
-    if converted.has_transparency_data:
-        grey = converted.mode in {"L", "LA", "La"}
-        # Pillow weights colors by their opacity when it resizes these modes.
-        converted = converted.convert("LA" if grey else "RGBA")
-    elif converted.mode not in _MODELS:
-        converted = converted.convert("RGB")
-    converted = resize_image(converted, fit_within(converted.size, long_edge))
-    if converted.mode in {"LA", "RGBA"}:
-        alpha = np.asarray(converted.getchannel("A"))
-        converted = converted.convert(converted.mode.removesuffix("A"))
-    stored = StoredImage(np.asarray(converted), _MODELS[converted.mode], alpha)
-    stored = replace(with_color(stored, image, warnings), orientation=orientation_of(image))
-    return photo_from_stored(stored, metadata, None, warnings)
+    stored = _stored(decoded or image, long_edge)
+    return photo_from_channels(stored, image, long_edge, warnings)
 
 
 def photo_from_decoded(
@@ -194,6 +178,18 @@ class _WithoutNumber(BufferedWriter):
 
     def fileno(self) -> int:
         raise UnsupportedOperation
+
+
+def _stored(image: Image.Image, long_edge: int | None) -> StoredImage:
+    """The levels of an image; downscaled if it is opaque, for which Pillow takes least memory."""
+    converted = _to_eight_bits(image)
+    if converted.has_transparency_data:
+        grey = converted.mode in {"L", "LA", "La"}
+        return StoredImage.of(np.asarray(converted.convert("LA" if grey else "RGBA")))
+    if converted.mode not in {"L", "RGB", "CMYK"}:
+        converted = converted.convert("RGB")
+    levels = np.asarray(resize_image(converted, fit_within(converted.size, long_edge)))
+    return StoredImage(levels, "cmyk") if converted.mode == "CMYK" else StoredImage.of(levels)
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:

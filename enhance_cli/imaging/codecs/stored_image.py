@@ -34,7 +34,7 @@ from enhance_cli.imaging.photo import (
     quantize,
     without_color,
 )
-from enhance_cli.imaging.resize import Size, fit_within, max_value, resize_pixels, size_of
+from enhance_cli.imaging.resize import fit_within, max_value, resize_pixels, size_of
 
 SEVERAL_IMAGES = "contains several images, only the first was read"
 HDR_COMPRESSED = "is HDR, and its highlights were compressed: results are never HDR"
@@ -91,10 +91,10 @@ class StoredImage:
         """
         channels = levels[..., None] if levels.ndim == 2 else levels
         count = channels.shape[2]
-        alpha = np.ascontiguousarray(channels[..., -1]) if count in {2, 4} else None
+        alpha = channels[..., -1] if count in {2, 4} else None
         if count <= 2:
-            return cls(np.ascontiguousarray(channels[..., 0]), "grey", alpha)
-        return cls(np.ascontiguousarray(channels[..., :3]), "rgb", alpha)
+            return cls(channels[..., 0], "grey", alpha)
+        return cls(channels[..., :3], "rgb", alpha)
 
 
 def with_code_points(
@@ -159,10 +159,10 @@ def photo_from_stored(
     elif not image.profile and image.model == "rgb" and names_adobe_rgb(metadata.exif or b""):
         image = replace(image, profile=adobe_rgb())
     size = fit_within(size_of(image.channels), long_edge)
-    channels = upright(_resized(image.channels, image.alpha, size), image.orientation)
+    channels = upright(resize_pixels(image.channels, size, image.alpha), image.orientation)
     alpha = image.alpha
     if alpha is not None:
-        alpha = upright(resize_pixels(alpha, size), image.orientation)
+        alpha = upright(np.ascontiguousarray(resize_pixels(alpha, size)), image.orientation)
     pixels, color_space = _to_rgb(replace(image, channels=channels), warnings)
     photo = Photo(pixels, color_space, alpha, False, metadata)
     if image.model == "grey" or has_no_color(pixels, color_space):
@@ -174,28 +174,6 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn pixels ``(H, W, ...)`` upright that are stored in this orientation of EXIF."""
     turn = _TURNS.get(orientation)
     return np.ascontiguousarray(turn(pixels)) if turn else pixels
-
-
-def _resized(channels: Levels, alpha: Levels | None, size: Size) -> Levels:
-    """Resize channels; those under transparent pixels do not count."""
-    if size_of(channels) == size:
-        return channels
-    planes = [channels] if channels.ndim == 2 else list(np.moveaxis(channels, 2, 0))
-    if alpha is not None:
-        resized = [_resized_by_opacity(plane, alpha, size) for plane in planes]
-    elif len(planes) == 3:
-        return resize_pixels(channels, size)  # faster than one by one
-    else:
-        resized = [resize_pixels(np.ascontiguousarray(plane), size) for plane in planes]
-    return resized[0] if channels.ndim == 2 else np.stack(resized, axis=2)
-
-
-def _resized_by_opacity(plane: Levels, alpha: Levels, size: Size) -> Levels:
-    white = np.float32(max_value(plane.dtype))
-    opacity = alpha.astype(np.float32) / white
-    weighted = resize_pixels(plane.astype(np.float32) / white * opacity, size)
-    divided = weighted / resize_pixels(opacity, size).clip(min=1e-6)
-    return quantize(divided, plane.dtype)
 
 
 def _to_rgb(image: StoredImage, warnings: list[str]) -> tuple[Pixels, ColorSpace]:

@@ -103,3 +103,22 @@ def swapped_srgb_profile() -> bytes:
 def test_values_are_rounded_and_clamped():
     pixels = np.array([[[-0.2, 0.5, 1.7]]], np.float32)
     assert image_from_photo(Photo(pixels)).getpixel((0, 0)) == (0, 128, 255)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_downscaled_object_keeps_its_color_up_to_its_edges(mode):
+    """Colors that are hidden under transparent pixels do not count."""
+    rows, columns = np.mgrid[:60, :90]
+    inside = (rows - 30) ** 2 + (columns - 45) ** 2 < 20**2
+    if mode == "P":
+        image = Image.fromarray(inside.astype(np.uint8)).convert("P")
+        image.putpalette([255, 255, 255, 90, 90, 90])
+        image.info["transparency"] = 0
+    else:
+        grey = Image.fromarray(np.where(inside, 90, 255).astype(np.uint8))
+        image = grey.convert(mode.removesuffix("A"))
+        image.putalpha(Image.fromarray(inside.astype(np.uint8) * 255))
+    photo = photo_from_image(image, 30)
+    assert photo.alpha is not None and photo.size == (30, 20)
+    visible = photo.alpha > 3
+    assert (photo.pixels[visible] == 90).all() and not visible.all()
