@@ -5,11 +5,13 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from enhance_cli.atomic_write import ANYTHING, Publisher
 from enhance_cli.config.apply import Encoding
 from enhance_cli.imaging.codecs.encode import write_photo
+from enhance_cli.imaging.color_space import Floats
 from enhance_cli.imaging.contact_sheet import contact_sheet
 from enhance_cli.imaging.photo import Photo, to_uint8
 
@@ -32,9 +34,7 @@ def write_comparison(
         EnhanceError: The file cannot be written, or may not.
     """
     photos = {"before": before, "after": after}
-    cells = [
-        (label, photo.fit_within(COMPARISON_EDGE).as_srgb()) for label, photo in photos.items()
-    ]
+    cells = [(label, _small(photo, COMPARISON_EDGE)) for label, photo in photos.items()]
     sheet = Photo(contact_sheet(cells))
     write_photo(sheet, path, Encoding(quality=92), publisher=publisher)
 
@@ -47,6 +47,15 @@ def thumbnail(photo: Photo, edge: int = THUMBNAIL_EDGE) -> bytes:
         edge: Longer edge in pixels.
     """
     content = BytesIO()
-    pixels = to_uint8(photo.fit_within(edge).as_srgb())
+    pixels = to_uint8(_small(photo, edge))
     Image.fromarray(pixels).save(content, "WEBP", quality=78)
     return content.getvalue()
+
+
+def _small(photo: Photo, edge: int) -> Floats:
+    """A small version in sRGB, whose transparent parts are blended with white."""
+    small = photo.fit_within(edge)
+    if small.alpha is None:
+        return small.as_srgb()
+    opacity = small.alpha[..., None] / small.max_value
+    return (opacity * small.as_srgb() + (1 - opacity)).astype(np.float32)
