@@ -131,7 +131,9 @@ def photos_where_results_go(out: Path, inputs: Iterable[Path]) -> list[str]:
     """
     above = Path(os.path.realpath(out)).parents
     is_below = any(Path(os.path.realpath(folder)) in above for folder in inputs)
-    if not is_below or records_in(out) or records_of_shards(out):  # then results are among them
+    if not is_below or not _is_dir(out):
+        return []
+    if records_in(out) or records_of_shards(out):  # then results are among them
         return []
     return [
         f"{out}: photos in it, such as {photo.name}, are left out, since results go there; choose "
