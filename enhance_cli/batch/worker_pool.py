@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from enhance_cli.available_memory import available_memory
+
 Result = TypeVar("Result")
 
 MAX_THREADS = 8
@@ -24,8 +26,8 @@ MAX_GPU_THREADS = 16
 AHEAD = 2
 """Tasks per thread that are submitted before the oldest of them has been returned."""
 
-PIXELS_PER_THREAD = 2**25
-"""Pixels per thread that may be in memory, at 6 to 15 bytes each."""
+_BYTES_PER_PIXEL = 15
+"""Most bytes that a pixel takes: those of RAW files. Pixels of JPEGs take six."""
 
 
 class WorkerPool:
@@ -36,7 +38,7 @@ class WorkerPool:
     Args:
         threads: Number of threads.
         spare: Number of further threads, which compute while others wait for the disk or for each
-            other. They do not raise the budget: only of small photos, more are processed at once.
+            other.
 
     Attributes:
         threads: Number of threads without spare ones; it may grow.
@@ -46,7 +48,7 @@ class WorkerPool:
     def __init__(self, threads: int, spare: int = 0) -> None:
         self.threads = threads
         self._spare = spare
-        self.budget = PixelBudget(threads * PIXELS_PER_THREAD)
+        self.budget = PixelBudget(pixels_that_fit())
         self._growing = threading.Lock()
         self._admitted = threading.Semaphore(threads + spare)
         self._stopping = threading.Event()
@@ -58,7 +60,6 @@ class WorkerPool:
             more = threads - self.threads
             if more > 0:
                 self.threads = threads
-                self.budget.grow(more * PIXELS_PER_THREAD)
                 self._admitted.release(more)
 
     def stop(self) -> None:
@@ -147,12 +148,6 @@ class PixelBudget:
         self._reserved = 0
         self._changed = threading.Condition()
 
-    def grow(self, pixels: int) -> None:
-        """Raise the limit by a number of pixels."""
-        with self._changed:
-            self._limit += pixels
-            self._changed.notify_all()
-
     @contextlib.contextmanager
     def reservation(self) -> Generator[Callable[[int], None]]:
         """Give a function that waits until a number of pixels is free, and reserves them.
@@ -190,6 +185,11 @@ def threads_for(device: str) -> int:
     """
     cores = available_cores()
     return min(cores, MAX_THREADS) if device == "cpu" else min(2 * cores, MAX_GPU_THREADS)
+
+
+def pixels_that_fit() -> int:
+    """Number of pixels of photos for which half of the free memory is enough."""
+    return available_memory() // (2 * _BYTES_PER_PIXEL)
 
 
 def available_cores() -> int:

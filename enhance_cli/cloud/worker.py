@@ -21,8 +21,6 @@ from enhance_cli.batch.output_paths import Job
 from enhance_cli.batch.ownership import Ownership
 from enhance_cli.batch.series.looks import SharedLooks
 from enhance_cli.batch.worker_pool import (
-    PIXELS_PER_THREAD,
-    PixelBudget,
     WorkerPool,
     resolve,
     threads_for,
@@ -105,7 +103,6 @@ class ShardWorker:
         cores = config.jobs or threads_for("cpu")
         # As many again fetch and store, while others compute.
         self._pool = WorkerPool(2 * cores)
-        self._pool.budget = PixelBudget(cores * PIXELS_PER_THREAD)
         self._computing = threading.Semaphore(cores)
         self._enhancer: Future[Enhancer] = Future()
         self._settings = contextlib.ExitStack()

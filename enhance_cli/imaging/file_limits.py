@@ -7,9 +7,7 @@ is bounded by a limit of time, and by the memory that the machine has.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -17,6 +15,7 @@ from typing import IO
 from PIL import Image
 from tifffile import TiffPage
 
+from enhance_cli.available_memory import available_memory
 from enhance_cli.errors import PhotoError
 from enhance_cli.imaging.containers.jpeg_segments import EOI, SOS, jpeg_segments
 from enhance_cli.imaging.containers.source import Source
@@ -65,19 +64,6 @@ _SEPARATE = 2
 
 _MAX_SAMPLES = 64
 
-_CONTROL_GROUPS = tuple(
-    tuple(Path("/sys/fs/cgroup", name) for name in names)
-    for names in (
-        ("memory.max", "memory.current", "memory.stat"),
-        (
-            "memory/memory.limit_in_bytes",
-            "memory/memory.usage_in_bytes",
-            "memory/memory.stat",
-        ),
-    )
-)
-"""Limit, use and statistics of a container's memory, in both versions of Linux's control groups."""
-
 _CHUNK = 2**20
 _END = bytes((0xFF, EOI))
 
@@ -116,25 +102,6 @@ def refuse_beyond_memory(path: Path, pixels: int) -> None:
             f"{path}: too large for this machine's memory (at least {needed / 1e9:.1f} GB; "
             f"{available / 1e9:.1f} GB are free)"
         )
-
-
-def available_memory() -> float:
-    """Bytes of memory that this process can still get; infinite if the system does not tell."""
-    free = [math.inf]
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        found = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text())
-        free += [int(found[1]) * 1024] if found else []
-    for limit, used, cache in _CONTROL_GROUPS:
-        with contextlib.suppress(OSError, ValueError):  # "max" is none
-            in_use = int(used.read_text()) - _inactive_cache(cache)
-            free.append(int(limit.read_text()) - in_use)
-    return max(0, min(free))
-
-
-def _inactive_cache(statistics: Path) -> int:
-    """Bytes of files in memory that a group gives up when it needs them."""
-    found = re.search(r"^(?:total_)?inactive_file (\d+)$", statistics.read_text(), re.MULTILINE)
-    return int(found[1]) if found else 0
 
 
 def refuse_costly_file(path: Path, image: Image.Image) -> None:

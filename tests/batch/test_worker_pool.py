@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 import torch
 
+from enhance_cli.batch import worker_pool
 from enhance_cli.batch.worker_pool import (
     AHEAD,
-    PIXELS_PER_THREAD,
     BatchCancelledError,
     PixelBudget,
     WorkerPool,
@@ -103,10 +103,13 @@ def test_as_many_tasks_run_side_by_side_as_the_pool_has_threads(spare):
     assert most_at_once(WorkerPool(2, spare)) == 2 + spare
 
 
-@pytest.mark.parametrize("pixels", [PIXELS_PER_THREAD, PIXELS_PER_THREAD // 2])
-def test_a_spare_thread_takes_no_large_photo_more(pixels):
-    expected = 2 if pixels == PIXELS_PER_THREAD else 3
-    assert most_at_once(WorkerPool(2, spare=1), pixels) == expected
+@pytest.mark.parametrize(
+    ("megapixels", "expected"), [(24, 3), (45, 3), (61, 2), (150, 1), (500, 1)]
+)
+def test_as_many_photos_are_in_memory_as_half_of_it_can_hold(monkeypatch, megapixels, expected):
+    """At 15 bytes a pixel, 4.2 GB have room for 140 megapixels."""
+    monkeypatch.setattr(worker_pool, "available_memory", lambda: 4_200_000_000)
+    assert most_at_once(WorkerPool(2, spare=1), megapixels * 10**6) == expected
 
 
 def test_a_pool_can_grow_while_its_first_tasks_wait():
@@ -144,13 +147,6 @@ class TestPixelBudget:
         assert len(caught) == 1 and not thread.is_alive()
         with budget.reservation() as third:
             third(10**9)
-
-    def test_it_can_grow(self):
-        budget = PixelBudget(10)
-        with budget.reservation() as first, budget.reservation() as second:
-            first(10)
-            budget.grow(10)
-            second(10)  # would wait for ever
 
     def test_the_limit_is_kept_and_a_larger_photo_is_processed_alone(self):
         budget, lock = PixelBudget(100), threading.Lock()

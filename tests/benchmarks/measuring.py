@@ -31,7 +31,12 @@ class Run:
 
 
 def timed(command: Sequence[object]) -> Run:
-    """Run a command to its end. If it fails, the benchmark ends."""
+    """Run a command to its end. If it fails, the benchmark ends.
+
+    First, the disk takes what earlier commands have written: they do not wait for it themselves,
+    and the next one would have to.
+    """
+    os.sync()
     words = [str(word) for word in command]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with watched_gpu() as busy:

@@ -1,8 +1,6 @@
 """Files of a few kilobytes that would take minutes or gigabytes."""
 
-import shutil
 import struct
-import subprocess
 import time
 from io import BytesIO
 
@@ -13,13 +11,11 @@ from PIL import Image
 
 from enhance_cli.config.apply import MAX_PIXELS
 from enhance_cli.errors import PhotoError
-from enhance_cli.imaging import file_limits
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.open_image import open_image
 from enhance_cli.imaging.file_limits import (
     MAX_SCANS,
     MAX_SIDE,
-    available_memory,
     refuse_costly_file,
     refuse_costly_tiff,
 )
@@ -207,20 +203,3 @@ def test_the_shortest_tiffs_of_every_compression_are_read(tmp_path, compression,
     )  # fmt: skip
     with tifffile.TiffFile(path) as tiff:
         refuse_costly_tiff(path, tiff.pages.first, MAX_PIXELS)
-
-
-@pytest.mark.skipif(not shutil.which("free"), reason="procps is not installed")
-def test_the_memory_that_is_free_is_what_the_system_says():
-    """As the program `free` does."""
-    said = subprocess.run(["free", "-b"], capture_output=True, text=True, check=True).stdout
-    assert 0 < available_memory() < 1.1 * int(said.splitlines()[1].split()[6])
-
-
-def test_the_memory_of_a_container_counts(tmp_path, monkeypatch):
-    files = [tmp_path / name for name in ("memory.max", "memory.current", "memory.stat")]
-    monkeypatch.setattr(file_limits, "_CONTROL_GROUPS", (files,))
-    for path, content in zip(files, ("3000", "2000", "anon 500\ninactive_file 700\n"), strict=True):
-        path.write_text(content)
-    assert available_memory() == 1700
-    files[0].write_text("max\n")
-    assert available_memory() > 1700
