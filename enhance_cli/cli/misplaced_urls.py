@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from enhance_cli.errors import UsageError
-
-_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE)
-
-_STORES = frozenset({"s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"})
-_DISK = "file"
+from enhance_cli.config.urls import refuse_unusable_url
 
 _ARGUMENT = ""
 _PLACES = {"apply": (_ARGUMENT, "-o", "--out"), "status": (_ARGUMENT,)}
@@ -33,17 +27,8 @@ def refuse_misplaced_urls(command: Any, words: Sequence[str]) -> None:
     """
     places = _PLACES.get(command.name, ())
     for option, value in _with_options(command, words):
-        found = _URL.fullmatch(value)
-        if found is None or option in _OTHER_URLS:
-            continue
-        what = f"{option} {value}".lstrip()
-        scheme = found["scheme"].lower()
-        if scheme not in {*_STORES, _DISK}:
-            raise UsageError(f"{what}: {scheme} cannot be listed; use s3, gs, az or file")
-        if option not in places:
-            raise UsageError(f"{what}: must be on a disk of this machine, given by its path")
-        if not found["rest"].strip("/") and scheme != _DISK:
-            raise UsageError(f"{what}: names no bucket; give one, as in {scheme}://bucket/folder")
+        if option not in _OTHER_URLS:
+            refuse_unusable_url(value, f"{option} {value}".lstrip(), stores=option in places)
 
 
 def _with_options(command: Any, words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.stores import Store
+from enhance_cli.config.urls import DISK, STORES
 from enhance_cli.errors import UsageError
 
+_REFUSED = ("http", "https", "memory")
+
 _URL = re.compile(
-    r"(?P<scheme>s3a?|gs|az|azure|adl|abfss?|file|https?|memory):/+(?P<rest>.*)", re.IGNORECASE
+    f"(?P<scheme>{'|'.join((*STORES, DISK, *_REFUSED))}):/+(?P<rest>.*)", re.IGNORECASE
 )
 """A URL; a path that was made of one has lost a slash."""
-
-_REFUSED = frozenset({"http", "https", "memory"})
 
 
 def url_of(place: Path | str) -> str | None:

@@ -58,3 +58,26 @@ def test_file_urls_name_folders():
     place = Path.cwd().joinpath("x").as_uri().replace("file:", "FILE:", 1)
     result = runner.invoke(app, ["apply", "p", "-o", place, "--device", "cpu"])
     assert result.exit_code == 0 and Path("x/a.jpg").is_file(), result.output
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("s3://", "names no bucket; give one, as in s3://bucket/folder"),
+        ("ftp://b/x.jpg", "ftp cannot be listed; use s3, gs, az or file"),
+    ],
+)
+def test_lists_of_photos(place, why):
+    Path("list.txt").write_text(f"p/a.jpg\n{place}\n")
+    result = runner.invoke(app, ["apply", "--from", "list.txt", "-o", "x"])
+    line = f"error: --from list.txt: {place}: {why}\n"
+    assert (result.exit_code, result.stderr) == (2, line), result.output
+    assert not Path("x").exists()
+
+
+def test_weights_in_the_settings_of_a_folder():
+    settings = Path("p/enhance.toml").absolute()
+    settings.write_text('weights = "gs://b/w"\n')
+    result = runner.invoke(app, ["apply", "p", "-o", "x"])
+    line = f"error: {settings}: weights = 'gs://b/w': {DISK}\n"
+    assert (result.exit_code, result.stderr) == (2, line), result.output

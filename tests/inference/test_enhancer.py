@@ -24,11 +24,6 @@ STEP = 26
 """A tenth of 255, rounded."""
 
 
-@pytest.fixture
-def brightening(brightening_weights) -> Enhancer:
-    return Enhancer.load(brightening_weights, "cpu")
-
-
 def retouched(enhancer, photo) -> Photo:
     return enhancer.apply(photo, enhancer.predict(photo))
 

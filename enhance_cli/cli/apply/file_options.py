@@ -21,6 +21,7 @@ from enhance_cli.config.look_files import (
     find_look_files,
     unknown_option,
 )
+from enhance_cli.config.urls import refuse_unusable_url
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.codecs.formats import PHOTOS
 
@@ -73,10 +74,12 @@ def _listed(source: Path | None) -> list[Path]:
     except UnicodeError as problem:
         raise UsageError(f"--from {source}: damaged text; save it in UTF-8") from problem
     names = content.split(b"\0") if b"\0" in content else content.splitlines()
-    paths = [Path(os.fsdecode(name)) for name in names if name.strip()]
-    if not paths:
+    places = [os.fsdecode(name) for name in names if name.strip()]
+    if not places:
         raise UsageError(f"--from {source}: names no photo")
-    return paths
+    for place in places:
+        refuse_unusable_url(place, f"--from {source}: {place}")
+    return [Path(place) for place in places]
 
 
 def _without_mark(content: bytes) -> bytes:
@@ -151,6 +154,7 @@ def _converted(
     if isinstance(value, bool | list | dict):
         raise UsageError(f"{where}: must be one value, as for --{name}")
     if name == "weights":
+        refuse_unusable_url(str(value), where, stores=False)
         return file.path.parent / str(value)
     try:
         return parameter.process_value(context, str(value))

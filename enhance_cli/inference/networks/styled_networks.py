@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from enhance_cli.config.input_size import Shape
 from enhance_cli.imaging.color_space import Floats
 from enhance_cli.inference.networks.networks import Networks, Prediction, color_coefficients
+from enhance_cli.inference.networks.torch_networks import batch_of
 from enhance_cli.inference.weights_file import mismatch_error
 from enhance_cli.models.cenet import ColorMapping
 from enhance_cli.models.color_function import ColorFunction
@@ -46,8 +47,7 @@ class StyledNetworks:
         found = self._networks.predict(view, shape, coarse_only)
         if coarse_only:
             return found
-        photo = torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
-        styled = self._style(_torch_function(found), photo)
+        styled = self._style(_torch_function(found), batch_of(view))
         assert styled.polynomial is not None
         polynomial = styled.polynomial[0].mT.numpy()
         function = color_coefficients(

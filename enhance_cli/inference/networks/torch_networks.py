@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from enhance_cli.config.input_size import Shape
 from enhance_cli.config.model import ModelConfig
@@ -73,7 +74,7 @@ class TorchNetworks:
     @torch.inference_mode()
     def predict(self, view: Floats, shape: Shape, coarse_only: bool) -> Prediction:
         """Run the networks on a photo, see :meth:`Networks.predict`."""
-        batch = torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
+        batch = batch_of(view)
         with self._one_at_a_time():
             failures, warnings = 0, ()
             while True:
@@ -130,6 +131,11 @@ class TorchNetworks:
         _empty_cache(gpu)
         self.warnings.append(warning)
         return (warning,)
+
+
+def batch_of(view: Floats) -> Tensor:
+    """A photo, ``(h, w, 3)``, as the networks take it: ``(1, 3, h, w)``, on the CPU."""
+    return torch.from_numpy(view).permute(2, 0, 1)[None].contiguous()
 
 
 def _is_missing_on_gpu(problem: RuntimeError, device: torch.device) -> bool:
