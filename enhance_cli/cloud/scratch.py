@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -26,10 +27,13 @@ PREFIX = "enhance-"
 JOURNAL = f"{PREFIX}journal-"
 """How the names of journals begin, see :mod:`enhance_cli.cloud.cluster.journal`."""
 
+_TEMPORARY = re.compile(rf"{JOURNAL}.*|{PREFIX}.*\.part|{PREFIX}[0-9a-f]{{64}}\.safetensors")
+"""Names of files that are removed when they are old: the last are weights sent to a node."""
+
 _LOCK = "lock"
 
 _OLD = 24 * 60 * 60
-"""Seconds after which files are removed that others may want to read when their owner is gone."""
+"""Seconds after their last use in which files stay that others may want to read."""
 
 
 class ScratchFolder:
@@ -71,7 +75,7 @@ def remove_orphans() -> None:
             with _orphan(path / _LOCK) as is_orphan:
                 if is_orphan:
                     shutil.rmtree(path, ignore_errors=True)
-        elif path.suffix == ".part" or path.name.startswith(JOURNAL):
+        elif _TEMPORARY.fullmatch(path.name):
             with _orphan(path) as is_orphan, contextlib.suppress(OSError):
                 if is_orphan and state.st_mtime < time.time() - _OLD:
                     path.unlink()

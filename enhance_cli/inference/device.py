@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import re
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhance_cli.config.training import Precision
-from enhance_cli.errors import DeviceError, UsageError
+from enhance_cli.errors import DeviceError, EnhanceError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -50,11 +52,13 @@ def choose_device(name: str) -> str:
     Raises:
         UsageError: The name is none of these.
         DeviceError: There is no such device.
+        EnhanceError: PyTorch has to be asked, and cannot be loaded.
     """
     _check_name(name)
     if name == "cpu" or (name == "auto" and not _may_have_gpu()):
         return "cpu"
-    import torch
+    with unloadable_torch_reported():
+        import torch
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -72,6 +76,22 @@ def choose_device(name: str) -> str:
             "14 or later on a Mac with Apple silicon"
         )
     return name
+
+
+@contextlib.contextmanager
+def unloadable_torch_reported() -> Generator[None]:
+    """Around an import of PyTorch: say what to do if the system cannot load its libraries.
+
+    Raises:
+        EnhanceError: PyTorch cannot be loaded.
+    """
+    try:
+        yield
+    except (ImportError, OSError) as problem:
+        said = " ".join(str(problem).split())
+        raise EnhanceError(
+            f"PyTorch cannot be loaded: {said}; run: pip install --force-reinstall torch"
+        ) from problem
 
 
 def pick_device(name: str) -> torch.device:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from enhance_cli.cloud.cluster.journal import Journal, last_words
+from enhance_cli.cloud.cluster.node_worker import _stored
 from enhance_cli.cloud.scratch import ScratchFolder, remove_orphans
 
 pytest.importorskip("fcntl")
@@ -63,7 +64,9 @@ def test_what_may_be_wanted_or_is_somebody_elses_stays(temporary):
     (temporary / "elsewhere").mkdir()
     (temporary / "elsewhere" / "lock").touch()
     (temporary / "enhance-link").symlink_to(temporary / "elsewhere")
-    (temporary / "enhance-0123.safetensors").touch()
+    (temporary / f"enhance-{'0a' * 32}.safetensors").touch()
+    (temporary / "enhance-mine.safetensors").touch()
+    os.utime(temporary / "enhance-mine.safetensors", (0, 0))
     (temporary / "enhance-x.part").touch()
     before = sorted(temporary.rglob("*"))
     remove_orphans()
@@ -81,5 +84,16 @@ def test_the_journal_of_a_dead_worker_can_be_read_for_a_day(temporary):
     assert words is not None and words.in_flight == {3}
     (temporary / "enhance-x.part").touch()
     os.utime(temporary / "enhance-x.part", (0, 0))
+    remove_orphans()
+    assert list(temporary.iterdir()) == []
+
+
+def test_weights_that_no_run_has_used_for_a_day_are_removed(temporary):
+    path = _stored(b"weights")
+    os.utime(path, (0, 0))
+    assert _stored(b"weights") == path
+    remove_orphans()
+    assert path.read_bytes() == b"weights"
+    os.utime(path, (0, 0))
     remove_orphans()
     assert list(temporary.iterdir()) == []

@@ -171,11 +171,12 @@ def digest_of(weights: Path) -> str:
 
 
 def _stored(weights: bytes) -> Path:
-    """Store weights under their digest, for all workers of this node."""
+    """Store weights under their digest, for all workers of this node and for the next runs."""
     digest = hashlib.sha256(weights).hexdigest()
     path = Path(tempfile.gettempdir()) / f"{PREFIX}{digest}.safetensors"
     with contextlib.suppress(OSError):
         if digest_of(path) == digest:
+            path.touch()  # old ones are removed
             return path
     options = {"dir": path.parent, "prefix": PREFIX, "suffix": ".part", "delete": False}
     with tempfile.NamedTemporaryFile(**options) as file:

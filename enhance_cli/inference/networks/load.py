@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from enhance_cli.inference.device import unloadable_torch_reported
 from enhance_cli.inference.memory_errors import memory_errors_reported
 from enhance_cli.inference.networks.networks import Networks
 from enhance_cli.inference.networks.onnx_graph import find_graph
@@ -14,6 +15,8 @@ from enhance_cli.inference.weights_tensors import read_tensors
 def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networks:
     """Load a weights file: into ONNX Runtime on a CPU, if there is a graph; else into PyTorch.
 
+    If ONNX Runtime cannot be loaded, PyTorch does the same, more slowly.
+
     Args:
         path: The weights file.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
@@ -21,15 +24,25 @@ def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networ
 
     Raises:
         WeightsError: The file cannot be used, or memory runs out.
+        EnhanceError: Neither library can be loaded.
     """
     weights = describe_weights(path)
-    graph = find_graph(weights.config) if device == "cpu" else None
+    graph = find_graph(weights.config) if device == "cpu" and _has_onnx_runtime() else None
     with memory_errors_reported(memory_error(path)):
         if graph is not None:
             return _onnx_networks(weights, graph)
-        from enhance_cli.inference.networks.torch_networks import TorchNetworks
-
+        with unloadable_torch_reported():
+            from enhance_cli.inference.networks.torch_networks import TorchNetworks
         return TorchNetworks.load(path, device, cpu_fallback)
+
+
+def _has_onnx_runtime() -> bool:
+    """Whether ONNX Runtime can be loaded: on Windows, it needs libraries of Microsoft's."""
+    try:
+        import onnxruntime  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def _onnx_networks(weights: WeightsFile, graph: Path) -> Networks:
@@ -38,7 +51,8 @@ def _onnx_networks(weights: WeightsFile, graph: Path) -> Networks:
     tensors = read_tensors(weights.path)
     if not weights.config.style:
         return OnnxNetworks(weights, graph, tensors)
-    from enhance_cli.inference.networks.styled_networks import StyledNetworks, take_style
+    with unloadable_torch_reported():
+        from enhance_cli.inference.networks.styled_networks import StyledNetworks, take_style
 
     style = take_style(tensors, weights.path)
     return StyledNetworks(OnnxNetworks(weights, graph, tensors), style)

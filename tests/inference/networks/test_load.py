@@ -11,10 +11,13 @@ import onnxruntime
 import pytest
 import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+from typer.testing import CliRunner
 
 import enhance_cli
-from enhance_cli.errors import WeightsError
+from enhance_cli.cli.main import app
+from enhance_cli.errors import EnhanceError, WeightsError
 from enhance_cli.inference import weights as weights_module
+from enhance_cli.inference.device import choose_device
 from enhance_cli.inference.networks.load import load_networks
 from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
@@ -70,3 +73,39 @@ def test_a_package_whose_path_is_not_utf_8(tmp_path):
         command, check=False, capture_output=True, text=True, cwd=tmp_path, env=environment
     )
     assert "OnnxNetworks" in done.stdout, done.stderr
+
+
+class TestLibrariesThatCannotBeLoaded:
+    """Python finds them, and the system cannot load what they need."""
+
+    @pytest.fixture
+    def without(self, monkeypatch):
+        def hide(*names: str) -> None:
+            for name in names:
+                monkeypatch.setitem(sys.modules, name, None)  # an import raises ImportError
+
+        return hide
+
+    def test_pytorch_takes_the_place_of_onnx_runtime(self, without):
+        without("onnxruntime")
+        assert type(load_networks(find_weights(None), "cpu")).__name__ == "TorchNetworks"
+
+    def test_without_both_a_line_says_what_to_install(self, without):
+        without("onnxruntime", "enhance_cli.inference.networks.torch_networks")
+        with pytest.raises(EnhanceError, match=r"^PyTorch cannot be loaded: .* pip install"):
+            load_networks(find_weights(None), "cpu")
+
+    def test_a_run_ends_with_that_line(self, without, tmp_path, write_photo):
+        without("onnxruntime", "enhance_cli.inference.networks.torch_networks")
+        write_photo(tmp_path / "p" / "a.jpg")
+        write_photo(tmp_path / "p" / "b.jpg")
+        words = ["apply", tmp_path / "p", "-o", tmp_path / "out", "--device", "cpu"]
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == 1
+        assert result.stderr.count("PyTorch cannot be loaded") == 1, result.output
+        assert "a bug" not in result.output
+
+    def test_a_gpu_about_which_pytorch_cannot_be_asked(self, without):
+        without("torch")
+        with pytest.raises(EnhanceError, match=r"^PyTorch cannot be loaded: "):
+            choose_device("cuda")
