@@ -39,7 +39,7 @@ from enhance_cli.config.look_files import Looks
 from enhance_cli.config.model import ModelConfig
 from enhance_cli.errors import OutputError, UsageError
 from enhance_cli.garbage import garbage_left_alone
-from enhance_cli.imaging.codecs.raw.sidecar import sidecar_digest
+from enhance_cli.imaging.sidecars.find import sidecar_digest
 from enhance_cli.inference.device import choose_device, refuse_unusable_device
 from enhance_cli.inference.weights_file import describe_weights, find_weights
 

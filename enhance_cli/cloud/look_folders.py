@@ -16,8 +16,7 @@ from enhance_cli.cloud.shard import CloudPhoto
 from enhance_cli.cloud.stores import StoredObject
 from enhance_cli.config.look_files import NAME, Looks, find_look_files
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.codecs.formats import is_raw
-from enhance_cli.imaging.codecs.raw.sidecar import find_sidecar, sidecar_names
+from enhance_cli.imaging.sidecars.find import find_sidecar, sidecar_names
 from enhance_cli.run_records import content_digest, folder_digest
 
 _SIDE_BY_SIDE = 16
@@ -124,10 +123,10 @@ class PhotoFiles:
                     path.unlink(missing_ok=True)
 
     def fetch_sidecars(self, photos: Iterable[CloudPhoto]) -> None:
-        """Fetch the sidecars of those photos that are RAW files in an object store."""
+        """Fetch the sidecars of those photos that are in an object store."""
         wanted: dict[int, dict[str, None]] = {}
         for photo in photos:
-            if not self._inputs[photo.source].store.is_local and is_raw(Path(photo.key)):
+            if not self._inputs[photo.source].store.is_local:
                 folder, slash, name = photo.key.rpartition("/")
                 keys = (f"{folder}{slash}{one}" for one in sidecar_names(name))
                 wanted.setdefault(photo.source, {}).update(dict.fromkeys(keys))

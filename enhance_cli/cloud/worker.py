@@ -45,7 +45,7 @@ from enhance_cli.errors import (
     UsageError,
 )
 from enhance_cli.garbage import garbage_left_alone
-from enhance_cli.imaging.codecs.raw.sidecar import sidecar_digest
+from enhance_cli.imaging.sidecars.find import sidecar_digest
 from enhance_cli.inference.device import choose_device
 
 if TYPE_CHECKING:

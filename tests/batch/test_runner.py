@@ -197,9 +197,10 @@ def test_a_changed_sidecar_redoes_its_photo(tmp_path, run, write_dng, write_phot
         return [one.input.name for one in run(photos) if one.status is Status.DONE]
 
     assert done() == ["a.dng", "b.dng", "c.jpg"]
-    for name in ("a.xmp", "c.xmp"):
+    for name in ("a.xmp", "c.xmp", "c.jpg.xmp"):
         (photos / name).write_text(packet.format(3))
-    assert done() == ["a.dng"] and done() == []
+    assert done() == ["a.dng", "c.jpg"] and done() == []
+    (photos / "c.xmp").unlink()  # not that of a JPEG
     (photos / "a.xmp").write_text(packet.format(5))
     assert done() == ["a.dng"]
     with Image.open(tmp_path / "out" / "a.jpg") as result:

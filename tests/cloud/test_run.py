@@ -394,14 +394,15 @@ def test_a_part_says_which_settings_count(two_photos):
 
 
 @pytest.mark.parametrize("where", ["store", "folder"])
-def test_the_sidecars_of_raw_files_count(
-    tmp_path, s3, bucket, write_dng, monkeypatch, identity_weights, where
+def test_sidecars_count(
+    tmp_path, s3, bucket, write_dng, write_photo, monkeypatch, identity_weights, where
 ):
     """And they count as in a run over folders: a changed one redoes its photo."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENHANCE_WEIGHTS", str(identity_weights))
     for name in ("a", "sub/b", "c"):
         write_dng(tmp_path / "photos" / f"{name}.dng", smooth(64, 48))
+    write_photo(tmp_path / "photos" / "d.jpg")
     place = f"{bucket}/in" if where == "store" else "photos"
     out = f"{bucket}/out" if where == "store" else "r"
     words = (place, "-o", out, "--shard", "1/1", "--json")
@@ -412,18 +413,20 @@ def test_the_sidecars_of_raw_files_count(
         told = json.loads(apply(*words).stdout)
         return {one["input"][-5:] for one in told["photos"] if one["status"] == "done"}
 
-    assert done() == {"a.dng", "b.dng", "c.dng"}
+    assert done() == {"a.dng", "b.dng", "c.dng", "d.jpg"}
     for rating in (3, 5):
-        (tmp_path / "photos" / "sub" / "b.dng.xmp").write_text(
-            '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-            '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-            f'<r:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{rating}"/>'
-            "</r:RDF></x:xmpmeta>"
-        )
-        assert done() == {"b.dng"} and not done()
+        for beside in ("sub/b.dng.xmp", "d.jpg.xmp"):
+            (tmp_path / "photos" / beside).write_text(
+                '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+                '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+                f'<r:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{rating}"/>'
+                "</r:RDF></x:xmpmeta>"
+            )
+        assert done() == {"b.dng", "d.jpg"} and not done()
     apply("photos", "-o", "plain")
     assert results(out) == results("plain")
-    assert b'xmp:Rating="5"' in (tmp_path / "plain" / "sub" / "b.jpg").read_bytes()
+    for name in ("sub/b.jpg", "d.jpg"):
+        assert b'xmp:Rating="5"' in (tmp_path / "plain" / name).read_bytes()
 
 
 def test_the_settings_in_a_store_are_named(two_photos, s3, bucket):

@@ -60,6 +60,7 @@ from enhance_cli.imaging.metadata.read import orientation_of, read_metadata, sor
 from enhance_cli.imaging.metadata.tiff_tags import read_directories
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within
+from enhance_cli.imaging.sidecars.merge import with_sidecar
 from enhance_cli.time_limit import TimeIsUpError, TimeLimit
 
 Reader = Callable[[Path, int | None, int, Callable[[int], None]], Photo]
@@ -122,7 +123,10 @@ def _read(
 ) -> Photo:
     """Read a photo, for as long as that takes; see :func:`decode`."""
     try:
-        return _reader_of(path)(path, long_edge, max_pixels, reserve)
+        photo = _reader_of(path)(path, long_edge, max_pixels, reserve)
+        if is_raw(path):  # read with its sidecar, which may say which way is up
+            return photo
+        return replace(photo, metadata=with_sidecar(photo.metadata, path))
     except PhotoError:
         raise
     except MemoryError as problem:

@@ -11,8 +11,13 @@ import struct
 from collections.abc import Sequence
 from functools import partial
 
-from enhance_cli.imaging.metadata.xml_packet import Element, Name, XmlError, XmlPacket
-from enhance_cli.imaging.metadata.xmp import HAS_EXTENSION, named_extension, update_packet
+from enhance_cli.imaging.metadata.xml_packet import XmlError, XmlPacket
+from enhance_cli.imaging.metadata.xmp import (
+    HAS_EXTENSION,
+    named_extension,
+    rdf_in,
+    update_packet,
+)
 from enhance_cli.imaging.resize import Size
 
 PREFIX = b"http://ns.adobe.com/xmp/extension/\x00"
@@ -23,8 +28,6 @@ _HEADER = struct.Struct(">32sII")
 
 _PART = 65_000
 """Bytes of the extension in each part."""
-
-_RDF = Name("http://www.w3.org/1999/02/22-rdf-syntax-ns#", "RDF")
 
 Parts = tuple[bytes, ...]
 """The contents of the segments, each with ``PREFIX``."""
@@ -79,10 +82,10 @@ def merged(packet: bytes, parts: Parts) -> bytes | None:
         main, more = XmlPacket(packet), XmlPacket(extension)
     except XmlError:
         return None
-    target, source = _rdf_in(main), _rdf_in(more)
+    target, source = rdf_in(main), rdf_in(more)
     if target is None or source is None or target.content_end < target.content:
         return None
-    added = b"".join(_standing_alone(more, child) for child in source.children)
+    added = b"".join(more.standing_alone(child) for child in source.children)
     main.insert(target.content_end, added)
     for element in main.walk():
         if element.name == HAS_EXTENSION:
@@ -110,27 +113,3 @@ def _joined(parts: Sequence[bytes], name: bytes) -> bytes | None:
             return None
         joined += found[start]
     return joined if found and len(joined) == total else None
-
-
-def _rdf_in(xml: XmlPacket) -> Element | None:
-    return next((element for element in xml.walk() if element.name == _RDF), None)
-
-
-def _standing_alone(xml: XmlPacket, element: Element) -> bytes:
-    """An element, cut out of its packet, with the prefixes that are declared around it."""
-    prefixes: dict[bytes, bytes] = {}
-    around = element.parent
-    while around is not None:
-        prefixes = around.prefixes | prefixes
-        around = around.parent
-    declared = b""
-    for prefix, namespace in prefixes.items():
-        if prefix not in element.prefixes:
-            quote = b"'" if b'"' in namespace else b'"'
-            name = b"xmlns:" + prefix if prefix else b"xmlns"
-            declared += b" " + name + b"=" + quote + namespace + quote
-    content = xml.bytes[element.start : element.end]
-    end = len(content) - len(content.lstrip(b"<"))
-    while content[end : end + 1] not in (b" ", b"\t", b"\r", b"\n", b"/", b">"):
-        end += 1
-    return content[:end] + declared + content[end:]

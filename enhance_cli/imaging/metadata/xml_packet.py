@@ -154,6 +154,24 @@ class XmlPacket:
                 done = end
         return b"".join([*kept, self.bytes[done:]])
 
+    def standing_alone(self, element: Element) -> bytes:
+        """An element, taken out of the document, with the prefixes that are declared around it."""
+        prefixes: dict[bytes, bytes] = {}
+        around = element.parent
+        while around is not None:
+            prefixes = around.prefixes | prefixes
+            around = around.parent
+        declared = b""
+        for prefix, namespace in prefixes.items():
+            if prefix not in element.prefixes:
+                quote = b"'" if b'"' in namespace else b'"'
+                name = b"xmlns:" + prefix if prefix else b"xmlns"
+                declared += b" " + name + b"=" + quote + namespace + quote
+        content = self.bytes[element.start : element.end]
+        tag = _TAG_NAME.match(content)
+        assert tag is not None
+        return content[: tag.end()] + declared + content[tag.end() :]
+
     def _new_parser(self) -> expat.XMLParserType:
         parser = expat.ParserCreate("utf-8", _SEPARATOR)
         parser.ordered_attributes = True

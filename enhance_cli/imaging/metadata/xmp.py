@@ -70,7 +70,7 @@ _MAY_NAME_GAIN_MAP = re.compile(rb"gain-?map", re.IGNORECASE)
 _MAY_NAME_VIDEO = re.compile(rb"MotionPhoto|MicroVideo")
 """A first look: few packets need to be parsed for these."""
 
-_ITEM = Name(_RDF, "li")
+_RDF_ROOT, _ITEM = Name(_RDF, "RDF"), Name(_RDF, "li")
 
 _LONGEST = 2**19
 """Characters of all texts of a packet that are searched for coordinates."""
@@ -220,6 +220,11 @@ def with_format(packet: bytes, mime_type: bytes) -> bytes:
             if attribute.name == _FORMAT:
                 xml.set_value(attribute, mime_type)
     return xml.changed()
+
+
+def rdf_in(xml: XmlPacket) -> Element | None:
+    """The element that holds all properties of a packet, in descriptions."""
+    return next((element for element in xml.walk() if element.name == _RDF_ROOT), None)
 
 
 def _properties(packet: bytes) -> Iterator[tuple[Name, str]]:

@@ -11,21 +11,25 @@ from piexif import ExifIFD, ImageIFD
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
 from enhance_cli.imaging.codecs.open_image import open_image
-from enhance_cli.imaging.codecs.raw.xmp import Sidecar, packet_in_boxes, without_development
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
-from enhance_cli.imaging.containers.boxes import brands_of
+from enhance_cli.imaging.containers.boxes import brands_of, find_boxes
 from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata import exif
 from enhance_cli.imaging.metadata.lost_tags import LEFT_OUT, describe_tags
 from enhance_cli.imaging.metadata.metadata import PACKET_LOST, Metadata
-from enhance_cli.imaging.metadata.read import read_metadata, read_tiff_metadata
+from enhance_cli.imaging.metadata.read import MAX_LENGTH, read_metadata, read_tiff_metadata
 from enhance_cli.imaging.metadata.tiff_tags import TagId
+from enhance_cli.imaging.sidecars.read import Sidecar, without_development
 
 _NO_DATE = 1970
 """Year of the date that LibRaw gives if it has found none."""
 
 _MAX_SHORT, _FINEST = 65_536, 10_000
 """Limit of a SHORT in EXIF, and largest denominator of the fractions that are written."""
+
+
+_CR3_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+"""Type of the box with the XMP of a CR3 (XMP specification, part 3, 1.1.3: as in MPEG-4)."""
 
 
 def read_raw_metadata(path: Path, raw: rawpy.RawPy, sidecar: Sidecar) -> Metadata:
@@ -100,6 +104,15 @@ def _beside_exif(path: Path, raw: rawpy.RawPy) -> Metadata:
             return read_metadata(image)
     except (OSError, ValueError):
         return Metadata()
+
+
+def packet_in_boxes(source: Source) -> bytes | None:
+    """The XMP packet of a CR3 file; None if it has none, or a very long one."""
+    for kind, start, end in find_boxes(source):
+        begin = start + len(_CR3_XMP)
+        if kind == b"uuid" and source.read(start, len(_CR3_XMP)) == _CR3_XMP:
+            return source.read(begin, end - begin) if end - begin <= MAX_LENGTH else None
+    return None
 
 
 def _preview_of(raw: rawpy.RawPy) -> bytes | None:

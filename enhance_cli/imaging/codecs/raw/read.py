@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from enhance_cli.imaging.codecs.formats import SIGNATURE_LENGTH, is_tiff
 from enhance_cli.imaging.codecs.raw.metadata import read_raw_metadata, read_raw_tags
-from enhance_cli.imaging.codecs.raw.xmp import read_sidecar
 from enhance_cli.imaging.codecs.tiff.jpeg_parts import check_jpeg_parts
 from enhance_cli.imaging.codecs.tiff.jpegxl_dng import raw_page, unpacked_dng
 from enhance_cli.imaging.codecs.tiff.open_tiff import open_tiff
@@ -27,6 +26,7 @@ from enhance_cli.imaging.metadata.tiff_tags import (
 )
 from enhance_cli.imaging.photo import Photo, refuse_too_many_pixels
 from enhance_cli.imaging.resize import fit_within, resize_pixels, size_of
+from enhance_cli.imaging.sidecars.read import read_sidecar
 
 SRGB_GAMMA = (2.4, 12.92)
 """Exponent and toe slope of sRGB's curve; LibRaw's default is the curve of BT.709."""

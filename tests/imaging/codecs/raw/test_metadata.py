@@ -14,9 +14,10 @@ from PIL import Image
 
 from enhance_cli.imaging.codecs.decode import decode
 from enhance_cli.imaging.codecs.encode import write_photo
-from enhance_cli.imaging.codecs.raw.metadata import read_raw_metadata
-from enhance_cli.imaging.codecs.raw.xmp import Sidecar
+from enhance_cli.imaging.codecs.raw.metadata import packet_in_boxes, read_raw_metadata
+from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata.metadata import metadata_for_result
+from enhance_cli.imaging.sidecars.read import Sidecar
 
 pytestmark = pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
 
@@ -50,7 +51,7 @@ def result_of(path, suffix=".jpg", **options):
 
 
 @pytest.mark.proves("XMP", "is kept in every format")
-@pytest.mark.proves("XMP", "and development settings are left out")
+@pytest.mark.proves("XMP", "development settings are left out")
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".png", ".webp", ".avif", ".jxl"])
 def test_the_xmp_in_a_raw_file(raw, suffix):
     tags, _ = result_of(raw, suffix)
@@ -67,7 +68,7 @@ def test_the_iptc_in_a_raw_file(raw, suffix):
     assert any("IPTC" in line for line in lost) == (suffix == ".png")
 
 
-@pytest.mark.proves("XMP", "Of RAW, that of a sidecar")
+@pytest.mark.proves("XMP", "of RAW files `a.xmp`, too, instead of that in the file")
 @pytest.mark.parametrize("name", ["photo.xmp", "photo.dng.xmp"])
 def test_a_sidecar_goes_before_the_xmp_in_the_file(raw, name):
     sidecar(raw.with_name(name), "-XMP-dc:Title=Harbour", "-XMP-dc:Subject=pier")
@@ -144,3 +145,21 @@ def test_a_preview_that_is_no_jpeg_has_no_metadata(tmp_path):
     for extract in (fail, lambda: SimpleNamespace(data=np.zeros((2, 2, 3), np.uint8))):
         opened = SimpleNamespace(extract_thumb=extract, other=None)
         assert read_raw_metadata(tmp_path / "a.raf", opened, Sidecar()).xmp is None
+
+
+def test_the_packet_of_a_cr3(tmp_path):
+    """ExifTool finds it in the same box."""
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<r:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Label="Red"/>'
+        b"</r:RDF></x:xmpmeta>"
+    )
+    kind = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+    content = b"\0\0\0\x18ftypcrx \0\0\0\1crx isom\0\0\0\x08free"
+    content += (24 + len(packet)).to_bytes(4) + b"uuid" + kind + packet
+    (tmp_path / "a.cr3").write_bytes(content + b"\0\0\0\x10mdat" + bytes(8))
+    command = ["exiftool", "-s3", "-XMP-xmp:Label", tmp_path / "a.cr3"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout.strip() == b"Red"
+    assert packet_in_boxes(Source(content)) == packet
+    assert packet_in_boxes(Source(content[:24])) is None

@@ -1,4 +1,4 @@
-"""XMP of RAW files, as ExifTool and the files of Adobe's programs and darktable have it."""
+"""XMP of sidecars and RAW files, as ExifTool, Adobe's programs and darktable have it."""
 
 import json
 import shutil
@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 
-from enhance_cli.imaging.codecs.raw.xmp import packet_in_boxes, read_sidecar, without_development
-from enhance_cli.imaging.containers.source import Source
+from enhance_cli.imaging.sidecars.read import read_sidecar, without_development
 
 ADOBE = """<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Adobe XMP Core 7.0-c000">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -109,16 +108,3 @@ class TestSidecar:
         packet, orientation, problem = read_sidecar(tmp_path / "a.nef")
         assert packet is None and orientation is None
         assert "its sidecar a.xmp " in problem and problem.endswith("was left out")
-
-
-@pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
-def test_the_packet_of_a_cr3(tmp_path):
-    """ExifTool finds it in the same box."""
-    kind = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-    content = b"\0\0\0\x18ftypcrx \0\0\0\1crx isom\0\0\0\x08free"
-    content += (24 + len(ADOBE.encode())).to_bytes(4) + b"uuid" + kind + ADOBE.encode()
-    (tmp_path / "a.cr3").write_bytes(content + b"\0\0\0\x10mdat" + bytes(8))
-    command = ["exiftool", "-s3", "-XMP-xmp:Label", tmp_path / "a.cr3"]
-    assert subprocess.run(command, capture_output=True, check=True).stdout.strip() == b"Red"
-    assert packet_in_boxes(Source(content)) == ADOBE.encode()
-    assert packet_in_boxes(Source(content[:24])) is None

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from enhance_cli.imaging.codecs.raw.sidecar import find_sidecar, sidecar_digest
+from enhance_cli.imaging.sidecars.find import find_sidecar, sidecar_digest
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,8 @@ from enhance_cli.imaging.codecs.raw.sidecar import find_sidecar, sidecar_digest
         ("a.nef", ["a.xmp", "a.nef.xmp"], "a.nef.xmp"),
         ("a.b.nef", ["a.b.xmp", "a.xmp"], "a.b.xmp"),
         ("a.nef", ["b.xmp", "a.jpg.xmp", "a_01.nef.xmp"], None),
-        ("a.jpg", ["a.xmp", "a.jpg.xmp"], None),  # it has its XMP within
+        ("a.jpg", ["a.xmp", "a.jpg.xmp"], "a.jpg.xmp"),
+        ("a.jpg", ["a.xmp"], None),  # that of a RAW file
         ("a.nef", [], None),
     ],
 )

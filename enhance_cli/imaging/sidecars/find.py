@@ -1,4 +1,4 @@
-"""XMP sidecars: files in which editors keep what they must not write into a camera's RAW file."""
+"""The names of XMP sidecars, in which editors keep what they do not write into a photo."""
 
 from __future__ import annotations
 
@@ -9,25 +9,19 @@ from enhance_cli.imaging.codecs.formats import SIDECAR, is_raw
 
 
 def find_sidecar(photo: Path) -> Path | None:
-    """Find the sidecar of a RAW file.
-
-    ``a.nef.xmp``, as darktable and digiKam name it, goes before ``a.xmp``, as Adobe's programs do:
-    the latter may be that of another file.
-
-    Args:
-        photo: The RAW file.
-
-    Returns:
-        None if there is none, or if the photo is no RAW file: others have their XMP within.
-    """
-    if not is_raw(photo):
-        return None
+    """Find the sidecar of a photo; None if there is none."""
     candidates = (photo.with_name(name) for name in sidecar_names(photo.name))
     return next((path for path in candidates if path.is_file()), None)
 
 
 def sidecar_names(photo: str) -> tuple[str, ...]:
-    """The names that the sidecar of a RAW file may have, in the order of precedence."""
+    """The names that the sidecar of a photo may have, in the order of precedence.
+
+    darktable and digiKam name it ``a.nef.xmp``. Adobe's programs name it ``a.xmp``, which may be
+    that of another file, and write them for RAW files only.
+    """
+    if not is_raw(Path(photo)):
+        return (photo + SIDECAR,)
     stem = photo[: photo.rindex(".")]
     return tuple(name + suffix for name in (photo, stem) for suffix in (SIDECAR, SIDECAR.upper()))
 

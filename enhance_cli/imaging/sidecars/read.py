@@ -1,4 +1,4 @@
-"""XMP of RAW files: that of a sidecar, or that in the file.
+"""The XMP of sidecars and RAW files.
 
 It describes how the file is to be developed, beside what a photographer keeps: title, keywords,
 rating, copyright. Results have been developed already, so only the latter is theirs.
@@ -10,15 +10,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from enhance_cli.imaging.codecs.raw.sidecar import find_sidecar
-from enhance_cli.imaging.containers.boxes import find_boxes
-from enhance_cli.imaging.containers.source import Source
 from enhance_cli.imaging.metadata.read import MAX_LENGTH, TOO_LONG
 from enhance_cli.imaging.metadata.xml_packet import Name, XmlError, XmlPacket
 from enhance_cli.imaging.metadata.xmp import is_readable, orientation_in, value_in
-
-_CR3_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-"""Type of the box with the XMP of a CR3 (XMP specification, part 3, 1.1.3: as in MPEG-4)."""
+from enhance_cli.imaging.sidecars.find import find_sidecar
 
 _DEVELOPMENT = frozenset({
     "http://ns.adobe.com/camera-raw-settings/1.0/",
@@ -41,7 +36,7 @@ _OF_THE_FILE = frozenset({
     ),
     Name(_EXIF, "CFAPattern"),
 })  # fmt: skip
-"""Properties of the RAW file that are not those of a result."""
+"""Properties of the file that are not those of a result."""
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*\?>\s*")
 _WRAPPER = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -53,7 +48,7 @@ _QUARTERS = frozenset({1, 3, 6, 8})
 
 
 class Sidecar(NamedTuple):
-    """What the sidecar of a RAW file says.
+    """What the sidecar of a photo says.
 
     Attributes:
         packet: Its XMP, as it suits a result; None if there is none.
@@ -68,10 +63,10 @@ class Sidecar(NamedTuple):
 
 
 def read_sidecar(photo: Path) -> Sidecar:
-    """Read the sidecar of a RAW file.
+    """Read the sidecar of a photo.
 
     Args:
-        photo: The RAW file.
+        photo: The photo's file.
 
     Returns:
         Nothing if there is none, or if it says that it belongs to a file of another format.
@@ -97,7 +92,7 @@ def read_sidecar(photo: Path) -> Sidecar:
 
 
 def without_development(packet: bytes) -> bytes | None:
-    """Reduce the XMP of a RAW file to what holds for a result as well.
+    """Reduce the XMP of a sidecar or RAW file to what holds for a result as well.
 
     Args:
         packet: The packet, or the content of a sidecar.
@@ -121,15 +116,6 @@ def without_development(packet: bytes) -> bytes | None:
                 xml.cut(attribute)
     described = _DECLARATION.sub(b"", xml.changed(), count=1)
     return described if b"<?xpacket" in described else _WRAPPER + described + _WRAPPER_END
-
-
-def packet_in_boxes(source: Source) -> bytes | None:
-    """The XMP packet of a CR3 file; None if it has none, or a very long one."""
-    for kind, start, end in find_boxes(source):
-        begin = start + len(_CR3_XMP)
-        if kind == b"uuid" and source.read(start, len(_CR3_XMP)) == _CR3_XMP:
-            return source.read(begin, end - begin) if end - begin <= MAX_LENGTH else None
-    return None
 
 
 def _is_of_the_file(name: Name) -> bool:

@@ -1,0 +1,1 @@
+"""XMP sidecars: what editors say of a photo in a file beside it."""
