@@ -167,6 +167,14 @@ def test_the_ground_floor_uses_the_standard_library_and_what_it_owns(path):
         assert top in sys.stdlib_module_names or top in allowed, f"{path} imports {name}"
 
 
+def test_onnx_runtime_is_imported_only_where_its_telemetry_is_switched_off():
+    own = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    found = [
+        path.name for path in own if any(one.startswith("onnxruntime") for one in imports(path))
+    ]
+    assert found == ["onnx_runtime.py"]
+
+
 def test_nothing_below_cli_prints():
     for path in MODULES:
         if room_of(path) != "cli":

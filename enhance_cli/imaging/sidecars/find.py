@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from enhance_cli.imaging.codecs.formats import SIDECAR, is_raw
@@ -11,7 +12,8 @@ from enhance_cli.imaging.codecs.formats import SIDECAR, is_raw
 def find_sidecar(photo: Path) -> Path | None:
     """Find the sidecar of a photo; None if there is none."""
     candidates = (photo.with_name(name) for name in sidecar_names(photo.name))
-    return next((path for path in candidates if path.is_file()), None)
+    # Unlike a path's own method, this takes names that are too long: nothing has them.
+    return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
 
 
 def sidecar_names(photo: str) -> tuple[str, ...]:

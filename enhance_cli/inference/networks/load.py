@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from enhance_cli.inference.device import unloadable_torch_reported
@@ -39,7 +40,7 @@ def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networ
 def _has_onnx_runtime() -> bool:
     """Whether ONNX Runtime can be loaded: on Windows, it needs libraries of Microsoft's."""
     try:
-        import onnxruntime  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import_module("enhance_cli.inference.networks.onnx_runtime")
     except (ImportError, OSError):
         return False
     return True

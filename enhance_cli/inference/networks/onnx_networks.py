@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 from enhance_cli.config.input_size import Shape, input_shape
 from enhance_cli.config.model import ModelConfig
@@ -23,9 +21,13 @@ from enhance_cli.imaging.resample import resample
 from enhance_cli.imaging.resize import Resampling, Size, size_of
 from enhance_cli.inference.networks.networks import Prediction, color_coefficients
 from enhance_cli.inference.networks.onnx_graph import COARSE_OUTPUTS, INPUTS, OUTPUTS
+from enhance_cli.inference.networks.onnx_runtime import (
+    Fail,
+    InvalidArgument,
+    RuntimeException,
+    onnxruntime,
+)
 from enhance_cli.inference.weights_file import WeightsFile, mismatch_error
-
-onnxruntime.disable_telemetry_events()  # on Windows, it sends some by default
 
 _ERRORS = (Fail, InvalidArgument, RuntimeException)
 

@@ -30,6 +30,11 @@ def test_a_folder_is_no_sidecar(tmp_path):
     assert find_sidecar(tmp_path / "a.nef") is None
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".nef"])
+def test_names_that_are_too_long_are_nobodys(tmp_path, suffix):
+    assert find_sidecar(tmp_path / ("a" * 250 + suffix)) is None
+
+
 def test_the_digest_is_that_of_the_content(tmp_path):
     photo, sidecar = tmp_path / "a.nef", tmp_path / "a.xmp"
     assert sidecar_digest(photo) == ""

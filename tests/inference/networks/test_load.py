@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
-from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 from typer.testing import CliRunner
 
 import enhance_cli
@@ -19,6 +17,7 @@ from enhance_cli.errors import EnhanceError, WeightsError
 from enhance_cli.inference import weights as weights_module
 from enhance_cli.inference.device import choose_device
 from enhance_cli.inference.networks.load import load_networks
+from enhance_cli.inference.networks.onnx_runtime import RuntimeException, onnxruntime
 from enhance_cli.inference.weights import load_weights
 from enhance_cli.inference.weights_file import find_weights
 
@@ -87,16 +86,22 @@ class TestLibrariesThatCannotBeLoaded:
         return hide
 
     def test_pytorch_takes_the_place_of_onnx_runtime(self, without):
-        without("onnxruntime")
+        without("enhance_cli.inference.networks.onnx_runtime")
         assert type(load_networks(find_weights(None), "cpu")).__name__ == "TorchNetworks"
 
     def test_without_both_a_line_says_what_to_install(self, without):
-        without("onnxruntime", "enhance_cli.inference.networks.torch_networks")
+        without(
+            "enhance_cli.inference.networks.onnx_runtime",
+            "enhance_cli.inference.networks.torch_networks",
+        )
         with pytest.raises(EnhanceError, match=r"^PyTorch cannot be loaded: .* pip install"):
             load_networks(find_weights(None), "cpu")
 
     def test_a_run_ends_with_that_line(self, without, tmp_path, write_photo):
-        without("onnxruntime", "enhance_cli.inference.networks.torch_networks")
+        without(
+            "enhance_cli.inference.networks.onnx_runtime",
+            "enhance_cli.inference.networks.torch_networks",
+        )
         write_photo(tmp_path / "p" / "a.jpg")
         write_photo(tmp_path / "p" / "b.jpg")
         words = ["apply", tmp_path / "p", "-o", tmp_path / "out", "--device", "cpu"]
@@ -109,3 +114,28 @@ class TestLibrariesThatCannotBeLoaded:
         without("torch")
         with pytest.raises(EnhanceError, match=r"^PyTorch cannot be loaded: "):
             choose_device("cuda")
+
+
+def test_nothing_is_reported_to_the_maker_of_onnx_runtime(tmp_path):
+    """What it reports, it first writes into the user's cache, with an identity of the machine."""
+    folders = {"HOME": tmp_path / "home", "TMPDIR": tmp_path / "tmp"}
+    for folder in folders.values():
+        folder.mkdir()
+    # It reports nothing in tests and on machines of continuous integration.
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT"}
+    }
+    code = (
+        "import sys, time; from pathlib import Path; "
+        "from enhance_cli.inference.networks.load import load_networks; "
+        "print(load_networks(Path(sys.argv[1]), 'cpu')); time.sleep(1)"
+    )
+    command = [sys.executable, "-c", code, str(find_weights(None))]
+    environment = kept | {name: str(folder) for name, folder in folders.items()}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert "OnnxNetworks" in done.stdout
+    written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    own = Path("home/.cache/enhance")
+    assert not [path for path in written if own not in path.parents], written

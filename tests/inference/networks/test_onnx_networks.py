@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from torch import nn
@@ -21,6 +20,7 @@ from enhance_cli.inference.networks.load import load_networks
 from enhance_cli.inference.networks.onnx_export import ARCHITECTURES, export
 from enhance_cli.inference.networks.onnx_graph import find_graph
 from enhance_cli.inference.networks.onnx_networks import OnnxNetworks
+from enhance_cli.inference.networks.onnx_runtime import Fail
 from enhance_cli.inference.networks.styled_networks import StyledNetworks
 from enhance_cli.inference.networks.torch_networks import TorchNetworks
 from enhance_cli.inference.retouch import Retouch
