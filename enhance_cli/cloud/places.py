@@ -7,7 +7,7 @@ from pathlib import Path
 
 from enhance_cli.cloud.local_folder import LocalFolder
 from enhance_cli.cloud.stores import Store
-from enhance_cli.config.urls import DISK, STORES
+from enhance_cli.config.urls import DISK, STORES, unlistable
 from enhance_cli.errors import UsageError
 
 _REFUSED = ("http", "https", "memory")
@@ -26,7 +26,7 @@ def url_of(place: Path | str) -> str | None:
         return None
     scheme = found["scheme"].lower().replace("s3a", "s3")
     if scheme in _REFUSED:
-        raise UsageError(f"{text}: {scheme} cannot be listed; use s3, gs, az or file")
+        raise unlistable(text, scheme)
     slashes = ":///" if scheme == "file" else "://"
     return f"{scheme}{slashes}{found['rest']}".rstrip("/")
 

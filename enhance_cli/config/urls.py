@@ -32,8 +32,13 @@ def refuse_unusable_url(text: str, what: str, *, stores: bool = True) -> None:
         return
     scheme = found["scheme"].lower()
     if scheme not in {*STORES, DISK}:
-        raise UsageError(f"{what}: {scheme} cannot be listed; use s3, gs, az or file")
+        raise unlistable(what, scheme)
     if not stores:
         raise UsageError(f"{what}: must be on a disk of this machine, given by its path")
     if not found["rest"].strip("/") and scheme != DISK:
         raise UsageError(f"{what}: names no bucket; give one, as in {scheme}://bucket/folder")
+
+
+def unlistable(what: str, scheme: str) -> UsageError:
+    """The error for a URL of this scheme, of whose place nobody can tell what it holds."""
+    return UsageError(f"{what}: {scheme} cannot be listed; use s3, gs, az or file")

@@ -28,9 +28,9 @@ def load_networks(path: Path, device: str, cpu_fallback: bool = False) -> Networ
         EnhanceError: Neither library can be loaded.
     """
     weights = describe_weights(path)
-    graph = find_graph(weights.config) if device == "cpu" and _has_onnx_runtime() else None
+    graph = find_graph(weights.config) if device == "cpu" else None
     with memory_errors_reported(memory_error(path)):
-        if graph is not None:
+        if graph is not None and _has_onnx_runtime():
             return _onnx_networks(weights, graph)
         with unloadable_torch_reported():
             from enhance_cli.inference.networks.torch_networks import TorchNetworks

@@ -27,7 +27,6 @@ _NO_DATE = 1970
 _MAX_SHORT, _FINEST = 65_536, 10_000
 """Limit of a SHORT in EXIF, and largest denominator of the fractions that are written."""
 
-
 _CR3_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 """Type of the box with the XMP of a CR3 (XMP specification, part 3, 1.1.3: as in MPEG-4)."""
 
